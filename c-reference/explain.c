@@ -1,0 +1,70 @@
+/*
+ * What the programs say on stderr.
+ *
+ * The tutorial's programs print on stdout that a call failed, and leave the reason in `errno`
+ * (lines 222-224). These functions print the reason on stderr, each in one `fprintf`, so that a
+ * message is one write.
+ *
+ * A program explains a failure before it prints the tutorial's words, because `printf` may change
+ * `errno`.
+ */
+#include "explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Says why `call` failed. */
+void explain_errno(const char *program, const char *call, int error)
+{
+    fprintf(stderr, "%s: %s: %s (errno %d)\n", program, call, strerror(error), error);
+}
+
+/* Says why `send` did not take `length` bytes: it failed, or it took fewer. */
+void explain_send(const char *program, ssize_t sent, ssize_t length)
+{
+    if (sent < 0)
+        explain_errno(program, "send", errno);
+    else
+        fprintf(stderr, "%s: send: only %zd of %zd bytes were taken\n", program, sent, length);
+}
+
+/* Says why `recv` brought no more, `total` bytes into an answer of `expected`: it failed, or the server closed. */
+void explain_recv(const char *program, ssize_t received, ssize_t total, ssize_t expected)
+{
+    if (received < 0)
+        explain_errno(program, "recv", errno);
+    else
+        fprintf(stderr, "%s: recv: the server closed the connection after %zd of %zd bytes\n", program, total,
+                expected);
+}
+
+/* Says what became of `argument`, if it is no plain decimal number that fits a port. */
+void explain_port(const char *program, const char *argument, unsigned short port)
+{
+    const char *end = argument;
+    int number = 0;
+
+    /* A number that is too large already is not made larger: it could outgrow the int. */
+    while (*end >= '0' && *end <= '9' && number <= 65535) {
+        number = 10 * number + (*end - '0');
+        end++;
+    }
+
+    if (end != argument && *end == '\0' && number <= 65535)
+        return;
+
+    fprintf(stderr, "%s: port \"%s\" is no number from 0 to 65535; atoi() and the 16-bit field make it %d\n",
+            program, argument, port);
+}
+
+/* Says what became of `argument`, if `inet_addr` could not read it. */
+void explain_address(const char *program, const char *argument, in_addr_t address)
+{
+    /* The value that stands for an error is also the value of this one address. */
+    if (address != INADDR_NONE || strcmp(argument, "255.255.255.255") == 0)
+        return;
+
+    fprintf(stderr, "%s: address \"%s\" is not in dotted decimal; inet_addr() makes it 255.255.255.255\n", program,
+            argument);
+}

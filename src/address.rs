@@ -1,0 +1,76 @@
+//! IPv4 addresses: from text to 32 bits, and back.
+
+use crate::ffi;
+use libc::{c_char, in_addr, in_addr_t};
+
+/// `inet_addr(cp)` — reads an IPv4 address in dotted decimal.
+///
+/// ```c
+/// in_addr_t inet_addr(const char *cp);
+/// ```
+///
+/// Returns the address in network byte order, or `INADDR_NONE` if the text is none. `INADDR_NONE` is also
+/// what 255.255.255.255 comes to, so the two cannot be told apart. `errno` is not set, hence no `Result`.
+///
+/// It takes more than four decimal numbers: `127.1` is 127.0.0.1, `0x7f.1` and `0177.1` as well, a single
+/// number is all 32 bits, and what follows a blank is not read.
+///
+/// # Safety
+///
+/// `cp` points to a C string.
+///
+/// # Source
+///
+/// `inet_addr(3)`, `inet(3)`; tutorial, lines 168 and 629.
+///
+/// # Examples
+///
+/// ```
+/// use sockmirror::address::inet_addr;
+///
+/// // SAFETY: a literal is a C string.
+/// let address = unsafe { inet_addr(c"127.0.0.1".as_ptr()) };
+/// assert_eq!(address.to_ne_bytes(), [127, 0, 0, 1]);
+///
+/// // SAFETY: a literal is a C string.
+/// let address = unsafe { inet_addr(c"localhost".as_ptr()) };
+/// assert_eq!(address, libc::INADDR_NONE);
+/// ```
+#[inline]
+#[must_use]
+pub unsafe fn inet_addr(cp: *const c_char) -> in_addr_t {
+    // SAFETY: the caller vouches that `cp` points to a C string.
+    unsafe { ffi::inet_addr(cp) }
+}
+
+/// `inet_ntoa(in)` — writes an IPv4 address in dotted decimal.
+///
+/// ```c
+/// char *inet_ntoa(struct in_addr in);
+/// ```
+///
+/// `in` is in network byte order. Returns a pointer to a C string of 15 characters at most, in a buffer of
+/// libc's own (in glibc, one for each thread), which the next call overwrites. It cannot fail.
+///
+/// # Source
+///
+/// `inet_ntoa(3)`, `inet(3)`; tutorial, line 418, which names it and never calls it.
+///
+/// # Examples
+///
+/// ```
+/// use core::ffi::CStr;
+/// use libc::{INADDR_LOOPBACK, in_addr};
+/// use sockmirror::address::inet_ntoa;
+/// use sockmirror::byte_order::htonl;
+///
+/// let text = inet_ntoa(in_addr { s_addr: htonl(INADDR_LOOPBACK) });
+/// // SAFETY: a C string, which no other call has overwritten yet.
+/// assert_eq!(unsafe { CStr::from_ptr(text) }, c"127.0.0.1");
+/// ```
+#[inline]
+#[must_use]
+pub fn inet_ntoa(r#in: in_addr) -> *mut c_char {
+    // SAFETY: every value is an address; the text goes to a buffer of libc's own.
+    unsafe { ffi::inet_ntoa(r#in) }
+}

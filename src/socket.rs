@@ -1,0 +1,370 @@
+//! Sockets: create, name, listen, accept, connect, send, receive, close.
+//!
+//! A failed call returns `Err` with the `errno` that the kernel gave. The lists of errors are those of
+//! the manual pages of each call, with what ip(7), tcp(7) and udp(7) add for IPv4.
+
+use crate::error::cvt;
+use errno::Errno;
+use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
+
+/// `socket(domain, type, protocol)` — asks the kernel for a new socket.
+///
+/// ```c
+/// int socket(int domain, int type, int protocol);
+/// ```
+///
+/// `domain` is the family of protocols: `PF_INET` for IPv4, the same number as `AF_INET`. `type` is the
+/// kind of service: `SOCK_STREAM` for a connection that carries bytes in order (TCP), `SOCK_DGRAM` for
+/// single messages (UDP). `SOCK_NONBLOCK` and `SOCK_CLOEXEC` may be or-ed to it; nothing adds them by
+/// itself. `protocol` is `IPPROTO_TCP`, `IPPROTO_UDP`, or 0 for the default of the type.
+///
+/// Returns the descriptor of the socket: the lowest number, from 0 on, that is free.
+///
+/// # Errors
+///
+/// - `EACCES`, `EPERM`: the process may not create a socket of this type (a raw one needs a capability).
+/// - `EAFNOSUPPORT`: this kernel does not have the family.
+/// - `EINVAL`: the family is no such number, the protocol is out of range, or `type` has an unknown flag.
+/// - `EMFILE`: the process has as many descriptors open as it may.
+/// - `ENFILE`: the whole system has as many files open as it may.
+/// - `ENOBUFS`, `ENOMEM`: no memory.
+/// - `EPROTONOSUPPORT`: the family does not have the protocol, or not with this type.
+/// - `ESOCKTNOSUPPORT`: the family does not have the type.
+///
+/// # Source
+///
+/// socket(2), ip(7), tcp(7); tutorial, lines 206-226.
+///
+/// # Examples
+///
+/// ```
+/// use libc::{IPPROTO_UDP, PF_INET, SOCK_STREAM};
+/// use sockmirror::socket::socket;
+///
+/// // A stream socket does not speak UDP.
+/// let error = socket(PF_INET, SOCK_STREAM, IPPROTO_UDP).unwrap_err();
+/// assert_eq!(error.0, libc::EPROTONOSUPPORT);
+/// ```
+#[inline]
+pub fn socket(domain: c_int, r#type: c_int, protocol: c_int) -> Result<c_int, Errno> {
+    // SAFETY: three integers; the kernel refuses those that it does not know.
+    cvt(unsafe { libc::socket(domain, r#type, protocol) })
+}
+
+/// `bind(sockfd, addr, addrlen)` — gives a socket its local address.
+///
+/// ```c
+/// int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen);
+/// ```
+///
+/// `addr` is a `sockaddr_in`, seen as a `sockaddr`, and `addrlen` its size in bytes (16). Port and
+/// address are in network byte order. `INADDR_ANY` means every interface; port 0 lets the kernel choose a
+/// free port. A client need not bind: [`connect`] gives it an address.
+///
+/// # Errors
+///
+/// - `EACCES`: the port is below 1024 (`ip_unprivileged_port_start`) and the process has not the
+///   capability `CAP_NET_BIND_SERVICE`; or a broadcast address is not allowed here.
+/// - `EADDRINUSE`: another socket has the address and port, or connections of an earlier one are still in
+///   `TIME_WAIT` and `SO_REUSEADDR` is not set; or port 0 was asked for and no ephemeral port is free.
+/// - `EADDRNOTAVAIL`: no interface of this machine has the address.
+/// - `EAFNOSUPPORT`: the family in `addr` is not the socket's.
+/// - `EBADF`: `sockfd` is not open.
+/// - `EFAULT`: `addr` is outside the memory of the process.
+/// - `EINVAL`: the socket has an address already, or `addrlen` is too small.
+/// - `ENOMEM`: no memory in the kernel.
+/// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOTDIR`, `EROFS`: the path of a UNIX socket cannot be used; never
+///   for IPv4.
+///
+/// # Safety
+///
+/// `addr` points to `addrlen` bytes that may be read until the call returns.
+///
+/// # Source
+///
+/// bind(2), ip(7); tutorial, lines 253-269.
+#[inline]
+pub unsafe fn bind(sockfd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> Result<(), Errno> {
+    // SAFETY: the caller vouches that `addr` points to `addrlen` bytes that may be read.
+    cvt(unsafe { libc::bind(sockfd, addr, addrlen) }).map(drop)
+}
+
+/// `listen(sockfd, backlog)` — lets connections arrive at a socket.
+///
+/// ```c
+/// int listen(int sockfd, int backlog);
+/// ```
+///
+/// From now on the kernel completes handshakes by itself and keeps the connections until [`accept`] takes
+/// them. `backlog` is how many may wait; Linux keeps one more than that, and cuts the number off at
+/// `net.core.somaxconn` (4096 since Linux 5.4). Handshakes that are only half done have a queue of their
+/// own. While the queue is full, the kernel drops what would fill it, and the client tries again.
+///
+/// # Errors
+///
+/// - `EADDRINUSE`: another socket listens on the port already; or the socket had no port, and no
+///   ephemeral port is free.
+/// - `EBADF`: `sockfd` is not open.
+/// - `EINVAL`: the socket is connected already.
+/// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `EOPNOTSUPP`: the socket is of a type that knows no connections, as `SOCK_DGRAM`.
+///
+/// # Source
+///
+/// listen(2), tcp(7), RFC 9293 section 3.9.1.1 (passive open); tutorial, lines 271-276.
+#[inline]
+pub fn listen(sockfd: c_int, backlog: c_int) -> Result<(), Errno> {
+    // SAFETY: two integers; the kernel refuses a descriptor that is no socket.
+    cvt(unsafe { libc::listen(sockfd, backlog) }).map(drop)
+}
+
+/// `accept(sockfd, addr, addrlen)` — takes the oldest connection that waits, or waits for one.
+///
+/// ```c
+/// int accept(int sockfd, struct sockaddr *addr, socklen_t *addrlen);
+/// ```
+///
+/// `sockfd` goes on listening; the connection gets a socket of its own. The client's address goes to
+/// `addr`. `*addrlen` says before the call how many bytes there are at `addr`, and after it how many bytes
+/// the address has (16 for IPv4): more than there were means that it was cut off. Both pointers may be
+/// null, if the address does not matter.
+///
+/// Returns the descriptor of the new socket. On Linux it takes over no file status flag, so it is
+/// blocking even if `sockfd` is not.
+///
+/// # Errors
+///
+/// - `EAGAIN`, which is `EWOULDBLOCK`: the socket is non-blocking, or its receive timeout is over, and
+///   nobody waits.
+/// - `EBADF`: `sockfd` is not open.
+/// - `ECONNABORTED`: the connection was broken off while it waited.
+/// - `EFAULT`: `addr` or `addrlen` is outside the memory that the process may write.
+/// - `EINTR`: a signal was caught before a connection came.
+/// - `EINVAL`: the socket does not listen, or `*addrlen` is negative as an int.
+/// - `EMFILE`: the process has as many descriptors open as it may. The connection goes on waiting.
+/// - `ENFILE`: the whole system has as many files open as it may.
+/// - `ENOBUFS`, `ENOMEM`: no memory; often that of the socket buffers, not of the machine.
+/// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `EOPNOTSUPP`: the socket is of a type that knows no connections.
+/// - `EPERM`: a firewall rule forbids it.
+/// - `EPROTO`: an error of the protocol.
+/// - `ENETDOWN`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `ENETUNREACH` (and `EPROTO`,
+///   `EOPNOTSUPP` again): an error of the network that had already hit the new connection. Linux hands it
+///   out here; a robust server treats it as `EAGAIN`.
+/// - `ENOSR`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`, `ETIMEDOUT`: from some kernels and protocols.
+///
+/// # Safety
+///
+/// Either both pointers are null, or `addrlen` may be read and written and `addr` points to `*addrlen`
+/// bytes that may be written, until the call returns.
+///
+/// # Source
+///
+/// accept(2), tcp(7); tutorial, lines 278-285, where `struct socket` should be `struct sockaddr`
+/// (erratum 11).
+#[inline]
+pub unsafe fn accept(
+    sockfd: c_int,
+    addr: *mut sockaddr,
+    addrlen: *mut socklen_t,
+) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches that `addr` points to `*addrlen` bytes that may be written.
+    cvt(unsafe { libc::accept(sockfd, addr, addrlen) })
+}
+
+/// `connect(sockfd, addr, addrlen)` — connects a socket to an address.
+///
+/// ```c
+/// int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen);
+/// ```
+///
+/// `addr` is the server's `sockaddr_in`, seen as a `sockaddr`, and `addrlen` its size in bytes (16). A
+/// stream socket goes through the handshake, and the call waits for its end. For a datagram socket nothing
+/// is sent: it only fixes where datagrams go and from where they are taken. A socket that is not bound gets
+/// a local address and an ephemeral port. After a failure, close the socket and begin with a new one.
+///
+/// # Errors
+///
+/// - `EACCES`, `EPERM`: the address is a broadcast address and `SO_BROADCAST` is not set, or a firewall
+///   rule or a security policy forbids it. (For a UNIX socket `EACCES` is about its path.)
+/// - `EADDRINUSE`: the local address and port have this connection already.
+/// - `EADDRNOTAVAIL`: no ephemeral port is free.
+/// - `EAFNOSUPPORT`: the family in `addr` is not the socket's.
+/// - `EAGAIN`: no room in the routing cache. (A non-blocking UNIX socket has it for `EINPROGRESS`.)
+/// - `EALREADY`: the socket is non-blocking and still busy with the connect before this one.
+/// - `EBADF`: `sockfd` is not open.
+/// - `ECONNREFUSED`: nobody listens there; the other side answered with a reset.
+/// - `EFAULT`: `addr` is outside the memory of the process.
+/// - `EHOSTUNREACH`, `ENETUNREACH`: no route leads there, or a router said so.
+/// - `EINPROGRESS`: the socket is non-blocking and the handshake goes on. When the socket becomes writable,
+///   `SO_ERROR` tells how it ended.
+/// - `EINTR`: a signal was caught. The handshake goes on without the caller.
+/// - `EINVAL`: `addrlen` is too small.
+/// - `EISCONN`: the socket is connected already.
+/// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `EPROTOTYPE`: the socket's type does not fit the address's (UNIX sockets).
+/// - `ETIMEDOUT`: no answer, however often it was tried.
+///
+/// # Safety
+///
+/// `addr` points to `addrlen` bytes that may be read until the call returns.
+///
+/// # Source
+///
+/// connect(2), ip(7), tcp(7), RFC 9293 section 3.5; tutorial, lines 306-320.
+#[inline]
+pub unsafe fn connect(
+    sockfd: c_int,
+    addr: *const sockaddr,
+    addrlen: socklen_t,
+) -> Result<(), Errno> {
+    // SAFETY: the caller vouches that `addr` points to `addrlen` bytes that may be read.
+    cvt(unsafe { libc::connect(sockfd, addr, addrlen) }).map(drop)
+}
+
+/// `send(sockfd, buf, len, flags)` — hands bytes to the kernel, for the other end of the connection.
+///
+/// ```c
+/// ssize_t send(int sockfd, const void *buf, size_t len, int flags);
+/// ```
+///
+/// `len` is in bytes. The call returns as soon as the bytes are in the send buffer: not when they have
+/// arrived. A blocking stream socket waits until all of them have found room there; it takes fewer only if
+/// a signal or an error cuts it short, a non-blocking one whenever there is not enough room. `flags` is 0
+/// or, among others, `MSG_NOSIGNAL` (see `EPIPE`) or `MSG_DONTWAIT` (this call does not block).
+///
+/// On Linux the system call is `sendto`, without an address.
+///
+/// Returns how many bytes were taken.
+///
+/// # Errors
+///
+/// - `EACCES`: a datagram to a broadcast address without `SO_BROADCAST`, or a route that forbids it.
+/// - `EAGAIN`, which is `EWOULDBLOCK`: the socket is non-blocking, or its send timeout is over, and there is
+///   no room; or a datagram socket needs an ephemeral port and none is free.
+/// - `EALREADY`: another TCP Fast Open is under way.
+/// - `EBADF`: `sockfd` is not open.
+/// - `ECONNREFUSED`: an earlier datagram of this connected UDP socket met no receiver.
+/// - `ECONNRESET`: the other end reset the connection.
+/// - `EDESTADDRREQ`: a datagram socket that is not connected has no address to send to.
+/// - `EFAULT`: `buf` is outside the memory of the process.
+/// - `EHOSTUNREACH`, `ENETUNREACH`: no route leads there, or a router said so.
+/// - `EINTR`: a signal was caught before any byte was taken.
+/// - `EINVAL`: an argument is invalid, or the route is a blackhole.
+/// - `EISCONN`: an address was given for a connected stream (`sendto` only).
+/// - `EMSGSIZE`: a datagram is too large to be sent in one piece.
+/// - `ENOBUFS`: the queue of the interface is full. Linux usually drops the packet instead.
+/// - `ENOMEM`: no memory.
+/// - `ENOTCONN`: the stream is not connected.
+/// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `EOPNOTSUPP`: a flag that this type of socket does not know.
+/// - `EPERM`: a firewall rule forbids it.
+/// - `EPIPE`: the connection can send no more, because this end shut it down or the other end reset it.
+///   **The process also gets SIGPIPE, which ends it**, unless the signal is ignored or `flags` has
+///   `MSG_NOSIGNAL`. Rust's `std` ignores the signal; a program without it, as a C program, does not.
+/// - `ETIMEDOUT`: the other end stopped acknowledging.
+///
+/// # Safety
+///
+/// `buf` points to `len` bytes that are initialised and may be read until the call returns.
+///
+/// # Source
+///
+/// send(2), tcp(7), udp(7), RFC 9293 section 3.9.1.2; tutorial, lines 287-304 (see errata 6 and 18).
+#[inline]
+pub unsafe fn send(
+    sockfd: c_int,
+    buf: *const c_void,
+    len: size_t,
+    flags: c_int,
+) -> Result<ssize_t, Errno> {
+    // SAFETY: the caller vouches that `buf` points to `len` bytes that may be read.
+    cvt(unsafe { libc::send(sockfd, buf, len, flags) })
+}
+
+/// `recv(sockfd, buf, len, flags)` — takes bytes that have arrived, or waits for some.
+///
+/// ```c
+/// ssize_t recv(int sockfd, void *buf, size_t len, int flags);
+/// ```
+///
+/// `len` is how many bytes there are at `buf`. A stream hands out what is there, from one byte up to
+/// `len`, whatever the pieces were in which it was sent. A datagram comes whole; what does not fit is lost.
+/// `flags` is 0 or, among others, `MSG_PEEK` (leave the bytes there), `MSG_WAITALL` (wait for all `len`) or
+/// `MSG_DONTWAIT` (this call does not block).
+///
+/// On Linux the system call is `recvfrom`, without an address.
+///
+/// Returns how many bytes were stored. 0 from a stream means that the other end has sent all it will ever
+/// send (or that `len` is 0); from a datagram socket it is an empty datagram.
+///
+/// # Errors
+///
+/// - `EAGAIN`, which is `EWOULDBLOCK`: the socket is non-blocking, or its receive timeout is over, and
+///   nothing has arrived.
+/// - `EBADF`: `sockfd` is not open.
+/// - `ECONNREFUSED`: the other side refused; for UDP, an earlier datagram met no receiver.
+/// - `ECONNRESET`: the other end reset the connection.
+/// - `EFAULT`: `buf` is outside the memory that the process may write.
+/// - `EHOSTUNREACH`, `ENETUNREACH`: a router said that there is no way to the other end.
+/// - `EINTR`: a signal was caught before anything arrived.
+/// - `EINVAL`: an argument is invalid.
+/// - `ENOMEM`: no memory.
+/// - `ENOTCONN`: the stream is not connected.
+/// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `EOPNOTSUPP`: a flag that this type of socket does not know.
+/// - `EPIPE`: tcp(7) lists it for a read on a socket that was shut down; Linux returns 0 there.
+/// - `ETIMEDOUT`: the other end stopped acknowledging.
+///
+/// # Safety
+///
+/// `buf` points to `len` bytes that may be written until the call returns.
+///
+/// # Source
+///
+/// recv(2), tcp(7), udp(7), RFC 9293 section 3.9.1.3; tutorial, lines 287-304.
+#[inline]
+pub unsafe fn recv(
+    sockfd: c_int,
+    buf: *mut c_void,
+    len: size_t,
+    flags: c_int,
+) -> Result<ssize_t, Errno> {
+    // SAFETY: the caller vouches that `buf` points to `len` bytes that may be written.
+    cvt(unsafe { libc::recv(sockfd, buf, len, flags) })
+}
+
+/// `close(fd)` — gives a descriptor back.
+///
+/// ```c
+/// int close(int fd);
+/// ```
+///
+/// The number is free from now on, and the next socket may get it. The socket itself ends with its last
+/// descriptor (a `fork` or a `dup` makes another one): TCP then sends what is in the send buffer and a FIN,
+/// or, if bytes were left unread, a reset. The call does not wait for that, unless `SO_LINGER` says so.
+///
+/// # Errors
+///
+/// Whatever the error, except `EBADF`, the descriptor is closed: never call `close` again for it.
+///
+/// - `EBADF`: `fd` is not open.
+/// - `EINTR`: a signal was caught.
+/// - `EIO`: input or output failed (files).
+/// - `ENOSPC`, `EDQUOT`: an earlier write did not fit after all (files on NFS).
+///
+/// # Safety
+///
+/// `fd` is the caller's own, and nothing uses it afterwards. The other calls leave a descriptor that they
+/// are wrongly given where it is; this one takes it from its owner. The number may then name another file,
+/// and code that relies on owning it, as `std::os::fd::OwnedFd` does, is no longer sound.
+///
+/// # Source
+///
+/// close(2), socket(7), RFC 9293 section 3.6; tutorial, lines 228-232 (see erratum 21).
+#[inline]
+pub unsafe fn close(fd: c_int) -> Result<(), Errno> {
+    // SAFETY: the caller vouches that `fd` is its own to close.
+    cvt(unsafe { libc::close(fd) }).map(drop)
+}

@@ -1,0 +1,76 @@
+//! `<stdlib.h>`: text to number, and the ends of a process.
+
+use libc::{c_char, c_int};
+
+/// `atoi(nptr)` — reads a decimal number, as far as there is one.
+///
+/// ```c
+/// int atoi(const char *nptr);
+/// ```
+///
+/// Skips blanks, takes a sign, then digits up to the first character that is none. Returns the number, 0 if
+/// there is no digit. It reports no error: `abc` is 0, `80x` is 80. A number that does not fit an int is
+/// undefined in the C standard; glibc cuts it down to the low 32 bits of the long that `strtol` reads.
+///
+/// # Safety
+///
+/// `nptr` points to a C string.
+///
+/// # Source
+///
+/// atoi(3); tutorial, lines 443 and 617 (see erratum 27).
+///
+/// # Examples
+///
+/// ```
+/// use sockmirror::stdlib::atoi;
+///
+/// // SAFETY: a literal is a C string.
+/// let number = unsafe { atoi(c"70000".as_ptr()) };
+/// assert_eq!(number, 70000);
+/// assert_eq!(number as u16, 4464); // what is left in a port
+/// ```
+#[inline]
+#[must_use]
+pub unsafe fn atoi(nptr: *const c_char) -> c_int {
+    // SAFETY: the caller vouches that `nptr` points to a C string.
+    unsafe { libc::atoi(nptr) }
+}
+
+/// `exit(status)` — ends the process.
+///
+/// ```c
+/// void exit(int status);
+/// ```
+///
+/// Calls what was registered with `atexit`, writes out what stdio has buffered, and ends. The kernel closes
+/// all descriptors. The parent sees the low 8 bits of `status`.
+///
+/// It is safe in a program with one thread, as all programs here are: POSIX allows two threads to call it
+/// at the same time only since 2024, glibc since 2.41.
+///
+/// # Source
+///
+/// exit(3); tutorial, line 440 and after every failure.
+#[inline]
+pub fn exit(status: c_int) -> ! {
+    // SAFETY: an integer, and no other thread that could be ending the process as well.
+    unsafe { libc::exit(status) }
+}
+
+/// `abort()` — ends the process with SIGABRT, at once.
+///
+/// ```c
+/// void abort(void);
+/// ```
+///
+/// Nothing is written out. It is what a panic does here; the tutorial never calls it.
+///
+/// # Source
+///
+/// abort(3).
+#[inline]
+pub fn abort() -> ! {
+    // SAFETY: no arguments, and it does not return.
+    unsafe { libc::abort() }
+}
