@@ -1,0 +1,187 @@
+//! `mirror interop`: every server with every client.
+
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::compare::printable;
+use crate::inside::{prepare, unprivileged};
+use crate::parallel;
+use crate::project::{Project, Twin};
+use crate::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
+use crate::run::in_namespaces;
+use crate::scenario::pattern_bytes;
+use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
+
+/// The longest argument that the kernel passes on: 32 pages with the NUL at the end
+/// (`MAX_ARG_STRLEN`).
+const LONGEST: usize = 128 * 1024 - 1;
+
+const PORT: &str = "5000";
+
+/// A word that goes from a client to a server and back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Word {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct InteropJob {
+    server: Vec<String>,
+    client: Vec<String>,
+    words: Vec<Word>,
+    processor: usize,
+}
+
+/// For each word, what was wrong with the answer.
+type Answers = Vec<Option<String>>;
+
+fn words() -> Vec<Word> {
+    // Around the sizes of the programs' buffers (127 and 128), of pages and of segments.
+    let lengths = [
+        1, 2, 126, 127, 128, 129, 254, 255, 256, 1000, 4095, 4096, 16384, 65482, 65536, 100_000,
+        LONGEST,
+    ];
+    let length = |length| Word { name: format!("{length} bytes"), bytes: pattern_bytes(length) };
+    let word = |name: &str, bytes: Vec<u8>| Word { name: name.to_owned(), bytes };
+    let mut words: Vec<Word> = lengths.map(length).into();
+    words.push(word("every byte but NUL", (1..=255).collect()));
+    words.push(word("Korean", "에코 서버와 에코 클라이언트".into()));
+    // 127 is no multiple of three: buffers end in the middle of a character.
+    words.push(word("Korean, 3000 bytes", "한".repeat(1000).into()));
+    words.push(word("%s%n%x", "%s%n%x".into()));
+    words
+}
+
+/// Runs all four pairings and shows them as a table.
+pub fn run() -> Result<bool> {
+    let project = Project::find()?;
+    let words = words();
+    let sides: [fn(&Project, &str) -> Twin; 2] = [Project::c, Project::rust];
+    let mut pairings = Vec::new();
+    for server in sides {
+        for client in sides {
+            pairings.push((server(&project, "echo_server"), client(&project, "echo_client")));
+        }
+    }
+
+    let progress = Progress::new(pairings.len());
+    let mut columns: Vec<Answers> = Vec::new();
+    parallel::in_order(
+        &pairings,
+        |(server, client), processor| {
+            let folder = format!("interop/{}-{}", server.label, client.label).to_lowercase();
+            let job = InteropJob {
+                server: server.command.clone(),
+                client: client.command.clone(),
+                words: words.clone(),
+                processor,
+            };
+            answers(&project.output().join(folder), &job)
+        },
+        |index, answers| {
+            columns.push(answers);
+            progress.show(index + 1, "interop");
+            Ok(())
+        },
+    )?;
+    progress.clear();
+    Ok(table(&pairings, &words, &columns))
+}
+
+fn table(pairings: &[(Twin, Twin)], words: &[Word], columns: &[Answers]) -> bool {
+    let names = pairings.iter().map(|(s, c)| pad(&format!("{} ⇄ {}", s.label, c.label), 14));
+    let heading = format!("{}{}", pad("server ⇄ client", 22), names.collect::<String>());
+    anstream::println!("{}", styled(heading.trim_end(), HEADING));
+    for (row, word) in words.iter().enumerate() {
+        let cell = |answers: &Answers| match answers[row] {
+            None => styled(&pad("same", 14), GOOD),
+            Some(_) => styled(&pad("differs", 14), BAD),
+        };
+        let cells: String = columns.iter().map(cell).collect();
+        anstream::println!("{}{}", pad(&word.name, 22), cells.trim_end());
+    }
+    let mut same = 0;
+    for ((server, client), answers) in pairings.iter().zip(columns) {
+        for (word, answer) in words.iter().zip(answers) {
+            match answer {
+                None => same += 1,
+                Some(what) => anstream::println!(
+                    "{} server, {} client, {}: {what}",
+                    server.label,
+                    client.label,
+                    word.name
+                ),
+            }
+        }
+    }
+    let all = words.len() * columns.len();
+    let style = if same == all { GOOD } else { BAD };
+    let text = format!("{all} words in {} pairings: {same} came back whole", columns.len());
+    anstream::println!("{}", styled(&text, style));
+    same == all
+}
+
+fn answers(directory: &Path, job: &InteropJob) -> Result<Answers> {
+    for command in [&job.server, &job.client] {
+        ensure!(Path::new(&command[0]).is_file(), "there is no program {}", command[0]);
+    }
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("job.json"), serde_json::to_vec(job)?)?;
+    in_namespaces("interop", directory)?;
+    Ok(serde_json::from_slice(&fs::read(directory.join("answers.json"))?)?)
+}
+
+/// The inner half: one server, and a client for each word.
+pub fn inside(directory: &Path) -> Result<()> {
+    let job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
+    // Every client needs a port of its own: the last ones are in TIME_WAIT.
+    prepare(job.processor, "40000 49999")?;
+    let output = |name: &str| -> Result<fs::File> {
+        let path: PathBuf = directory.join(name);
+        fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))
+    };
+    let mut server = unprivileged(&job.server[0])
+        .args(&job.server[1..])
+        .arg(PORT)
+        .stdout(output("server.stdout")?)
+        .stderr(output("server.stderr")?)
+        .spawn()?;
+    let watch = Watch::new()?;
+    while watch.look()? == Activity::Busy {
+        if let Some(status) = server.try_wait()? {
+            bail!("the server ended at once ({status})");
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    let answers: Result<Answers> = job.words.iter().map(|word| ask(&job.client, word)).collect();
+    ensure!(server.try_wait()?.is_none(), "the server has ended");
+    server.kill()?;
+    server.wait()?;
+    fs::write(directory.join("answers.json"), serde_json::to_vec(&answers?)?)?;
+    Ok(())
+}
+
+fn ask(client: &[String], word: &Word) -> Result<Option<String>> {
+    let output = unprivileged("timeout")
+        .args(["--signal=KILL", "60"])
+        .args(client)
+        .arg("127.0.0.1")
+        .arg(std::ffi::OsString::from_vec(word.bytes.clone()))
+        .arg(PORT)
+        .output()?;
+    let expected = [b"Received: ", word.bytes.as_slice(), b"\n"].concat();
+    Ok(if !output.status.success() {
+        Some(format!("{}: {}", output.status, printable(&output.stderr)))
+    } else if output.stdout != expected {
+        Some(format!("the client printed {}", crop(&printable(&output.stdout), 0, 60)))
+    } else if !output.stderr.is_empty() {
+        Some(format!("on stderr: {}", crop(&printable(&output.stderr), 0, 60)))
+    } else {
+        None
+    })
+}

@@ -1,0 +1,73 @@
+//! `mirror trace`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::commands::compare::cases;
+use crate::compare::{Row, align, in_order};
+use crate::normalise::{Normaliser, RULES};
+use crate::observation::Observation;
+use crate::project::{Project, Twin};
+use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
+use crate::run::{Instrument, processors};
+use crate::source::{Origin, Sources};
+
+/// Shows both traces of a scenario side by side.
+pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
+    let project = Project::find()?;
+    let pairs = project.pairs(&[program.to_owned()])?;
+    let case = *cases(&pairs, scenario)?.first().context("there is no scenario")?;
+    let output: PathBuf = project.output().join("trace");
+    let jobs = case.jobs(&output, processors()?[0], Instrument::TraceWithStacks);
+    let [left, right] = [jobs[0].observe()?, jobs[1].observe()?];
+    let twins = &case.pair.twins;
+
+    anstream::println!(
+        "{}  {}",
+        styled(&format!("{program}, {}", case.scenario.name), HEADING),
+        case.scenario.about
+    );
+    let rows = align([&left.trace, &right.trace], &Normaliser::new(RULES));
+    let origins = [origins(&left, &twins[0])?, origins(&right, &twins[1])?];
+    let mut origins = origins.map(Vec::into_iter);
+    let column = if wide { 0 } else { (width() - 26) / 2 };
+    let heading = |twin: &Twin| {
+        let source = twin.source.as_deref().and_then(|path| path.file_name());
+        format!("{} ({})", twin.label, source.unwrap_or_default().to_string_lossy())
+    };
+    let headings = twins.each_ref().map(heading);
+    anstream::println!("  step line  {}  step line  {}", pad(&headings[0], column), headings[1]);
+    for row in &rows {
+        let here = [0, 1]
+            .map(|side| row.sides[side].as_ref().and_then(|_| origins[side].next()).flatten());
+        let mut cells = [0, 1].map(|side| cell(row, side, here[side], column));
+        if wide {
+            // One below the other: a call can be as long as what it sends.
+            cells[0].push_str("\n  ");
+        }
+        let style = match (row.same, here) {
+            (false, _) => BAD,
+            (true, [None, None]) => FAINT,
+            (true, _) => anstyle::Style::new(),
+        };
+        let mark = if row.same { ' ' } else { '≠' };
+        let shown = format!("{mark} {}  {}", cells[0], cells[1].trim_end());
+        anstream::println!("{}", styled(&shown, style));
+    }
+    Ok(rows.iter().all(|row| row.same))
+}
+
+/// Where each event comes from, in the order in which they are compared.
+pub fn origins(observation: &Observation, twin: &Twin) -> Result<Vec<Option<Origin>>> {
+    let source = twin.source.as_deref().context("the source is not known")?;
+    Sources::default().origins(&in_order(&observation.trace), source)
+}
+
+fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String {
+    let line = origin.map_or(String::new(), |origin| origin.line.to_string());
+    let step = origin.and_then(|origin| origin.step).map_or(String::new(), |n| format!("[{n}]"));
+    let text = row.sides[side].as_deref().unwrap_or("");
+    let text = if column == 0 { text.to_owned() } else { pad(&crop(text, 0, column), column) };
+    format!("{step:>4} {line:>4}  {text}")
+}

@@ -1,0 +1,24 @@
+//! Runs two programs that should be the same and shows where they are not.
+//!
+//! | stage | module | takes | gives |
+//! |---|---|---|---|
+//! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
+//! | run | [`run`], [`inside`], [`peers`], [`watch`] | a scenario, a program | files |
+//! | read | [`trace`], [`observation`] | files | [`Observation`](observation::Observation) |
+//! | compare | [`normalise`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
+//! | show | [`report`], [`source`], [`commands`] | differences | text |
+
+pub mod commands;
+pub mod compare;
+pub mod inside;
+pub mod normalise;
+pub mod observation;
+pub mod parallel;
+pub mod peers;
+pub mod project;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod source;
+pub mod trace;
+pub mod watch;

@@ -1,0 +1,187 @@
+//! The other ends of the program's connections: what a scenario's steps move.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use socket2::{Domain, Socket, Type};
+
+use crate::observation::{PeerRecord, Stream};
+use crate::scenario::Step;
+
+/// The first of the ports that peers connect from, in the order in which they come. They are
+/// chosen here and not by the kernel, so that every run shows the program the same ones.
+const FIRST_PORT: u16 = 41001;
+
+/// All the peers of one run.
+#[derive(Debug, Default)]
+pub struct Peers {
+    listeners: BTreeMap<String, TcpListener>,
+    connections: Vec<Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    name: String,
+    socket: Option<TcpStream>,
+    /// What came and is not yet accounted for by an expectation.
+    unread: Vec<u8>,
+    received: usize,
+    stream: Stream,
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+impl Peers {
+    /// What each saw, in the order in which they came.
+    pub fn records(&self) -> Vec<PeerRecord> {
+        let record = |c: &Connection| PeerRecord {
+            name: c.name.clone(),
+            received: c.received,
+            stream: c.stream,
+        };
+        self.connections.iter().map(record).collect()
+    }
+
+    /// Takes a step that needs nothing of the program.
+    pub fn take(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::Connect { peer, port } => {
+                self.connect(peer, *port).context("the connection failed")
+            }
+            Step::ConnectRefused { peer, port } => match self.connect(peer, *port) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+                Err(error) => Err(error).context("the connection failed otherwise"),
+                Ok(()) => bail!("the connection was taken"),
+            },
+            Step::Listen { peer, port } => self.listen(peer, *port),
+            Step::StopListening { peer } => self.stop_listening(peer),
+            Step::Accept { peer } => self.accept(peer),
+            Step::HalfClose { peer } => Ok(self.socket(peer)?.shutdown(Shutdown::Write)?),
+            Step::Close { peer } => self.close(peer),
+            Step::Reset { peer } => self.reset(peer),
+            other => bail!("{other}: this needs the program"),
+        }
+    }
+
+    /// Listens on a port of 127.0.0.1.
+    fn listen(&mut self, name: &str, port: u16) -> Result<()> {
+        let listener = TcpListener::bind(loopback(port))
+            .with_context(|| format!("{name} cannot listen on port {port}"))?;
+        self.listeners.insert(name.to_owned(), listener);
+        Ok(())
+    }
+
+    /// Listens no more.
+    fn stop_listening(&mut self, name: &str) -> Result<()> {
+        let listener = self.listeners.remove(name);
+        listener.map(drop).with_context(|| format!("{name} does not listen"))
+    }
+
+    /// Connects to a port of 127.0.0.1, from a port of its own.
+    fn connect(&mut self, name: &str, port: u16) -> Result<(), io::Error> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        let taken = u16::try_from(self.connections.len()).expect("a scenario has few peers");
+        socket.bind(&loopback(FIRST_PORT + taken).into())?;
+        socket.connect_timeout(&loopback(port).into(), Duration::from_secs(10))?;
+        self.add(name, socket.into())
+    }
+
+    /// Takes the next connection of the peer that listens.
+    fn accept(&mut self, name: &str) -> Result<()> {
+        let Some(listener) = self.listeners.get(name) else {
+            bail!("{name} does not listen");
+        };
+        listener.set_nonblocking(true)?;
+        match listener.accept() {
+            Ok((socket, _)) => Ok(self.add(name, socket)?),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                bail!("nobody has connected to {name}")
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn add(&mut self, name: &str, socket: TcpStream) -> io::Result<()> {
+        // Every send is a segment of its own, as the steps say.
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        self.connections.push(Connection {
+            name: name.to_owned(),
+            socket: Some(socket),
+            unread: Vec::new(),
+            received: 0,
+            stream: Stream::Open,
+        });
+        Ok(())
+    }
+
+    /// Reads all that has come for every peer.
+    pub fn drain(&mut self) {
+        for connection in &mut self.connections {
+            connection.drain();
+        }
+    }
+
+    fn connection(&mut self, name: &str) -> Result<&mut Connection> {
+        let found = self.connections.iter_mut().rev().find(|c| c.name == name);
+        found.with_context(|| format!("{name} has no connection"))
+    }
+
+    fn socket(&mut self, name: &str) -> Result<&TcpStream> {
+        let connection = self.connection(name)?;
+        connection.socket.as_ref().with_context(|| format!("{name} has closed its connection"))
+    }
+
+    /// Sends as much as the connection takes at once, and tells how much that is.
+    pub fn send(&mut self, name: &str, bytes: &[u8]) -> Result<usize> {
+        match self.socket(name)?.write(bytes) {
+            Ok(sent) => Ok(sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error).with_context(|| format!("{name} cannot send")),
+        }
+    }
+
+    /// What came for a peer and is not yet accounted for, and how far it has read.
+    pub fn unread(&mut self, name: &str) -> Result<(&mut Vec<u8>, Stream)> {
+        let connection = self.connection(name)?;
+        connection.drain();
+        Ok((&mut connection.unread, connection.stream))
+    }
+
+    /// Closes without reading what has come since the last look.
+    fn close(&mut self, name: &str) -> Result<()> {
+        self.socket(name)?;
+        self.connection(name)?.socket = None;
+        Ok(())
+    }
+
+    /// Resets the connection.
+    fn reset(&mut self, name: &str) -> Result<()> {
+        let socket = self.socket(name)?;
+        socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
+        self.close(name)
+    }
+}
+
+impl Connection {
+    fn drain(&mut self) {
+        let mut buffer = [0; 65536];
+        while let (Some(socket), Stream::Open) = (&mut self.socket, self.stream) {
+            match socket.read(&mut buffer) {
+                Ok(0) => self.stream = Stream::Ended,
+                Ok(length) => {
+                    self.received += length;
+                    self.unread.extend_from_slice(&buffer[..length]);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.stream = Stream::Reset,
+            }
+        }
+    }
+}

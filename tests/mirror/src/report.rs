@@ -1,0 +1,196 @@
+//! What a person sees of a comparison.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::compare::{Comparison, Difference, Row};
+
+/// What is as it should be.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What is not.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Headings.
+pub const HEADING: Style = Style::new().bold();
+/// What matters less.
+pub const FAINT: Style = Style::new().dimmed();
+
+/// Text in a style; whether it shows is decided where it is printed.
+pub fn styled(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// How many columns there are to print in.
+pub fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    columns.or(terminal).unwrap_or(160).clamp(60, 400)
+}
+
+/// Tells on a terminal's standard error how far long work is; silent anywhere else.
+#[derive(Debug)]
+pub struct Progress {
+    total: usize,
+    shown: bool,
+}
+
+impl Progress {
+    /// For so many pieces of work.
+    pub fn new(total: usize) -> Self {
+        let progress = Self { total, shown: std::io::stderr().is_terminal() };
+        progress.show(0, "");
+        progress
+    }
+
+    /// So many are done, and this comes next.
+    pub fn show(&self, done: usize, next: &str) {
+        if self.shown {
+            let total = self.total;
+            let _ = write!(std::io::stderr(), "\r\x1b[K[{done}/{total}] {next}");
+        }
+    }
+
+    /// Makes room for a line of output.
+    pub fn clear(&self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// The line that a scenario gets.
+pub fn verdict(name: &str, comparison: &Comparison) -> String {
+    let [left, right] = comparison.calls;
+    let mut line = if comparison.is_same() {
+        format!("  {}     {name:<36} syscalls {left}/{right}", styled("same", GOOD))
+    } else {
+        format!("  {}  {name:<36} syscalls {left}/{right}", styled("differs", BAD))
+    };
+    if comparison.differing_lines > 0 {
+        let _ = write!(line, ", {} trace lines differ", comparison.differing_lines);
+    }
+    line
+}
+
+/// All that is not as it should be, for a person to read.
+pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
+    let mut text = String::new();
+    for difference in &comparison.differences {
+        match difference {
+            Difference::Between { what, sides: [left, right] } => {
+                let _ = writeln!(text, "    {what} differs:");
+                for (label, side) in labels.into_iter().zip([left, right]) {
+                    let _ = writeln!(text, "      {label:<10} {}", around(side, left, right));
+                }
+            }
+            Difference::Stated { side, what, stated, seen } => {
+                let _ = writeln!(text, "    {}: {what} is not as stated:", labels[*side]);
+                let _ = writeln!(text, "      stated     {}", around(stated, stated, seen));
+                let _ = writeln!(text, "      seen       {}", around(seen, stated, seen));
+            }
+            Difference::Step { side, complaint } => {
+                let _ = writeln!(text, "    {}: {complaint}", labels[*side]);
+            }
+            Difference::Trace { start, rows } => {
+                let _ = writeln!(text, "    the traces differ; the first place:");
+                text.push_str(&trace_rows(*start, rows, labels));
+            }
+        }
+    }
+    text
+}
+
+fn trace_rows(mut line: [usize; 2], rows: &[Row], labels: [&str; 2]) -> String {
+    let column = (width() - 4) / 2 - 7;
+    let mut text = String::new();
+    let heading = |label| pad(label, column);
+    let _ = writeln!(text, "          {}       {}", heading(labels[0]), labels[1]);
+    for row in rows {
+        let [left, right] = row.sides.each_ref().map(|side| side.as_deref().unwrap_or(""));
+        let numbers = [0, 1].map(|side| match row.sides[side] {
+            Some(_) => {
+                line[side] += 1;
+                line[side].to_string()
+            }
+            None => String::new(),
+        });
+        let from = if row.same { 0 } else { first_visible(left, right, column) };
+        let cells = [left, right].map(|side| pad(&crop(side, from, column), column));
+        let mark = if row.same { ' ' } else { '≠' };
+        let style = if row.same { FAINT } else { BAD };
+        let shown = format!(
+            "  {mark} {:>4}  {} {:>4}  {}",
+            numbers[0],
+            cells[0],
+            numbers[1],
+            cells[1].trim_end()
+        );
+        let _ = writeln!(text, "  {}", styled(&shown, style));
+    }
+    text
+}
+
+/// A value that may be long, cropped to where the two begin to differ.
+fn around(text: &str, left: &str, right: &str) -> String {
+    let columns = width() - 20;
+    if text.is_empty() {
+        return "(nothing)".into();
+    }
+    crop(text, first_visible(left, right, columns), columns)
+}
+
+/// The first character to show so that the first difference is in sight.
+fn first_visible(left: &str, right: &str, columns: usize) -> usize {
+    let same = left.chars().zip(right.chars()).take_while(|(l, r)| l == r).count();
+    if same < columns.saturating_sub(8) { 0 } else { same.saturating_sub(columns / 2) }
+}
+
+/// So many columns of a text from a character on, with `…` where something is left out.
+pub fn crop(text: &str, from: usize, columns: usize) -> String {
+    let mut cropped = String::new();
+    if from > 0 {
+        cropped.push('…');
+    }
+    let rest: String = text.chars().skip(from).collect();
+    if cropped.width() + rest.width() <= columns {
+        cropped.push_str(&rest);
+        return cropped;
+    }
+    for character in rest.chars() {
+        if cropped.width() + character.width().unwrap_or(0) + 1 > columns {
+            break;
+        }
+        cropped.push(character);
+    }
+    cropped.push('…');
+    cropped
+}
+
+/// A text filled up with blanks to so many columns.
+pub fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crops_by_columns() {
+        assert_eq!(crop("abcdef", 0, 6), "abcdef");
+        assert_eq!(crop("abcdef", 0, 4), "abc…");
+        assert_eq!(crop("abcdef", 3, 6), "…def");
+        assert_eq!(crop("한국어", 0, 5), "한국…");
+        assert_eq!(pad("한", 4), "한  ");
+    }
+
+    #[test]
+    fn the_first_difference_is_in_sight() {
+        let (left, right) = ("a".repeat(100) + "L", "a".repeat(100) + "R");
+        let from = first_visible(&left, &right, 40);
+        assert!(crop(&left, from, 40).contains('L'));
+        assert!(crop(&right, from, 40).contains('R'));
+    }
+}

@@ -1,0 +1,337 @@
+//! What is done to a program, and what must come of it: the files in `tests/scenarios/`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// One file of scenarios: those of one program.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// The name that the program is started under (`argv[0]` is `./NAME`).
+    pub program: String,
+    /// What is done to it, one after another.
+    #[serde(rename = "scenario")]
+    pub scenarios: Vec<Scenario>,
+}
+
+/// One run of a program, with the outcome that every twin must have.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Lower case and underscores; unique in its file.
+    pub name: String,
+    /// What happens, in a sentence.
+    pub about: String,
+    /// The errata that this scenario proves, by their numbers.
+    #[serde(default)]
+    pub errata: Vec<u32>,
+    /// The command line after the program's name.
+    #[serde(default)]
+    pub arguments: Vec<Text>,
+    /// Steps taken before the program is started.
+    #[serde(default)]
+    pub before: Vec<Step>,
+    /// Steps taken while it runs, each once the program sleeps.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// System calls that fail on purpose, in the words of strace's `-e inject=`.
+    #[serde(default)]
+    pub inject: Vec<String>,
+    /// Where the program's standard output goes.
+    #[serde(default)]
+    pub output: Output,
+    /// All that the program writes to standard output.
+    #[serde(default)]
+    pub stdout: Text,
+    /// All that the program writes to standard error.
+    #[serde(default)]
+    pub stderr: Text,
+    /// The exit status, where the program exits.
+    pub exit: Option<i32>,
+    /// The signal that ends the program, where one does.
+    pub killed_by: Option<String>,
+}
+
+/// Where standard output goes: what stdio buffers depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// A pipe: stdio writes when its buffer is full and at the end.
+    #[default]
+    Pipe,
+    /// A terminal: stdio writes at the end of each line.
+    Terminal,
+    /// `/dev/full`: every write fails with ENOSPC.
+    Full,
+}
+
+/// Bytes, written down so that a person can read them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// The bytes of one piece.
+    One(Piece),
+    /// Several pieces, one after another.
+    Many(Vec<Piece>),
+}
+
+/// A part of a [`Text`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Piece {
+    /// The UTF-8 bytes of a string.
+    Plain(String),
+    /// So many bytes of an endless pattern of printable characters.
+    Pattern(Pattern),
+    /// Bytes in hexadecimal.
+    Hex(Hex),
+}
+
+/// `{ pattern = 1000 }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pattern {
+    /// How many bytes.
+    pub pattern: usize,
+}
+
+/// `{ hex = "00 ff" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hex {
+    /// Two digits a byte; blanks are passed over.
+    pub hex: String,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Text::Many(Vec::new())
+    }
+}
+
+impl Text {
+    /// The bytes that are meant.
+    pub fn bytes(&self) -> Vec<u8> {
+        let pieces = match self {
+            Text::One(piece) => std::slice::from_ref(piece),
+            Text::Many(pieces) => pieces,
+        };
+        pieces.iter().flat_map(Piece::bytes).collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        let pieces = match self {
+            Text::One(piece) => std::slice::from_ref(piece),
+            Text::Many(pieces) => pieces,
+        };
+        for piece in pieces {
+            if let Piece::Hex(Hex { hex }) = piece {
+                let digits: String = hex.split_whitespace().collect();
+                ensure!(
+                    digits.len().is_multiple_of(2) && digits.bytes().all(|b| b.is_ascii_hexdigit()),
+                    "hex = {hex:?} is not made of pairs of hexadecimal digits"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Piece {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Piece::Plain(text) => text.as_bytes().to_vec(),
+            Piece::Pattern(Pattern { pattern }) => pattern_bytes(*pattern),
+            Piece::Hex(Hex { hex }) => {
+                let digits: Vec<u8> = hex
+                    .chars()
+                    .filter_map(|c| c.to_digit(16))
+                    .filter_map(|d| u8::try_from(d).ok())
+                    .collect();
+                digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+            }
+        }
+    }
+}
+
+/// Printable bytes that repeat only after 94 × 94, so that a piece of a buffer's size that is lost,
+/// doubled or out of place does not look like the right one.
+pub fn pattern_bytes(length: usize) -> Vec<u8> {
+    (0..length)
+        .map(|i| b'!' + u8::try_from((i + i / 94) % 94).expect("a remainder of 94 fits in a byte"))
+        .collect()
+}
+
+/// One thing that a peer does, or that is done to the program.
+#[expect(missing_docs, reason = "each variant's sentence tells what its fields are")]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "does", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step {
+    /// The peer connects to the program's port on 127.0.0.1.
+    Connect { peer: String, port: u16 },
+    /// The peer tries to connect and must be refused.
+    ConnectRefused { peer: String, port: u16 },
+    /// The peer listens on a port of 127.0.0.1.
+    Listen { peer: String, port: u16 },
+    /// The peer listens no more; what it has accepted goes on.
+    StopListening { peer: String },
+    /// The peer that listens takes a connection, which has its name from then on.
+    Accept { peer: String },
+    /// The peer sends bytes, at most 4096 at a time, each time once the program sleeps.
+    Send { peer: String, text: Text },
+    /// The next bytes that the peer gets are these.
+    Expect { peer: String, text: Text },
+    /// There is nothing for the peer to read, and the program sleeps.
+    ExpectNothing { peer: String },
+    /// The peer's next read finds the end of the stream.
+    ExpectEnd { peer: String },
+    /// The peer's next read finds that the connection was reset.
+    ExpectReset { peer: String },
+    /// The peer sends no more (FIN) but goes on reading.
+    HalfClose { peer: String },
+    /// The peer closes: FIN, or RST where it leaves bytes unread.
+    Close { peer: String },
+    /// The peer resets the connection (RST).
+    Reset { peer: String },
+    /// The program gets a signal.
+    Signal { signal: String },
+}
+
+impl Step {
+    fn text(&self) -> Option<&Text> {
+        match self {
+            Step::Send { text, .. } | Step::Expect { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Step::Connect { peer, port } => write!(f, "{peer} connects to {port}"),
+            Step::ConnectRefused { peer, port } => write!(f, "{peer} is refused at {port}"),
+            Step::Listen { peer, port } => write!(f, "{peer} listens on {port}"),
+            Step::StopListening { peer } => write!(f, "{peer} listens no more"),
+            Step::Accept { peer } => write!(f, "{peer} accepts"),
+            Step::Send { peer, text } => write!(f, "{peer} sends {} bytes", text.bytes().len()),
+            Step::Expect { peer, text } => write!(f, "{peer} gets {} bytes", text.bytes().len()),
+            Step::ExpectNothing { peer } => write!(f, "{peer} gets nothing"),
+            Step::ExpectEnd { peer } => write!(f, "{peer} gets the end of the stream"),
+            Step::ExpectReset { peer } => write!(f, "{peer} is reset"),
+            Step::HalfClose { peer } => write!(f, "{peer} shuts down its sending side"),
+            Step::Close { peer } => write!(f, "{peer} closes"),
+            Step::Reset { peer } => write!(f, "{peer} resets"),
+            Step::Signal { signal } => write!(f, "the program gets {signal}"),
+        }
+    }
+}
+
+impl ScenarioFile {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the scenarios in {}", path.display()))?;
+        let file: Self = toml::from_str(&text)
+            .with_context(|| format!("{} is no file of scenarios", path.display()))?;
+        file.check().with_context(|| format!("in {}", path.display()))?;
+        Ok(file)
+    }
+
+    /// The scenario of that name.
+    pub fn find(&self, name: &str) -> Result<&Scenario> {
+        self.scenarios.iter().find(|s| s.name == name).with_context(|| {
+            let names: Vec<_> = self.scenarios.iter().map(|s| s.name.as_str()).collect();
+            format!("{} has no scenario '{name}'; it has: {}", self.program, names.join(", "))
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            is_plain_name(&self.program),
+            "program = {:?}: letters, digits, '_' and '-' were expected",
+            self.program
+        );
+        ensure!(!self.scenarios.is_empty(), "there is no [[scenario]]");
+        for (index, scenario) in self.scenarios.iter().enumerate() {
+            scenario.check().with_context(|| format!("scenario '{}'", scenario.name))?;
+            if self.scenarios[..index].iter().any(|s| s.name == scenario.name) {
+                bail!("scenario '{}' stands there twice", scenario.name);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Scenario {
+    fn check(&self) -> Result<()> {
+        ensure!(is_plain_name(&self.name), "name: letters, digits, '_' and '-' were expected");
+        ensure!(
+            self.exit.is_some() != self.killed_by.is_some(),
+            "one of exit = STATUS and killed_by = \"SIGNAL\" was expected"
+        );
+        for text in self.arguments.iter().chain([&self.stdout, &self.stderr]) {
+            text.check()?;
+        }
+        for argument in &self.arguments {
+            ensure!(!argument.bytes().contains(&0), "an argument cannot hold a NUL");
+        }
+        for step in self.before.iter().chain(&self.steps) {
+            step.text().map_or(Ok(()), Text::check).with_context(|| format!("step '{step}'"))?;
+        }
+        for step in &self.before {
+            ensure!(
+                !matches!(step, Step::Signal { .. }),
+                "before: there is no program yet that could get a signal"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(scenario: &str) -> Result<()> {
+        let head = "program = \"p\"\n[[scenario]]\nabout = \"x\"\n";
+        toml::from_str::<ScenarioFile>(&format!("{head}{scenario}"))?.check()
+    }
+
+    #[test]
+    fn text_is_pieces_in_order() {
+        #[derive(Deserialize)]
+        struct Holder {
+            text: Text,
+        }
+        let text = r#"text = ["a\u0000", { hex = "00 fF" }, { pattern = 2 }]"#;
+        let holder: Holder = toml::from_str(text).unwrap();
+        assert_eq!(holder.text.bytes(), b"a\0\x00\xff!\"");
+    }
+
+    #[test]
+    fn the_pattern_does_not_repeat_within_a_buffer() {
+        let bytes = pattern_bytes(1000);
+        assert_ne!(bytes[..128], bytes[128..256]);
+        assert!(bytes.iter().all(u8::is_ascii_graphic));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |text: &str| format!("{:#}", parse(text).unwrap_err());
+        assert!(message("name = \"a\"").contains("exit = STATUS"));
+        assert!(message("name = \"a b\"\nexit = 0").contains("name: letters"));
+        assert!(message("name = \"a\"\nexit = 0\nagruments = []").contains("agruments"));
+        let step = "name = \"a\"\nexit = 0\nsteps = [{ does = \"dance\", peer = \"a\" }]";
+        assert!(message(step).contains("dance"));
+        let hex = "name = \"a\"\nexit = 0\nstdout = { hex = \"0\" }";
+        assert!(message(hex).contains("pairs of hexadecimal"));
+        assert!(parse("name = \"a\"\nexit = 0").is_ok());
+    }
+}

@@ -1,0 +1,142 @@
+//! strace's log, read into events.
+
+use std::collections::HashMap;
+
+/// One line of a trace: a system call with its result, a signal, or the end of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The process, as its PID namespace numbers it.
+    pub process: u32,
+    /// The line as strace writes it.
+    pub text: String,
+    /// Who made the call, innermost frame first; empty unless stacks were asked for.
+    pub stack: Vec<Frame>,
+}
+
+/// A return address on the stack at the time of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The file that the code was loaded from.
+    pub object: String,
+    /// The address in that file.
+    pub address: u64,
+}
+
+impl Event {
+    /// Whether this is a system call, not a signal or an end.
+    pub fn is_call(&self) -> bool {
+        !self.text.starts_with("---") && !self.text.starts_with("+++")
+    }
+}
+
+/// Reads a log written by `strace -f -o`.
+///
+/// A call that another process interrupted stands in two lines, `<unfinished ...>` and
+/// `<... resumed>`; it becomes one event, where it began.
+pub fn parse(log: &str) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    let mut unfinished: HashMap<u32, usize> = HashMap::new();
+    let mut current = None;
+    for line in log.lines() {
+        if let Some(frame) = line.strip_prefix(" > ") {
+            if let (Some(index), Some(frame)) = (current, parse_frame(frame)) {
+                let index = stack_owner(&events, index);
+                events[index].stack.push(frame);
+            }
+            continue;
+        }
+        let Some((process, text)) = split_process(line) else {
+            continue;
+        };
+        if let Some((begin, index)) = resumed(text, process, &mut unfinished) {
+            events[index].text.push_str(begin);
+            current = Some(index);
+            continue;
+        }
+        let text = match text.strip_suffix("<unfinished ...>") {
+            Some(begin) => {
+                unfinished.insert(process, events.len());
+                begin.trim_end()
+            }
+            None => text,
+        };
+        current = Some(events.len());
+        events.push(Event { process, text: text.to_owned(), stack: Vec::new() });
+    }
+    events
+}
+
+/// strace prints the stack of `exit_group`, which never returns, below the line that follows it.
+fn stack_owner(events: &[Event], index: usize) -> usize {
+    let process = events[index].process;
+    let before = events[..index].iter().rposition(|event| event.process == process);
+    match before {
+        Some(before)
+            if events[index].text.starts_with("+++")
+                && events[before].text.starts_with("exit_group(") =>
+        {
+            before
+        }
+        _ => index,
+    }
+}
+
+fn split_process(line: &str) -> Option<(u32, &str)> {
+    let (process, text) = line.split_once(' ')?;
+    Some((process.parse().ok()?, text.trim_start()))
+}
+
+fn resumed<'a>(
+    text: &'a str,
+    process: u32,
+    unfinished: &mut HashMap<u32, usize>,
+) -> Option<(&'a str, usize)> {
+    let (_, rest) = text.strip_prefix("<... ")?.split_once(" resumed>")?;
+    Some((rest, unfinished.remove(&process)?))
+}
+
+/// `/usr/lib/libc.so.6(__libc_start_main+0x85) [0x27305]`
+fn parse_frame(text: &str) -> Option<Frame> {
+    let (place, address) = text.strip_suffix(']')?.rsplit_once(" [0x")?;
+    let object = place.rsplit_once('(').map_or(place, |(object, _)| object);
+    Some(Frame { object: object.to_owned(), address: u64::from_str_radix(address, 16).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_signals_and_stacks() {
+        let events = parse(
+            "4 close(3) = 0\n > /lib/libc.so.6(__close+0x10) [0xf8350]\n > /a(b)/c() [0x12]\n\
+             4 --- SIGTERM {si_signo=SIGTERM} ---\n4 +++ killed by SIGTERM +++\n",
+        );
+        let texts: Vec<_> = events.iter().map(|e| e.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            ["close(3) = 0", "--- SIGTERM {si_signo=SIGTERM} ---", "+++ killed by SIGTERM +++"]
+        );
+        assert_eq!(events[0].stack[0], Frame { object: "/lib/libc.so.6".into(), address: 0xf8350 });
+        assert_eq!(events[0].stack[1], Frame { object: "/a(b)/c".into(), address: 0x12 });
+        let calls: Vec<_> = events.iter().map(Event::is_call).collect();
+        assert_eq!(calls, [true, false, false]);
+    }
+
+    #[test]
+    fn the_stack_of_exit_group_is_its_own() {
+        let events = parse("4 exit_group(0) = ?\n4 +++ exited with 0 +++\n > /a(main+0x1) [0x9]\n");
+        assert_eq!(events[0].stack, [Frame { object: "/a".into(), address: 9 }]);
+        assert_eq!(events[1].stack, []);
+    }
+
+    #[test]
+    fn an_interrupted_call_is_one_event() {
+        let events = parse(
+            "4 wait4(-1,  <unfinished ...>\n5 exit_group(0) = ?\n4 <... wait4 resumed>NULL) = 5\n",
+        );
+        assert_eq!(events[0].text, "wait4(-1,NULL) = 5");
+        assert_eq!(events[1].text, "exit_group(0) = ?");
+        assert_eq!(events.len(), 2);
+    }
+}
