@@ -1,0 +1,97 @@
+//! Every scenario of every program is a test of its own name: both twins run, and
+//!
+//! - `compare`: they are the same and do what the scenario states;
+//! - `steps`: each system call comes from the same step of the source in both.
+//!
+//! And every server understands every client, and every rule of the normalisation is still needed:
+//! without it, something differs.
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail, ensure};
+use libtest_mimic::Trial;
+use mirror::commands::compare::{Case, cases};
+use mirror::commands::interop;
+use mirror::commands::trace::origins;
+use mirror::compare::{compare, in_order};
+use mirror::normalise::{Normaliser, RULES, Rule};
+use mirror::project::{Pair, Project};
+use mirror::report;
+use mirror::run::{Instrument, processors};
+
+fn main() -> ExitCode {
+    common::run(trials)
+}
+
+fn trials() -> Result<Vec<Trial>> {
+    common::build_programs()?;
+    // The trials live as long as the process.
+    let pairs: &'static [Pair] = Project::find()?.pairs(&[])?.leak();
+    let processors = processors()?;
+    let mut trials = Vec::new();
+    for (index, case) in cases(pairs, None)?.into_iter().enumerate() {
+        let processor = processors[index % processors.len()];
+        let kinds: [(&str, Check); 2] = [("compare", same), ("steps", same_steps)];
+        for (kind, check) in kinds {
+            let name = format!("{kind}::{}::{}", case.pair.scenarios.program, case.scenario.name);
+            trials.push(Trial::test(name, move || Ok(check(&case, processor)?)));
+        }
+    }
+    ensure!(!trials.is_empty(), "there are no scenarios");
+    trials.push(Trial::test("interop", || Ok(every_pairing()?)));
+    for rule in RULES {
+        let test = move || Ok(needed(rule, pairs)?);
+        trials.push(Trial::test(format!("needed::{}", rule.name), test));
+    }
+    Ok(trials)
+}
+
+type Check = fn(&Case<'_>, usize) -> Result<()>;
+
+fn output(kind: &str) -> PathBuf {
+    common::root().join("target/mirror/test").join(kind)
+}
+
+fn same(case: &Case<'_>, processor: usize) -> Result<()> {
+    let comparison = case.run(&output("compare"), processor, &Normaliser::new(RULES))?;
+    ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
+    Ok(())
+}
+
+fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
+    let jobs = case.jobs(&output("steps"), processor, Instrument::TraceWithStacks);
+    let [c, rust] = [jobs[0].observe()?, jobs[1].observe()?];
+    let comparison = compare(case.scenario, &c, &rust, &Normaliser::new(RULES));
+    ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
+    let twins = &case.pair.twins;
+    let [from_c, from_rust] = [origins(&c, &twins[0])?, origins(&rust, &twins[1])?];
+    let mut of_the_program = 0;
+    for ((event, c), rust) in in_order(&c.trace).into_iter().zip(from_c).zip(from_rust) {
+        let steps = [c, rust].map(|origin| origin.map(|origin| origin.step));
+        ensure!(steps[0] == steps[1], "{}: C {c:?}, Rust {rust:?}", event.text);
+        of_the_program += usize::from(steps[0].is_some());
+    }
+    ensure!(of_the_program > 0, "no call could be traced back to the source");
+    Ok(())
+}
+
+fn every_pairing() -> Result<()> {
+    ensure!(interop::run()?, "some words did not come back whole");
+    Ok(())
+}
+
+fn needed(rule: &Rule, pairs: &[Pair]) -> Result<()> {
+    let others: Vec<Rule> = RULES.iter().filter(|other| *other != rule).copied().collect();
+    let normaliser = Normaliser::new(&others);
+    let processor = processors()?[0];
+    let output = output("needed").join(rule.name);
+    for case in cases(pairs, None)? {
+        if !case.run(&output, processor, &normaliser)?.is_same() {
+            return Ok(());
+        }
+    }
+    bail!("without the rule {} nothing differs; its reason was: {}", rule.name, rule.reason)
+}
