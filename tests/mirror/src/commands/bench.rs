@@ -71,7 +71,7 @@ fn table(figures: &[Figure]) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "the ratio is shown with two decimals")]
         let ratio = *rust as f64 / *c as f64;
         let style = if rust <= c { GOOD } else { BAD };
-        let ratio = styled(&format!("{ratio:>10.2}"), style);
+        let ratio = styled(&format!("{ratio:>10.3}"), style);
         anstream::println!("{}{c:>12}{rust:>12}{ratio}  {unit}", pad(what, 40));
     }
     figures.iter().all(|figure| figure.twins[1] <= figure.twins[0])

@@ -1,0 +1,322 @@
+//! The libc crate describes C's structures, types and constants by hand. Here the C compiler says
+//! what they are on this machine, and the crate must say the same: wherever a Rust program hands
+//! memory to the kernel, this is what makes the bytes mean the same as in C.
+//!
+//! The table below makes both sides: a C program that prints, and the values that Rust has. Two
+//! more tests find what the sources use and the table lacks.
+
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Write};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tree_sitter::{Node, Parser};
+
+/// The language and the features of the Makefile's `C_RULES`, which decide what the headers define.
+const C_RULES: [&str; 6] =
+    ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Names that have no place in the table, and why.
+const NOT_IN_THE_TABLE: [(&str, &str); 5] = [
+    ("FILE", "only libc knows what is in it; a program has a pointer"),
+    ("c_void", "no type of its own: a pointer to it points to anything"),
+    ("void", "the same, in C"),
+    ("fprintf", "a function"),
+    ("printf", "a function"),
+];
+
+/// One line of the comparison.
+struct Item {
+    /// A C expression with an integer value: what the item is called, and what C evaluates.
+    expression: String,
+    rust: i128,
+}
+
+/// What the table has, by the names in use.
+#[derive(Default)]
+struct Table {
+    items: Vec<Item>,
+    names_in_c: BTreeSet<&'static str>,
+    names_in_rust: BTreeSet<&'static str>,
+}
+
+/// Defines `table()`: each name is written once, and both languages get it from here.
+macro_rules! table {
+    (
+        structures { $($structure:ident { $($field:ident)* })* }
+        types { $($type:ident $(= $in_c:literal)?)* }
+        constants { $($constant:ident)* }
+    ) => {
+        fn table() -> Table {
+            let mut table = Table::default();
+            $({
+                let name = stringify!($structure);
+                let c = format!("struct {name}");
+                table.name(name, name);
+                table.add(format!("sizeof({c})"), size_of::<libc::$structure>());
+                table.add(format!("_Alignof({c})"), align_of::<libc::$structure>());
+                $({
+                    let field = stringify!($field);
+                    let offset = core::mem::offset_of!(libc::$structure, $field);
+                    let size = size_of_field(|whole: &libc::$structure| &whole.$field);
+                    table.add(format!("offsetof({c}, {field})"), offset);
+                    table.add(format!("sizeof((({c} *)0)->{field})"), size);
+                })*
+                // Does not compile if a field is missing in the table.
+                let _ = |libc::$structure { $($field: _),* }| ();
+            })*
+            $({
+                let name = stringify!($type);
+                // The name in C, if one is given, comes before the name in Rust.
+                let c = [$($in_c,)? name][0];
+                table.name(c, name);
+                table.add(format!("sizeof({c})"), size_of::<libc::$type>());
+                table.add(format!("_Alignof({c})"), align_of::<libc::$type>());
+                let signed = usize::from(libc::$type::MIN != 0);
+                table.add(format!("({c})-1 < ({c})1"), signed);
+            })*
+            $({
+                let name = stringify!($constant);
+                table.name(name, name);
+                table.add(name.to_owned(), libc::$constant);
+            })*
+            table
+        }
+    };
+}
+
+table! {
+    structures {
+        in_addr { s_addr }
+        sockaddr { sa_family sa_data }
+        sockaddr_in { sin_family sin_port sin_addr sin_zero }
+    }
+    types {
+        c_char = "char"
+        c_int = "int"
+        c_ushort = "unsigned short"
+        in_addr_t
+        in_port_t
+        sa_family_t
+        size_t
+        socklen_t
+        ssize_t
+    }
+    constants {
+        AF_INET
+        ECONNREFUSED
+        EPROTONOSUPPORT
+        INADDR_ANY
+        INADDR_LOOPBACK
+        INADDR_NONE
+        IPPROTO_TCP
+        IPPROTO_UDP
+        PF_INET
+        SOCK_STREAM
+    }
+}
+
+impl Table {
+    fn name(&mut self, in_c: &'static str, in_rust: &'static str) {
+        self.names_in_c.insert(in_c);
+        self.names_in_rust.insert(in_rust);
+    }
+
+    fn add(&mut self, expression: String, rust: impl TryInto<i128, Error: Debug>) {
+        let rust = rust.try_into().expect("no integer of C is wider than 128 bits");
+        self.items.push(Item { expression, rust });
+    }
+}
+
+/// The size of what a function picks out of a structure. The function is never called.
+fn size_of_field<Whole, Field>(_: fn(&Whole) -> &Field) -> usize {
+    size_of::<Field>()
+}
+
+#[test]
+fn c_and_rust_agree() {
+    let items = table().items;
+    let printed = run_probe(&probe(&items));
+    let differences = differences(&items, &printed);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn a_difference_is_named() {
+    let item = |expression: &str, rust| Item { expression: expression.to_owned(), rust };
+    let items = [item("sizeof(int)", 4), item("_Alignof(int)", 8), item("AF_INET", 2)];
+    let expected = ["_Alignof(int): C has 4, Rust has 8", "AF_INET: C has nothing, Rust has 2"];
+    assert_eq!(differences(&items, "4\n4\n"), expected);
+}
+
+#[test]
+fn names_that_rust_uses_are_in_the_table() {
+    let mut used = BTreeSet::new();
+    for folder in ["src", "src/bin"] {
+        for source in sources(folder, "rs") {
+            used.extend(names_from_libc(&source));
+        }
+    }
+    assert_known(&used, &table().names_in_rust);
+}
+
+#[test]
+fn names_that_c_uses_are_in_the_table() {
+    let mut used = BTreeSet::new();
+    let mut defined = BTreeSet::new();
+    for extension in ["c", "h"] {
+        for source in sources("c-reference", extension) {
+            used.extend(types_and_constants(&source));
+            defined.extend(macros(&source));
+        }
+    }
+    let used = used.difference(&defined).cloned().collect();
+    assert_known(&used, &table().names_in_c);
+}
+
+#[test]
+fn a_name_in_use_is_noticed() {
+    let rust =
+        "/// use libc::{EINTR,\n/// linger};\nlet size = size_of::<libc::timeval>(); libc::bind(1)";
+    assert_eq!(names_from_libc(rust), names(&["EINTR", "linger", "timeval"]));
+
+    let c = "#define MOST 5\n/* EINTR */ struct linger l = {MOST, SO_LINGER}; unsigned long n; time_t t;";
+    let used = ["MOST", "SO_LINGER", "linger", "time_t", "unsigned long"];
+    assert_eq!(types_and_constants(c), names(&used));
+    assert_eq!(macros(c), names(&["MOST"]));
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn assert_known(used: &BTreeSet<String>, table: &BTreeSet<&str>) {
+    assert!(!used.is_empty(), "the sources use nothing");
+    let exception = |name: &str| NOT_IN_THE_TABLE.iter().any(|(other, _)| *other == name);
+    let unknown = used.iter().filter(|name| !table.contains(name.as_str()) && !exception(name));
+    let unknown: Vec<_> = unknown.collect();
+    assert!(unknown.is_empty(), "in use, and not in the table: {unknown:?}");
+}
+
+/// A C program that prints the value of each item on a line of its own.
+fn probe(items: &[Item]) -> String {
+    // What the programs include is what declares the names that they use.
+    let mut headers = BTreeSet::from(["#include <stddef.h>".to_owned()]);
+    for extension in ["c", "h"] {
+        for source in sources("c-reference", extension) {
+            let lines = source.lines().filter(|line| line.starts_with("#include <"));
+            headers.extend(lines.map(str::to_owned));
+        }
+    }
+    let mut program: String = headers.into_iter().map(|header| header + "\n").collect();
+    program.push_str("int main(void)\n{\n");
+    for Item { expression, .. } in items {
+        writeln!(program, "    printf(\"%lld\\n\", (long long)({expression}));")
+            .expect("a string takes any text");
+    }
+    program.push_str("    return 0;\n}\n");
+    program
+}
+
+fn run_probe(source: &str) -> String {
+    let folder = root().join("target/layout");
+    fs::create_dir_all(&folder).expect("target/ is ours");
+    let [program, file] = [folder.join("probe"), folder.join("probe.c")];
+    fs::write(&file, source).expect("target/ is ours");
+    // CC may hold options, too.
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let mut words = compiler.split_whitespace();
+    let status = Command::new(words.next().expect("CC is empty"))
+        .args(words)
+        .args(C_RULES)
+        .arg(&file)
+        .arg("-o")
+        .arg(&program)
+        .status()
+        .expect("the C compiler does not start");
+    assert!(status.success(), "{} does not compile", file.display());
+    let output = Command::new(&program).output().expect("the probe does not start");
+    assert!(output.status.success(), "{} fails", program.display());
+    String::from_utf8(output.stdout).expect("the probe prints numbers")
+}
+
+fn differences(items: &[Item], printed: &str) -> Vec<String> {
+    let mut lines = printed.lines();
+    let mut differences = Vec::new();
+    for Item { expression, rust } in items {
+        let c = lines.next().unwrap_or("nothing");
+        if c != rust.to_string() {
+            differences.push(format!("{expression}: C has {c}, Rust has {rust}"));
+        }
+    }
+    differences
+}
+
+/// What a Rust source, its examples included, takes from the libc crate and does not call.
+fn names_from_libc(source: &str) -> BTreeSet<String> {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut names = BTreeSet::new();
+    for after in source.split("libc::").skip(1) {
+        if let Some(list) = after.strip_prefix('{') {
+            let list = list.split('}').next().unwrap_or(list);
+            names.extend(list.split(|letter| !is_name(letter)).map(str::to_owned));
+        } else {
+            let name = after.split(|letter| !is_name(letter)).next().unwrap_or(after);
+            if !after[name.len()..].starts_with('(') {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    names.remove("");
+    names
+}
+
+/// The types in a C source, by their names without `struct`, and the names in capitals.
+fn types_and_constants(source: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    walk_c(source, |node, text| match node.kind() {
+        "type_identifier" | "primitive_type" | "sized_type_specifier" => {
+            names.insert(text.to_owned());
+        }
+        "identifier" if !text.contains(char::is_lowercase) => {
+            names.insert(text.to_owned());
+        }
+        _ => {}
+    });
+    names
+}
+
+/// The macros that a C source defines.
+fn macros(source: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    walk_c(source, |node, text| {
+        let parent = node.parent().map(|parent| parent.kind());
+        if node.kind() == "identifier" && parent == Some("preproc_def") {
+            names.insert(text.to_owned());
+        }
+    });
+    names
+}
+
+fn walk_c(source: &str, mut visit: impl FnMut(Node<'_>, &str)) {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_c::LANGUAGE.into()).expect("the grammar fits the parser");
+    let tree = parser.parse(source, None).expect("nothing stops the parser");
+    let mut rest = vec![tree.root_node()];
+    while let Some(node) = rest.pop() {
+        visit(node, &source[node.byte_range()]);
+        rest.extend(node.children(&mut node.walk()));
+    }
+}
+
+fn sources(folder: &str, extension: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    let paths = paths.filter(|path: &PathBuf| path.extension().is_some_and(|e| e == extension));
+    paths.map(|path| fs::read_to_string(path).expect("the file can be read")).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
