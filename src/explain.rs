@@ -29,7 +29,7 @@ pub fn explain_errno(program: &CStr, call: &CStr, error: Errno) {
 }
 
 /// Says why `send` did not take `length` bytes: it failed, or it took fewer.
-#[inline] // so that the loop that calls it need not keep `sent` in memory
+#[inline] // Rust: so that the loop that calls it need not keep `sent` in memory
 pub fn explain_send(program: &CStr, sent: Result<ssize_t, Errno>, length: ssize_t) {
     match sent {
         Err(error) => explain_errno(program, c"send", error),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::{termios, wait};
@@ -366,8 +367,11 @@ fn instrument(job: &Job) -> Command {
     command
 }
 
-/// A pseudo-terminal that hands on what is written to it as it is.
+/// A pseudo-terminal that hands on what is written to it as it is. It is the first of a set of its
+/// own, so that its number, which the trace shows, does not depend on what else runs.
 fn terminal() -> Result<(OwnedFd, OwnedFd)> {
+    mount(Some("devpts"), "/dev/pts", Some("devpts"), MsFlags::empty(), Some("newinstance"))
+        .context("cannot mount pseudo-terminals of its own")?;
     let pair = nix::pty::openpty(None, None).context("there is no pseudo-terminal")?;
     let mut settings = termios::tcgetattr(&pair.slave)?;
     settings.output_flags.remove(termios::OutputFlags::OPOST);
