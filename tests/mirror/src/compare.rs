@@ -12,6 +12,8 @@ use crate::trace::Event;
 pub struct Comparison {
     /// How many system calls each twin made.
     pub calls: [usize; 2],
+    /// How many lines tell each run's packets.
+    pub packets: [usize; 2],
     /// How many lines of the traces have no equal on the other side.
     pub differing_lines: usize,
     /// Everything that is not as it should be.
@@ -53,8 +55,10 @@ pub enum Difference {
         /// What happened.
         complaint: String,
     },
-    /// The traces differ; this is the first place.
-    Trace {
+    /// The traces or the packets differ; this is the first place.
+    Lines {
+        /// Which of them.
+        what: &'static str,
         /// The line number on each side, from 0, at which `rows` begins.
         start: [usize; 2],
         /// Lines of both sides, beside each other where they are equal.
@@ -89,11 +93,17 @@ pub fn compare(
 
     let rows = align([&left.trace, &right.trace], normaliser);
     let differing_lines = rows.iter().filter(|row| !row.same).count();
-    differences.extend(first_difference(&rows));
+    differences.extend(first_difference("the traces", &rows));
+    differences.extend(first_difference("the packets", &rows_of(&left.packets, &right.packets)));
     let calls = |observation: &Observation| {
         observation.trace.iter().filter(|event| event.is_call()).count()
     };
-    Comparison { calls: [calls(left), calls(right)], differing_lines, differences }
+    Comparison {
+        calls: [calls(left), calls(right)],
+        packets: [left.packets.len(), right.packets.len()],
+        differing_lines,
+        differences,
+    }
 }
 
 fn stated(
@@ -161,8 +171,12 @@ pub fn printable(bytes: &[u8]) -> String {
 /// order; how the kernel interleaves them is not the program's doing.
 pub fn align(traces: [&[Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
     let [left, right] = traces.map(|trace| normalised(trace, normaliser));
+    rows_of(&left, &right)
+}
+
+fn rows_of(left: &[String], right: &[String]) -> Vec<Row> {
     let mut rows = Vec::new();
-    for operation in capture_diff_slices(similar::Algorithm::Myers, &left, &right) {
+    for operation in capture_diff_slices(similar::Algorithm::Myers, left, right) {
         match operation {
             DiffOp::Equal { old_index, new_index, len } => rows.extend((0..len).map(|i| Row {
                 same: true,
@@ -199,13 +213,13 @@ pub fn in_order(trace: &[Event]) -> Vec<&Event> {
         .collect()
 }
 
-fn first_difference(rows: &[Row]) -> Option<Difference> {
+fn first_difference(what: &'static str, rows: &[Row]) -> Option<Difference> {
     let first = rows.iter().position(|row| !row.same)?;
     let from = first.saturating_sub(CONTEXT);
     let last = rows[first..].iter().position(|row| row.same).map_or(rows.len(), |n| first + n);
     let to = (last + CONTEXT).min(rows.len()).min(first + 4 * CONTEXT);
     let start = [0, 1].map(|side| rows[..from].iter().filter(|r| r.sides[side].is_some()).count());
-    Some(Difference::Trace { start, rows: rows[from..to].to_vec() })
+    Some(Difference::Lines { what, start, rows: rows[from..to].to_vec() })
 }
 
 #[cfg(test)]
@@ -226,6 +240,7 @@ mod tests {
             complaints: Vec::new(),
             peers: Vec::new(),
             trace: events(lines),
+            packets: Vec::new(),
         }
     }
 
@@ -253,11 +268,23 @@ mod tests {
             observation(&["a() = 0", "b() = 0", "c() = 0", "d() = 0", "x() = 0", "e() = 0"]);
         let comparison = held(&left, &right);
         assert_eq!(comparison.differing_lines, 1);
-        let [Difference::Trace { start, rows }] = comparison.differences.as_slice() else {
+        let [Difference::Lines { start, rows, .. }] = comparison.differences.as_slice() else {
             panic!("{comparison:?}");
         };
         assert_eq!(*start, [1, 1]);
         assert_eq!(rows[3].sides, [None, Some("x() = 0".into())]);
+    }
+
+    #[test]
+    fn a_packet_more_is_found() {
+        let left = observation(&[]);
+        let mut right = observation(&[]);
+        right.packets.push("TCP 127.0.0.1:1 > 127.0.0.1:2: FIN at 6".into());
+        let comparison = held(&left, &right);
+        assert!(matches!(
+            comparison.differences[..],
+            [Difference::Lines { what: "the packets", .. }]
+        ));
     }
 
     #[test]

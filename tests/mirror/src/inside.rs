@@ -20,9 +20,10 @@ use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::{termios, wait};
 use nix::unistd::Pid;
 
+use crate::capture::Capture;
 use crate::observation::{End, Findings, Stream};
 use crate::peers::Peers;
-use crate::run::{Instrument, Job};
+use crate::run::{Instrument, Job, PACKETS};
 use crate::scenario::{Output, Step};
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
 
@@ -122,6 +123,7 @@ struct Run<'a> {
     job: &'a Job,
     peers: Peers,
     watch: Watch,
+    capture: Capture,
     child: Child,
     collectors: Vec<JoinHandle<io::Result<()>>>,
     complaints: Vec<String>,
@@ -131,6 +133,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(job: &'a Job) -> Result<Self> {
         prepare(job.processor, EPHEMERAL_PORT)?;
+        let capture = Capture::start(&job.file(PACKETS))?;
         let mut peers = Peers::default();
         let mut watch = Watch::new()?;
         for step in &job.scenario.before {
@@ -145,6 +148,7 @@ impl<'a> Run<'a> {
             job,
             peers,
             watch,
+            capture,
             child,
             collectors,
             complaints: Vec::new(),
@@ -173,6 +177,7 @@ impl<'a> Run<'a> {
         }
         self.watch.flush()?;
         self.peers.drain();
+        self.capture.finish()?;
         for collector in self.collectors {
             collector.join().expect("a collector does not panic")?;
         }
@@ -195,6 +200,7 @@ impl<'a> Run<'a> {
                 return Ok(Some(status));
             }
             self.peers.drain();
+            self.capture.drain()?;
             if self.watch.look()? == Activity::Asleep && !condition(self)? {
                 return Ok(None);
             }

@@ -3,16 +3,18 @@
 //! | stage | module | takes | gives |
 //! |---|---|---|---|
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
-//! | run | [`run`], [`inside`], [`peers`], [`watch`] | a scenario, a program | files |
-//! | read | [`trace`], [`observation`] | files | [`Observation`](observation::Observation) |
+//! | run | [`run`], [`inside`], [`peers`], [`watch`], [`capture`] | a scenario, a program | files |
+//! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
 //! | compare | [`normalise`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
 //! | show | [`report`], [`source`], [`commands`] | differences | text |
 
+pub mod capture;
 pub mod commands;
 pub mod compare;
 pub mod inside;
 pub mod normalise;
 pub mod observation;
+pub mod packets;
 pub mod parallel;
 pub mod peers;
 pub mod project;

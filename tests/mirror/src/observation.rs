@@ -19,6 +19,8 @@ pub struct Observation {
     pub peers: Vec<PeerRecord>,
     /// Every system call and signal, from `execve` to the end.
     pub trace: Vec<Event>,
+    /// What crossed the loopback device, as [`crate::packets`] tells it.
+    pub packets: Vec<String>,
 }
 
 /// How a program ended.

@@ -62,16 +62,19 @@ impl Progress {
 
 /// The line that a scenario gets.
 pub fn verdict(name: &str, comparison: &Comparison) -> String {
+    let verdict =
+        if comparison.is_same() { styled("same   ", GOOD) } else { styled("differs", BAD) };
     let [left, right] = comparison.calls;
-    let mut line = if comparison.is_same() {
-        format!("  {}     {name:<36} syscalls {left}/{right}", styled("same", GOOD))
-    } else {
-        format!("  {}  {name:<36} syscalls {left}/{right}", styled("differs", BAD))
-    };
+    let calls = format!("syscalls {left}/{right}");
+    let mut line = format!("  {verdict}  {name:<36} {calls:<20}");
+    if comparison.packets != [0, 0] {
+        let [left, right] = comparison.packets;
+        let _ = write!(line, " wire {left}/{right}");
+    }
     if comparison.differing_lines > 0 {
         let _ = write!(line, ", {} trace lines differ", comparison.differing_lines);
     }
-    line
+    line.trim_end().to_owned()
 }
 
 /// All that is not as it should be, for a person to read.
@@ -93,16 +96,16 @@ pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
             Difference::Step { side, complaint } => {
                 let _ = writeln!(text, "    {}: {complaint}", labels[*side]);
             }
-            Difference::Trace { start, rows } => {
-                let _ = writeln!(text, "    the traces differ; the first place:");
-                text.push_str(&trace_rows(*start, rows, labels));
+            Difference::Lines { what, start, rows } => {
+                let _ = writeln!(text, "    {what} differ; the first place:");
+                text.push_str(&numbered_rows(*start, rows, labels));
             }
         }
     }
     text
 }
 
-fn trace_rows(mut line: [usize; 2], rows: &[Row], labels: [&str; 2]) -> String {
+fn numbered_rows(mut line: [usize; 2], rows: &[Row], labels: [&str; 2]) -> String {
     let column = (width() - 4) / 2 - 7;
     let mut text = String::new();
     let heading = |label| pad(label, column);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::inside::INSIDE;
 use crate::observation::{Findings, Observation};
 use crate::scenario::Scenario;
-use crate::trace;
+use crate::{packets, trace};
 
 /// One run of one program: what the outer half hands to the inner one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Job {
     /// Where the run leaves what it saw.
     pub directory: PathBuf,
 }
+
+/// The file in a run's directory that holds its packets.
+pub const PACKETS: &str = "packets.pcapng";
 
 /// What watches a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,7 @@ impl Job {
             complaints: findings.complaints,
             peers: findings.peers,
             trace: trace::parse(&String::from_utf8_lossy(&read("strace")?)),
+            packets: packets::read(&self.file(PACKETS))?,
         })
     }
 }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use nix::unistd::Pid;
 
 /// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
-const PORT: u16 = 39999;
+pub const PORT: u16 = 39999;
 
 /// How long a look waits before the next. It decides how soon a change is noticed, nothing else.
 pub const BETWEEN_LOOKS: Duration = Duration::from_micros(200);

@@ -1,0 +1,220 @@
+//! The packets of a run, as far as they are the program's doing and the peers'.
+//!
+//! TCP decides by itself when to acknowledge, and by that, under Nagle's algorithm, which small
+//! sends share a segment; how busy the machine is has a part in it. So each direction of each
+//! connection is told by itself, as what is opened, carried and closed: pure acknowledgements are
+//! left out, data that follows on data is joined, and what is sent again counts once. Sequence
+//! numbers are told from the first one of their direction; timestamps and windows are left out.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
+use pcap_file::pcapng::{Block, PcapNgReader};
+
+/// Reads a capture and tells each direction of each conversation, in the order of their first
+/// packets.
+pub fn read(path: &Path) -> Result<Vec<String>> {
+    let mut reader = PcapNgReader::new(File::open(path)?)
+        .with_context(|| format!("{} is no capture", path.display()))?;
+    let mut conversations = Conversations::default();
+    while let Some(block) = reader.next_block() {
+        if let Block::EnhancedPacket(packet) = block? {
+            conversations.add(&packet.data)?;
+        }
+    }
+    Ok(conversations.lines())
+}
+
+type Direction = (SocketAddrV4, SocketAddrV4, &'static str);
+
+#[derive(Default)]
+struct Conversations {
+    order: Vec<Direction>,
+    directions: BTreeMap<Direction, Flow>,
+}
+
+/// What went one way.
+#[derive(Default)]
+struct Flow {
+    events: Vec<Event>,
+    first: Option<u32>,
+    /// How far the data has come, as a relative sequence number.
+    next: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Event {
+    /// Data from the first relative sequence number up to before the second.
+    Data(u32, u32),
+    Other(String),
+}
+
+impl Conversations {
+    fn add(&mut self, frame: &[u8]) -> Result<()> {
+        let packet = SlicedPacket::from_ethernet(frame)?;
+        let Some(NetSlice::Ipv4(ip)) = &packet.net else {
+            return Ok(());
+        };
+        let ends = |source_port, destination_port| {
+            let source: Ipv4Addr = ip.header().source_addr();
+            let destination: Ipv4Addr = ip.header().destination_addr();
+            let source = SocketAddrV4::new(source, source_port);
+            (source, SocketAddrV4::new(destination, destination_port))
+        };
+        match &packet.transport {
+            Some(TransportSlice::Tcp(tcp)) => {
+                let (from, to) = ends(tcp.source_port(), tcp.destination_port());
+                self.flow((from, to, "TCP")).segment(tcp);
+            }
+            Some(TransportSlice::Udp(udp)) => {
+                let (from, to) = ends(udp.source_port(), udp.destination_port());
+                let length = udp.payload().len();
+                let flow = self.flow((from, to, "UDP"));
+                flow.events.push(Event::Other(format!("datagram of {length} bytes")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, direction: Direction) -> &mut Flow {
+        if !self.directions.contains_key(&direction) {
+            self.order.push(direction);
+        }
+        self.directions.entry(direction).or_default()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for direction in &self.order {
+            let (from, to, protocol) = direction;
+            for event in &self.directions[direction].events {
+                let event = match event {
+                    Event::Data(from, to) => format!("bytes {from} to {to}, {}", to - from),
+                    Event::Other(event) => event.clone(),
+                };
+                lines.push(format!("{protocol} {from} > {to}: {event}"));
+            }
+        }
+        lines
+    }
+}
+
+impl Flow {
+    fn segment(&mut self, tcp: &TcpSlice<'_>) {
+        if tcp.syn() {
+            self.first = Some(tcp.sequence_number());
+            self.next = 1;
+            let acknowledges = if tcp.ack() { ", ACK" } else { "" };
+            self.once(format!("SYN{acknowledges}{}", options(tcp)));
+            return;
+        }
+        let first = *self.first.get_or_insert(tcp.sequence_number());
+        let relative = tcp.sequence_number().wrapping_sub(first);
+        let length = u32::try_from(tcp.payload().len()).expect("a segment is shorter than 4 GiB");
+        self.data(relative, relative.wrapping_add(length));
+        if tcp.fin() {
+            self.once(format!("FIN at {}", relative.wrapping_add(length)));
+        }
+        if tcp.rst() {
+            self.once(format!("RST at {relative}"));
+        }
+    }
+
+    /// An event that a retransmission may repeat.
+    fn once(&mut self, event: String) {
+        let event = Event::Other(event);
+        if !self.events.contains(&event) {
+            self.events.push(event);
+        }
+    }
+
+    fn data(&mut self, begin: u32, end: u32) {
+        // What has been sent before counts once.
+        let begin = begin.max(self.next);
+        if end <= begin {
+            return;
+        }
+        self.next = end;
+        match self.events.last_mut() {
+            Some(Event::Data(_, last)) if *last == begin => *last = end,
+            _ => self.events.push(Event::Data(begin, end)),
+        }
+    }
+}
+
+/// What a SYN offers; the value of a timestamp is left out.
+fn options(tcp: &TcpSlice<'_>) -> String {
+    let mut text = String::new();
+    for option in tcp.options_iterator() {
+        text.push_str(&match option {
+            Ok(TcpOptionElement::MaximumSegmentSize(size)) => format!(", MSS {size}"),
+            Ok(TcpOptionElement::WindowScale(shift)) => format!(", window scale {shift}"),
+            Ok(TcpOptionElement::SelectiveAcknowledgementPermitted) => ", SACK permitted".into(),
+            Ok(TcpOptionElement::Timestamp(..)) => ", timestamps".into(),
+            Ok(TcpOptionElement::Noop) => String::new(),
+            Ok(other) => format!(", {other:?}"),
+            Err(error) => format!(", unreadable option: {error}"),
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::PacketBuilder;
+
+    fn frame(sequence: u32, flags: &str, payload: &[u8]) -> Vec<u8> {
+        let mut packet = PacketBuilder::ethernet2([0; 6], [0; 6])
+            .ipv4([127, 0, 0, 1], [127, 0, 0, 1], 64)
+            .tcp(40000, 5000, sequence, 1000);
+        for flag in flags.chars() {
+            packet = match flag {
+                'S' => packet.syn(),
+                'A' => packet.ack(77),
+                'F' => packet.fin(),
+                'R' => packet.rst(),
+                other => panic!("flag {other}"),
+            };
+        }
+        let mut frame = Vec::new();
+        packet.write(&mut frame, payload).unwrap();
+        frame
+    }
+
+    fn lines(frames: &[Vec<u8>]) -> Vec<String> {
+        let mut conversations = Conversations::default();
+        for frame in frames {
+            conversations.add(frame).unwrap();
+        }
+        let lines = conversations.lines();
+        lines.iter().map(|line| line.rsplit_once("5000: ").unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn acknowledgements_and_boundaries_are_left_out() {
+        let whole = [frame(9, "S", b""), frame(10, "A", b"hello"), frame(15, "AF", b"")];
+        let parts = [
+            frame(99, "S", b""),
+            frame(100, "A", b""),
+            frame(100, "A", b"he"),
+            frame(102, "A", b"llo"),
+            frame(102, "A", b"llo"),
+            frame(105, "AF", b""),
+            frame(105, "AF", b""),
+        ];
+        assert_eq!(lines(&whole), lines(&parts));
+        assert_eq!(lines(&whole), ["SYN", "bytes 1 to 6, 5", "FIN at 6"]);
+    }
+
+    #[test]
+    fn a_reset_is_no_end() {
+        let opened = [frame(9, "S", b""), frame(10, "RA", b"")];
+        assert_eq!(lines(&opened), ["SYN", "RST at 1"]);
+    }
+}
