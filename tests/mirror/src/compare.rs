@@ -2,6 +2,7 @@
 
 use similar::{DiffOp, capture_diff_slices};
 
+use crate::likeness::{self, Unlike};
 use crate::normalise::Normaliser;
 use crate::observation::{End, Observation};
 use crate::scenario::Scenario;
@@ -123,8 +124,22 @@ fn stated(
         (None, None) => End::StillThere,
     };
     state("the end", end.to_string(), observation.end.to_string());
-    state("stdout", printable(&scenario.stdout.bytes()), printable(&observation.stdout));
     state("stderr", printable(&scenario.stderr.bytes()), printable(&observation.stderr));
+    match &scenario.stdout_like {
+        None => {
+            state("stdout", printable(&scenario.stdout.bytes()), printable(&observation.stdout))
+        }
+        Some(template) => {
+            let text = String::from_utf8_lossy(&observation.stdout);
+            match likeness::check(template, &scenario.r#where, &text) {
+                Ok(()) => {}
+                Err(Unlike::Text) => {
+                    state("stdout", printable(template.as_bytes()), printable(text.as_bytes()));
+                }
+                Err(Unlike::Relation(relation, values)) => state("stdout", relation, values),
+            }
+        }
+    }
     for complaint in &observation.complaints {
         differences.push(Difference::Step { side, complaint: complaint.clone() });
     }

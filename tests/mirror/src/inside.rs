@@ -21,6 +21,7 @@ use nix::sys::{termios, wait};
 use nix::unistd::Pid;
 
 use crate::capture::Capture;
+use crate::compare::printable;
 use crate::observation::{End, Findings, Stream};
 use crate::peers::Peers;
 use crate::run::{Instrument, Job, PACKETS};
@@ -37,8 +38,8 @@ const SEND_AT_ONCE: usize = 4096;
 /// Every run has these and no other environment variables.
 const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
 
-/// The port that the program's own connections come from.
-const EPHEMERAL_PORT: &str = "40000 40000";
+/// The first of the ports that the kernel gives to the program's own sockets.
+const FIRST_EPHEMERAL_PORT: u16 = 40000;
 
 /// What this program is called with when it starts itself again inside the namespaces: this word,
 /// what to do there, and a directory.
@@ -89,11 +90,13 @@ pub fn prepare(processor: usize, ephemeral_ports: &str) -> Result<()> {
         // SAFETY: no handler is installed, and none is replaced.
         unsafe { signal::signal(signal, SigHandler::SigDfl) }?;
     }
-    let status = Command::new("ip").args(["link", "set", "lo", "up"]).status();
-    ensure!(
-        status.context("ip is missing (package iproute2)")?.success(),
-        "the loopback device of the network namespace cannot be set up"
-    );
+    for arguments in ["link set lo up multicast on", "route add 224.0.0.0/4 dev lo"] {
+        let status = Command::new("ip").args(arguments.split(' ')).status();
+        ensure!(
+            status.context("ip is missing (package iproute2)")?.success(),
+            "the network namespace cannot be set up: ip {arguments}"
+        );
+    }
     let settings = [
         ("net/ipv4/ip_local_port_range", ephemeral_ports),
         ("net/ipv4/ip_unprivileged_port_start", "1024"),
@@ -119,6 +122,23 @@ pub fn unprivileged(program: &str) -> Command {
     command
 }
 
+/// Gives the run an `/etc/hosts` of its own, and names that come from nowhere else.
+fn know_hosts(job: &Job) -> Result<()> {
+    let mut hosts = String::from("127.0.0.1 localhost\n");
+    for (name, addresses) in &job.scenario.hosts {
+        hosts.extend(addresses.iter().map(|address| format!("{address} {name}\n")));
+    }
+    for (name, text) in [("hosts", hosts.as_str()), ("nsswitch.conf", "hosts: files\n")] {
+        let (ours, theirs) = (job.file(name), Path::new("/etc").join(name));
+        fs::write(&ours, text)?;
+        if theirs.exists() {
+            mount(Some(&ours), &theirs, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+                .with_context(|| format!("cannot replace {}", theirs.display()))?;
+        }
+    }
+    Ok(())
+}
+
 struct Run<'a> {
     job: &'a Job,
     peers: Peers,
@@ -132,7 +152,9 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(job: &'a Job) -> Result<Self> {
-        prepare(job.processor, EPHEMERAL_PORT)?;
+        let last = FIRST_EPHEMERAL_PORT + job.scenario.ephemeral_ports - 1;
+        prepare(job.processor, &format!("{FIRST_EPHEMERAL_PORT} {last}"))?;
+        know_hosts(job)?;
         let capture = Capture::start(&job.file(PACKETS))?;
         let mut peers = Peers::default();
         let mut watch = Watch::new()?;
@@ -228,6 +250,13 @@ impl<'a> Run<'a> {
             Step::ExpectNothing { peer } => self.expect_nothing(peer),
             Step::ExpectEnd { peer } => self.expect_over(peer, Stream::Ended),
             Step::ExpectReset { peer } => self.expect_over(peer, Stream::Reset),
+            Step::ExpectDatagram { peer, text } => self.expect_datagram(peer, &text.bytes()),
+            Step::ExpectNoDatagram { peer } => {
+                self.wait_until_asleep()?;
+                let datagram = self.peers.datagram(peer)?;
+                ensure!(datagram.is_none(), "a datagram came: {datagram:?}");
+                Ok(())
+            }
             Step::Signal { signal } => self.signal(signal),
             other => self.peers.take(other),
         }
@@ -270,6 +299,16 @@ impl<'a> Run<'a> {
             (bytes, Stream::Open) if bytes.is_empty() => Ok(()),
             (bytes, Stream::Open) => bail!("{} bytes came", bytes.len()),
             (_, stream) => bail!("the stream is over ({stream:?})"),
+        }
+    }
+
+    fn expect_datagram(&mut self, peer: &str, expected: &[u8]) -> Result<()> {
+        // Nothing holds a datagram back: what the program has sent is there once it sleeps.
+        self.wait_until_asleep()?;
+        match self.peers.datagram(peer)? {
+            Some(datagram) if datagram == expected => Ok(()),
+            Some(datagram) => bail!("it is {:?}", printable(&datagram)),
+            None => bail!("none came"),
         }
     }
 

@@ -5,13 +5,14 @@
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
 //! | run | [`run`], [`inside`], [`peers`], [`watch`], [`capture`] | a scenario, a program | files |
 //! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
-//! | compare | [`normalise`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
+//! | compare | [`normalise`], [`likeness`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
 //! | show | [`report`], [`source`], [`commands`] | differences | text |
 
 pub mod capture;
 pub mod commands;
 pub mod compare;
 pub mod inside;
+pub mod likeness;
 pub mod normalise;
 pub mod observation;
 pub mod packets;

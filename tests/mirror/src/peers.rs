@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +20,7 @@ const FIRST_PORT: u16 = 41001;
 pub struct Peers {
     listeners: BTreeMap<String, TcpListener>,
     connections: Vec<Connection>,
+    datagrams: BTreeMap<String, UdpSocket>,
 }
 
 #[derive(Debug)]
@@ -64,6 +65,14 @@ impl Peers {
             Step::HalfClose { peer } => Ok(self.socket(peer)?.shutdown(Shutdown::Write)?),
             Step::Close { peer } => self.close(peer),
             Step::Reset { peer } => self.reset(peer),
+            Step::OpenDatagram { peer, port } => {
+                self.open_datagram(peer, UdpSocket::bind(loopback(*port))?)
+            }
+            Step::Join { peer, group, port } => self.open_datagram(peer, member(*group, *port)?),
+            Step::SendDatagram { peer, address, port, text } => {
+                self.datagrams(peer)?.send_to(&text.bytes(), (*address, *port))?;
+                Ok(())
+            }
             other => bail!("{other}: this needs the program"),
         }
     }
@@ -160,12 +169,41 @@ impl Peers {
         Ok(())
     }
 
+    fn open_datagram(&mut self, name: &str, socket: UdpSocket) -> Result<()> {
+        socket.set_nonblocking(true)?;
+        self.datagrams.insert(name.to_owned(), socket);
+        Ok(())
+    }
+
+    fn datagrams(&self, name: &str) -> Result<&UdpSocket> {
+        self.datagrams.get(name).with_context(|| format!("{name} has no datagram socket"))
+    }
+
+    /// The next datagram of a peer, if there is one.
+    pub fn datagram(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let mut buffer = vec![0; 65536];
+        match self.datagrams(name)?.recv(&mut buffer) {
+            Ok(length) => Ok(Some(buffer[..length].to_vec())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{name} cannot receive")),
+        }
+    }
+
     /// Resets the connection.
     fn reset(&mut self, name: &str) -> Result<()> {
         let socket = self.socket(name)?;
         socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
         self.close(name)
     }
+}
+
+/// A datagram socket on a port of every interface that shares it with other members of the group.
+fn member(group: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+    socket.join_multicast_v4(&group, &Ipv4Addr::LOCALHOST)?;
+    Ok(socket.into())
 }
 
 impl Connection {

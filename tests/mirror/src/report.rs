@@ -72,6 +72,7 @@ pub fn verdict(name: &str, comparison: &Comparison) -> String {
         let _ = write!(line, " wire {left}/{right}");
     }
     if comparison.differing_lines > 0 {
+        line.truncate(line.trim_end().len());
         let _ = write!(line, ", {} trace lines differ", comparison.differing_lines);
     }
     line.trim_end().to_owned()

@@ -1,9 +1,13 @@
 //! What is done to a program, and what must come of it: the files in `tests/scenarios/`.
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+
+use crate::likeness;
 
 /// One file of scenarios: those of one program.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,12 +43,23 @@ pub struct Scenario {
     /// System calls that fail on purpose, in the words of strace's `-e inject=`.
     #[serde(default)]
     pub inject: Vec<String>,
+    /// How many ports, from 40000 on, the kernel may give to the program's own sockets.
+    #[serde(default = "one")]
+    pub ephemeral_ports: u16,
+    /// The names that the run's `/etc/hosts` knows besides localhost, with their addresses.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, Vec<Ipv4Addr>>,
     /// Where the program's standard output goes.
     #[serde(default)]
     pub output: Output,
     /// All that the program writes to standard output.
     #[serde(default)]
     pub stdout: Text,
+    /// The same where the kernel decides some of the numbers: `{name}` stands for an integer.
+    pub stdout_like: Option<String>,
+    /// What holds between those integers, as in `b == 2 * a`.
+    #[serde(default)]
+    pub r#where: Vec<String>,
     /// All that the program writes to standard error.
     #[serde(default)]
     pub stderr: Text,
@@ -103,6 +118,10 @@ pub struct Pattern {
 pub struct Hex {
     /// Two digits a byte; blanks are passed over.
     pub hex: String,
+}
+
+fn one() -> u16 {
+    1
 }
 
 impl Default for Text {
@@ -195,6 +214,16 @@ pub enum Step {
     Close { peer: String },
     /// The peer resets the connection (RST).
     Reset { peer: String },
+    /// The peer opens a datagram socket on a port of 127.0.0.1.
+    OpenDatagram { peer: String, port: u16 },
+    /// The peer opens a datagram socket on a port of every interface, as a member of a group.
+    Join { peer: String, group: Ipv4Addr, port: u16 },
+    /// The peer sends a datagram.
+    SendDatagram { peer: String, address: Ipv4Addr, port: u16, text: Text },
+    /// The next datagram that the peer gets is this.
+    ExpectDatagram { peer: String, text: Text },
+    /// There is no datagram for the peer, and the program sleeps.
+    ExpectNoDatagram { peer: String },
     /// The program gets a signal.
     Signal { signal: String },
 }
@@ -202,7 +231,10 @@ pub enum Step {
 impl Step {
     fn text(&self) -> Option<&Text> {
         match self {
-            Step::Send { text, .. } | Step::Expect { text, .. } => Some(text),
+            Step::Send { text, .. }
+            | Step::Expect { text, .. }
+            | Step::SendDatagram { text, .. }
+            | Step::ExpectDatagram { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -224,6 +256,21 @@ impl std::fmt::Display for Step {
             Step::HalfClose { peer } => write!(f, "{peer} shuts down its sending side"),
             Step::Close { peer } => write!(f, "{peer} closes"),
             Step::Reset { peer } => write!(f, "{peer} resets"),
+            Step::OpenDatagram { peer, port } => {
+                write!(f, "{peer} takes port {port} for datagrams")
+            }
+            Step::Join { peer, group, port } => write!(f, "{peer} joins {group}, port {port}"),
+            Step::SendDatagram { peer, address, port, text } => {
+                write!(
+                    f,
+                    "{peer} sends a datagram of {} bytes to {address}:{port}",
+                    text.bytes().len()
+                )
+            }
+            Step::ExpectDatagram { peer, text } => {
+                write!(f, "{peer} gets a datagram of {} bytes", text.bytes().len())
+            }
+            Step::ExpectNoDatagram { peer } => write!(f, "{peer} gets no datagram"),
             Step::Signal { signal } => write!(f, "the program gets {signal}"),
         }
     }
@@ -275,6 +322,18 @@ impl Scenario {
         for text in self.arguments.iter().chain([&self.stdout, &self.stderr]) {
             text.check()?;
         }
+        ensure!(
+            self.stdout_like.is_none() || self.stdout == Text::default(),
+            "one of stdout and stdout_like was expected"
+        );
+        ensure!(
+            self.r#where.is_empty() || self.stdout_like.is_some(),
+            "where speaks of the integers of stdout_like"
+        );
+        if let Some(template) = &self.stdout_like {
+            likeness::check_form(template, &self.r#where)?;
+        }
+        ensure!((1..=1000).contains(&self.ephemeral_ports), "ephemeral_ports: 1 to 1000");
         for argument in &self.arguments {
             ensure!(!argument.bytes().contains(&0), "an argument cannot hold a NUL");
         }

@@ -46,13 +46,15 @@ pub fn run() -> Result<bool> {
     });
     progress.show(2, "echo_server, one word");
     let server = ScenarioFile::read(&project.path("tests/scenarios/echo_server.toml"))?;
+    let one_word = server.find("one_word")?;
     figures.push(Figure {
         what: "echo_server, one word, whole run".into(),
         unit: "instructions",
-        twins: both(&project, "echo_server", server.find("one_word")?)?,
+        twins: both(&project, "echo_server", one_word)?,
     });
     progress.show(3, "echo_server, many messages");
-    let [few, many] = MESSAGES.map(|messages| both(&project, "echo_server", &exchange(messages)));
+    let [few, many] =
+        MESSAGES.map(|messages| both(&project, "echo_server", &exchange(one_word, messages)));
     let (few, many) = (few?, many?);
     let messages = (MESSAGES[1] - MESSAGES[0]) as u64;
     figures.push(Figure {
@@ -120,8 +122,8 @@ fn both(project: &Project, program: &str, scenario: &Scenario) -> Result<[u64; 2
     Ok([count(&project.c(program))?, count(&project.rust(program))?])
 }
 
-/// A client that sends so many messages of five bytes and gets each back before the next.
-fn exchange(messages: usize) -> Scenario {
+/// As in the scenario `one_word`, but the client sends so many words, each once the last is back.
+fn exchange(one_word: &Scenario, messages: usize) -> Scenario {
     let peer = || "a".to_owned();
     let text = || Text::One(Piece::Plain("hello".into()));
     let mut steps = vec![Step::Connect { peer: peer(), port: 5000 }];
@@ -131,18 +133,5 @@ fn exchange(messages: usize) -> Scenario {
     }
     steps.push(Step::Close { peer: peer() });
     steps.push(Step::Signal { signal: "SIGTERM".into() });
-    Scenario {
-        name: format!("{messages}_messages"),
-        about: format!("A client sends {messages} messages."),
-        errata: Vec::new(),
-        arguments: vec![Text::One(Piece::Plain("5000".into()))],
-        before: Vec::new(),
-        steps,
-        inject: Vec::new(),
-        output: crate::scenario::Output::Pipe,
-        stdout: Text::default(),
-        stderr: Text::default(),
-        exit: None,
-        killed_by: Some("SIGTERM".into()),
-    }
+    Scenario { name: format!("{messages}_messages"), steps, ..one_word.clone() }
 }
