@@ -140,6 +140,12 @@ fn stated(
             }
         }
     }
+    let mut packets = observation.packets.iter();
+    for part in &scenario.wire {
+        if !packets.any(|line| line.contains(part)) {
+            state("the packets", part.clone(), observation.packets.join("; "));
+        }
+    }
     for complaint in &observation.complaints {
         differences.push(Difference::Step { side, complaint: complaint.clone() });
     }

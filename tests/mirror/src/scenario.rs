@@ -63,6 +63,9 @@ pub struct Scenario {
     /// All that the program writes to standard error.
     #[serde(default)]
     pub stderr: Text,
+    /// Parts of lines that must be among those that tell the run's packets, in this order.
+    #[serde(default)]
+    pub wire: Vec<String>,
     /// The exit status, where the program exits.
     pub exit: Option<i32>,
     /// The signal that ends the program, where one does.
