@@ -1,23 +1,18 @@
-//! The inner half of a run: the first process of the namespaces. It prepares the network, starts
-//! the program under strace, takes the scenario's steps and notes what it saw.
+//! The inner half of a run: the first process of the namespaces. It sets the stage, starts the
+//! program, takes the scenario's steps and notes what it saw.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
+use std::fs;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Child, ExitCode, ExitStatus};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::sys::signal::{self, SigHandler, Signal};
-use nix::sys::{termios, wait};
+use nix::sys::signal::{self, Signal};
+use nix::sys::wait;
 use nix::unistd::Pid;
 
 use crate::capture::Capture;
@@ -25,18 +20,21 @@ use crate::compare::printable;
 use crate::observation::{End, Findings, Stream};
 use crate::peers::Peers;
 use crate::run::{Instrument, Job, PACKETS};
-use crate::scenario::{Output, Step};
+use crate::scenario::Step;
+use crate::stage::{know_hosts, prepare};
+use crate::start::start;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
 
 /// A run that takes longer is stuck. A bound for the worst case only: nothing waits for it.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// A program that sleeps when every step is done, and still does after this time, is taken to have
+/// no end of its own. Only a run that goes wrong waits so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A peer sends at most this many bytes before it lets the program go back to sleep. They are one
 /// segment, so the program finds all of them at once.
 const SEND_AT_ONCE: usize = 4096;
-
-/// Every run has these and no other environment variables.
-const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
 
 /// The first of the ports that the kernel gives to the program's own sockets.
 const FIRST_EPHEMERAL_PORT: u16 = 40000;
@@ -74,68 +72,6 @@ fn run(directory: &Path) -> Result<()> {
     let job: Job = serde_json::from_slice(&job)?;
     let findings = Run::new(&job)?.finish()?;
     fs::write(job.file("findings.json"), serde_json::to_vec(&findings)?)?;
-    Ok(())
-}
-
-/// Pins this process and all that it starts, and makes the namespaces' network ready, the same on
-/// every machine. Connections come from the ports of that range unless they are bound to others.
-pub fn prepare(processor: usize, ephemeral_ports: &str) -> Result<()> {
-    let mut processors = CpuSet::new();
-    processors.set(processor)?;
-    sched_setaffinity(Pid::this(), &processors)
-        .with_context(|| format!("cannot run on processor {processor}"))?;
-    for signal in Signal::iterator().filter(|s| ![Signal::SIGKILL, Signal::SIGSTOP].contains(s)) {
-        // A shell starts background jobs with SIGINT ignored, nohup ignores SIGHUP, and programs
-        // inherit that.
-        // SAFETY: no handler is installed, and none is replaced.
-        unsafe { signal::signal(signal, SigHandler::SigDfl) }?;
-    }
-    for arguments in ["link set lo up multicast on", "route add 224.0.0.0/4 dev lo"] {
-        let status = Command::new("ip").args(arguments.split(' ')).status();
-        ensure!(
-            status.context("ip is missing (package iproute2)")?.success(),
-            "the network namespace cannot be set up: ip {arguments}"
-        );
-    }
-    let settings = [
-        ("net/ipv4/ip_local_port_range", ephemeral_ports),
-        ("net/ipv4/ip_unprivileged_port_start", "1024"),
-        // No pacing: what is sent arrives at once.
-        ("net/ipv4/tcp_congestion_control", "reno"),
-    ];
-    for (name, value) in settings {
-        fs::write(Path::new("/proc/sys").join(name), value)
-            .with_context(|| format!("cannot set {name} to {value}"))?;
-    }
-    Ok(())
-}
-
-/// `setpriv` takes every privilege away, so that root and an ordinary user see the same run.
-pub fn unprivileged(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--bounding-set=-all", "--inh-caps=-all", "--"])
-        .arg(program)
-        .env_clear()
-        .envs(ENVIRONMENT)
-        .stdin(Stdio::null());
-    command
-}
-
-/// Gives the run an `/etc/hosts` of its own, and names that come from nowhere else.
-fn know_hosts(job: &Job) -> Result<()> {
-    let mut hosts = String::from("127.0.0.1 localhost\n");
-    for (name, addresses) in &job.scenario.hosts {
-        hosts.extend(addresses.iter().map(|address| format!("{address} {name}\n")));
-    }
-    for (name, text) in [("hosts", hosts.as_str()), ("nsswitch.conf", "hosts: files\n")] {
-        let (ours, theirs) = (job.file(name), Path::new("/etc").join(name));
-        fs::write(&ours, text)?;
-        if theirs.exists() {
-            mount(Some(&ours), &theirs, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-                .with_context(|| format!("cannot replace {}", theirs.display()))?;
-        }
-    }
     Ok(())
 }
 
@@ -186,13 +122,11 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        let end = match self.wait_until_asleep()? {
+        // A timer of the program's own may still wake it.
+        let patience = Instant::now() + PATIENCE;
+        let end = match self.wait_while(|_| Ok(Instant::now() < patience))? {
             Some(status) => end(status),
-            // A timer of the program's own or of TCP's may still wake it.
-            None => match self.wait_while(|_| Ok(Watch::in_flight()))? {
-                Some(status) => end(status),
-                None => End::StillThere,
-            },
+            None => End::StillThere,
         };
         if end == End::StillThere {
             self.kill_all()?;
@@ -336,110 +270,5 @@ fn end(status: ExitStatus) -> End {
         (Some(code), _) => End::Exited(code),
         (None, Some(Ok(signal))) => End::KilledBy(signal.to_string()),
         (None, other) => End::KilledBy(format!("{other:?}")),
-    }
-}
-
-/// Starts the program, with strace or callgrind in front of it.
-fn start(job: &Job) -> Result<(Child, Vec<JoinHandle<io::Result<()>>>)> {
-    // The twins are started under the same name, so that their command lines are the same too.
-    let stage = job.file("stage");
-    fs::create_dir(&stage)?;
-    let program = format!("./{}", job.name);
-    let (file, first_arguments) = job.command.split_first().context("there is no command")?;
-    std::os::unix::fs::symlink(file, stage.join(&program))?;
-
-    let mut command = instrument(job);
-    command.arg(&program).args(first_arguments).current_dir(&stage);
-    for argument in &job.scenario.arguments {
-        command.arg(OsString::from_vec(argument.bytes()));
-    }
-
-    let mut collectors = Vec::new();
-    let mut collect = |mut from: File, name: &str| -> Result<()> {
-        let mut to = File::create(job.file(name))?;
-        collectors.push(thread::spawn(move || copy(&mut from, &mut to)));
-        Ok(())
-    };
-    File::create(job.file("stdout"))?;
-    match job.scenario.output {
-        Output::Pipe => {
-            let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-            collect(reader.into(), "stdout")?;
-            command.stdout(writer);
-        }
-        Output::Terminal => {
-            let (reader, writer) = terminal()?;
-            collect(reader.into(), "stdout")?;
-            command.stdout(writer);
-        }
-        Output::Full => {
-            command.stdout(File::options().write(true).open("/dev/full")?);
-        }
-    }
-    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    collect(reader.into(), "stderr")?;
-    command.stderr(writer);
-
-    let name = command.get_program().to_string_lossy().into_owned();
-    let child = command.spawn().with_context(|| format!("{name} cannot be started"))?;
-    Ok((child, collectors))
-}
-
-fn instrument(job: &Job) -> Command {
-    if job.instrument == Instrument::Callgrind {
-        let mut command = unprivileged("valgrind");
-        command.args(["--tool=callgrind", "--quiet"]);
-        command.arg(format!("--callgrind-out-file={}", job.file("callgrind").display()));
-        return command;
-    }
-    let mut command = unprivileged("strace");
-    command
-        // With child processes, without remarks of strace's own, without padding.
-        .args(["-f", "-q", "-a", "0"])
-        // Strings as long as an argument or a message can be.
-        .args(["-s", "1000000"])
-        // All of every structure, but of files no more than type and size: when the C library was
-        // last read is not a matter of the program.
-        .args(["-e", "abbrev=%%stat"])
-        .arg("-o")
-        .arg(job.file("strace"));
-    if job.instrument == Instrument::TraceWithStacks {
-        command.arg("-k");
-    }
-    for injection in &job.scenario.inject {
-        command.arg("-e").arg(format!("inject={injection}"));
-    }
-    command
-}
-
-/// A pseudo-terminal that hands on what is written to it as it is. It is the first of a set of its
-/// own, so that its number, which the trace shows, does not depend on what else runs.
-fn terminal() -> Result<(OwnedFd, OwnedFd)> {
-    mount(Some("devpts"), "/dev/pts", Some("devpts"), MsFlags::empty(), Some("newinstance"))
-        .context("cannot mount pseudo-terminals of its own")?;
-    let pair = nix::pty::openpty(None, None).context("there is no pseudo-terminal")?;
-    let mut settings = termios::tcgetattr(&pair.slave)?;
-    settings.output_flags.remove(termios::OutputFlags::OPOST);
-    termios::tcsetattr(&pair.slave, termios::SetArg::TCSANOW, &settings)?;
-    for side in [&pair.master, &pair.slave] {
-        let flag = nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
-        nix::fcntl::fcntl(side, flag)?;
-    }
-    Ok((pair.master, pair.slave))
-}
-
-/// Copies to the end; a terminal's end is the error EIO.
-fn copy(from: &mut File, to: &mut File) -> io::Result<()> {
-    let mut buffer = [0; 65536];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(length) => io::Write::write_all(to, &buffer[..length])?,
-            Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => {
-                return Ok(());
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }

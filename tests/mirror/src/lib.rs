@@ -3,7 +3,7 @@
 //! | stage | module | takes | gives |
 //! |---|---|---|---|
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
-//! | run | [`run`], [`inside`], [`peers`], [`watch`], [`capture`] | a scenario, a program | files |
+//! | run | [`run`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`capture`] | a scenario, a program | files |
 //! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
 //! | compare | [`normalise`], [`likeness`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
 //! | show | [`report`], [`source`], [`commands`] | differences | text |
@@ -23,5 +23,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod source;
+pub mod stage;
+pub mod start;
 pub mod trace;
 pub mod watch;

@@ -8,12 +8,13 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::printable;
-use crate::inside::{prepare, unprivileged};
 use crate::parallel;
 use crate::project::{Project, Twin};
 use crate::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
 use crate::run::in_namespaces;
 use crate::scenario::pattern_bytes;
+use crate::stage::prepare;
+use crate::start::unprivileged;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
 
 /// The longest argument that the kernel passes on: 32 pages with the NUL at the end
