@@ -118,6 +118,8 @@ fn forbidden(message: &str) -> Option<&'static str> {
     let setting = |path: &str| fs::read_to_string(path).ok().map(|value| value.trim().to_owned());
     let is = |path: &str, value: &str| setting(path).is_some_and(|found| found == value);
     let status = setting("/proc/self/status").unwrap_or_default();
+    let mounts = setting("/proc/self/mountinfo").unwrap_or_default();
+    let root_is_mounted = mounts.lines().any(|line| line.split(' ').nth(4) == Some("/"));
     Some(if is("/proc/sys/user/max_user_namespaces", "0") {
         "the sysctl user.max_user_namespaces is 0"
     } else if is("/proc/sys/user/max_net_namespaces", "0") {
@@ -131,8 +133,10 @@ fn forbidden(message: &str) -> Option<&'static str> {
     } else if status.lines().any(|line| line == "Seccomp:\t2") {
         "a seccomp filter is active, as in a container (Docker: --security-opt seccomp=unconfined \
          and --security-opt systempaths=unconfined)"
+    } else if !root_is_mounted {
+        "this is a chroot, in which the kernel creates no user namespaces"
     } else {
-        "no known setting forbids it; the kernel's message:"
+        "no known setting forbids it"
     })
 }
 
