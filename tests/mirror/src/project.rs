@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
 
 use crate::scenario::ScenarioFile;
 
@@ -32,6 +33,17 @@ pub struct Project {
     root: PathBuf,
 }
 
+/// What this tool wants to know of the project's `Cargo.toml`.
+#[derive(Deserialize)]
+struct Manifest {
+    bin: Vec<Program>,
+}
+
+#[derive(Deserialize)]
+struct Program {
+    name: String,
+}
+
 impl Project {
     /// Finds the project around the current directory.
     pub fn find() -> Result<Self> {
@@ -56,21 +68,13 @@ impl Project {
         self.path("target/mirror")
     }
 
-    /// The names of all programs that have scenarios.
+    /// The names of all programs, in the order of `Cargo.toml`, which is the tutorial's.
     pub fn programs(&self) -> Result<Vec<String>> {
-        let folder = self.path("tests/scenarios");
-        let mut programs = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let stem = path.file_stem().context("a file has a name")?;
-                programs.push(stem.to_string_lossy().into_owned());
-            }
-        }
-        programs.sort_unstable();
-        // A server stands before the client that uses it.
-        programs.sort_by_key(|name| name.replace("client", "~"));
-        Ok(programs)
+        let path = self.path("Cargo.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let manifest: Manifest = toml::from_str(&text)?;
+        Ok(manifest.bin.into_iter().map(|program| program.name).collect())
     }
 
     /// The C and the Rust of these programs; of all, where none is named.
