@@ -6,13 +6,14 @@ CFLAGS ?= -O2 -g
 
 # What the C must always be compiled and linked with, whatever CFLAGS and LDFLAGS say. Without
 # cross-jumping, two equal calls stay two, so that each system call can be traced back to its own
-# line. The linker's options are those that rustc gives it, too.
+# line. What a program does not use of the shared modules is left out. The linker's options are
+# those that rustc gives it, too.
 C_RULES = -std=c17 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror \
-          -fno-crossjumping -fPIE
-C_LINK  = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now
+          -fno-crossjumping -ffunction-sections -fPIE
+C_LINK  = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now,--gc-sections
 
 # Modules that several programs share; every other .c file is a program.
-C_SHARED   = explain
+C_SHARED   = explain command_line loopback
 C_PROGRAMS = $(filter-out $(C_SHARED),$(basename $(notdir $(wildcard c-reference/*.c))))
 
 # Which twin runs the echo service, and what it is asked.

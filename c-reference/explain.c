@@ -12,12 +12,20 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Says why `call` failed. */
 void explain_errno(const char *program, const char *call, int error)
 {
     fprintf(stderr, "%s: %s: %s (errno %d)\n", program, call, strerror(error), error);
+}
+
+/* Says why `call` failed, and ends the program with 1: for programs that need not print the tutorial's words. */
+void fail(const char *program, const char *call, int error)
+{
+    explain_errno(program, call, error);
+    exit(1);
 }
 
 /* Says why `send` did not take `length` bytes: it failed, or it took fewer. */

@@ -1,7 +1,7 @@
 //! IPv4 addresses: from text to 32 bits, and back.
 
 use crate::ffi;
-use libc::{c_char, in_addr, in_addr_t};
+use libc::{c_char, c_int, in_addr, in_addr_t};
 
 /// `inet_addr(cp)` — reads an IPv4 address in dotted decimal.
 ///
@@ -41,6 +41,44 @@ use libc::{c_char, in_addr, in_addr_t};
 pub unsafe fn inet_addr(cp: *const c_char) -> in_addr_t {
     // SAFETY: the caller vouches that `cp` points to a C string.
     unsafe { ffi::inet_addr(cp) }
+}
+
+/// `inet_aton(cp, inp)` — reads an IPv4 address, and says whether it is one.
+///
+/// ```c
+/// int inet_aton(const char *cp, struct in_addr *inp);
+/// ```
+///
+/// Reads what [`inet_addr`] reads, and stores the address in network byte order at `inp`. Returns 1, or 0
+/// if the text is no address; then nothing is stored. `errno` is not set, hence no `Result`: the value is
+/// C's truth value. 255.255.255.255 is an address like any other.
+///
+/// # Safety
+///
+/// `cp` points to a C string, and `inp` to an `in_addr` that may be written.
+///
+/// # Source
+///
+/// `inet_aton(3)`, `inet(3)`; tutorial, line 168 (two functions convert, it says).
+///
+/// # Examples
+///
+/// ```
+/// use libc::in_addr;
+/// use sockmirror::address::inet_aton;
+///
+/// let mut address = in_addr { s_addr: 0 };
+/// // SAFETY: a literal is a C string, and `address` may be written.
+/// assert_eq!(unsafe { inet_aton(c"127.1".as_ptr(), &raw mut address) }, 1);
+/// assert_eq!(address.s_addr.to_ne_bytes(), [127, 0, 0, 1]);
+/// // SAFETY: a literal is a C string, and `address` may be written.
+/// assert_eq!(unsafe { inet_aton(c"128,23,23,14".as_ptr(), &raw mut address) }, 0);
+/// ```
+#[inline]
+#[must_use]
+pub unsafe fn inet_aton(cp: *const c_char, inp: *mut in_addr) -> c_int {
+    // SAFETY: the caller vouches for a C string at `cp` and for an address at `inp`.
+    unsafe { ffi::inet_aton(cp, inp) }
 }
 
 /// `inet_ntoa(in)` — writes an IPv4 address in dotted decimal.

@@ -1,6 +1,9 @@
 //! From C's −1 and `errno` to Rust's [`Result`].
+//!
+//! [`errno()`] and [`set_errno`] are the variable `errno` itself, read and set, for the few functions that
+//! report an error by nothing else. They come from the errno crate.
 
-use errno::{Errno, errno};
+pub use errno::{Errno, errno, set_errno};
 
 /// Turns a negative result into the error that `errno` holds, and passes every other value on.
 ///

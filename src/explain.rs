@@ -8,6 +8,7 @@
 //! `errno`.
 
 use crate::stdio::{fprintf, stderr};
+use crate::stdlib::exit;
 use crate::string::{strcmp, strerror};
 use core::ffi::CStr;
 use errno::Errno;
@@ -26,6 +27,12 @@ pub fn explain_errno(program: &CStr, call: &CStr, error: Errno) {
             error.0,
         )
     };
+}
+
+/// Says why `call` failed, and ends the program with 1: for programs that need not print the tutorial's words.
+pub fn fail(program: &CStr, call: &CStr, error: Errno) -> ! {
+    explain_errno(program, call, error);
+    exit(1);
 }
 
 /// Says why `send` did not take `length` bytes: it failed, or it took fewer.

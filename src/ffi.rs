@@ -1,16 +1,22 @@
 //! What the libc crate does not declare. Every other C function comes from `libc::`.
 
-use libc::{FILE, c_char, in_addr, in_addr_t};
+use libc::{FILE, c_char, c_int, in_addr, in_addr_t};
 
 // The link attribute is needed: the libc crate names the C library itself only as long as no crate
 // of the build turns its `std` feature on.
 #[link(name = "c")]
 unsafe extern "C" {
+    /// The stream of `<stdio.h>` whose descriptor is 1; see [`crate::stdio::stdout`].
+    pub static mut stdout: *mut FILE;
+
     /// The stream of `<stdio.h>` whose descriptor is 2; see [`crate::stdio::stderr`].
     pub static mut stderr: *mut FILE;
 
     /// `<arpa/inet.h>`; see [`crate::address::inet_addr`].
     pub fn inet_addr(cp: *const c_char) -> in_addr_t;
+
+    /// `<arpa/inet.h>`; see [`crate::address::inet_aton`].
+    pub fn inet_aton(cp: *const c_char, inp: *mut in_addr) -> c_int;
 
     /// `<arpa/inet.h>`; see [`crate::address::inet_ntoa`].
     pub fn inet_ntoa(r#in: in_addr) -> *mut c_char;

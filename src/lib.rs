@@ -15,17 +15,30 @@
 //!
 //! | tutorial (lines) | C | here | programs |
 //! |---|---|---|---|
-//! | Byte ordering (170-204) | `htonl` `htons` `ntohl` `ntohs` | [`byte_order`] | both |
-//! | Socket address structures (143-168) | `inet_addr` `inet_ntoa` | [`address`] | `echo_client` |
-//! | `socket()`, `close()` (206-232) | `socket` `close` | [`mod@socket`] | both |
-//! | `bind()`, `listen()`, `accept()` (253-285) | `bind` `listen` `accept` | [`mod@socket`] | `echo_server` |
-//! | `send()`, `recv()` (287-304) | `send` `recv` | [`mod@socket`] | both |
+//! | Socket address structures (143-168) | `inet_addr` `inet_aton` `inet_ntoa` | [`address`] | `echo_client`, `socket_address` |
+//! | Domain address (84-86, 525-531) | `getaddrinfo` `freeaddrinfo` `gai_strerror` | [`resolver`] | `resolve` |
+//! | Byte ordering (170-204) | `htonl` `htons` `ntohl` `ntohs` | [`byte_order`] | `byte_order`, all with an address |
+//! | `socket()`, `close()` (206-232) | `socket` `close` | [`mod@socket`] | `echo_server`, `echo_client`, `socket_types` |
+//! | The reference counter (228-232) | `fork` `waitpid` | [`process`] | `reference_count` |
+//! | | `sigemptyset` `sigaddset` `sigprocmask` | [`signals`] | `reference_count` |
+//! | `shutdown()` (234-238) | `shutdown` | [`mod@shutdown`] | `half_close` |
+//! | `bind()`, `listen()`, `accept()` (253-285) | `bind` `listen` `accept` | [`mod@socket`] | `echo_server`, `listen_backlog` |
+//! | The socket pair (253-269, 306-320) | `getsockname` `getpeername` | [`names`] | `socket_pair` |
+//! | `send()`, `recv()` (287-304) | `send` `recv` | [`mod@socket`] | `echo_server`, `echo_client`, `stream_boundaries` |
+//! | | `ioctl` `fcntl` | [`descriptor`] | |
 //! | `connect()` (306-320) | `connect` | [`mod@socket`] | `echo_client` |
-//! | errno (222) | `errno` | [`error`], [`explain`] | both |
-//! | Echo program (405-669) | `printf` `fprintf` `stderr` | [`stdio`] | both |
-//! | | `atoi` `exit` `abort` | [`stdlib`] | both |
-//! | | `memset` `strlen` `strcmp` `strerror` | [`string`] | both |
-//! | | the start of `main` | [`runtime`] | both |
+//! | UDP (62-65) | `sendto` `recvfrom` | [`datagram`] | `udp_echo_server`, `udp_echo_client` |
+//! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`options`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
+//! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`options`] | `handshake` |
+//! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`options`], [`datagram`] | `multicast_receiver`, `multicast_sender` |
+//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` | [`multiplexing`] | `peer` |
+//! | errno (222) | `errno` | [`error`], [`explain`] | all |
+//! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `stdout` `stderr` | [`stdio`] | all |
+//! | | `atoi` `strtol` `exit` `abort` | [`stdlib`] | all |
+//! | | `memset` `strlen` `strcmp` `strchr` `strerror` | [`string`] | all |
+//! | | the arguments of our own programs | [`command_line`] | all but the two listings |
+//! | | what those with both ends in one do alike | [`loopback`] | `half_close` `reference_count` `socket_pair` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` `handshake`; `socket_types` |
+//! | | the start of `main` | [`runtime`] | all |
 //!
 //! Most functions and all types and constants come from the libc crate. The few that it lacks are declared
 //! in one private module, `ffi`.
@@ -33,10 +46,21 @@
 
 pub mod address;
 pub mod byte_order;
+pub mod command_line;
+pub mod datagram;
+pub mod descriptor;
 pub mod error;
 pub mod explain;
 mod ffi;
+pub mod loopback;
+pub mod multiplexing;
+pub mod names;
+pub mod options;
+pub mod process;
+pub mod resolver;
 pub mod runtime;
+pub mod shutdown;
+pub mod signals;
 pub mod socket;
 pub mod stdio;
 pub mod stdlib;

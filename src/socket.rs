@@ -5,7 +5,7 @@
 
 use crate::error::cvt;
 use errno::Errno;
-use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{c_int, c_uint, c_void, mmsghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 /// `socket(domain, type, protocol)` — asks the kernel for a new socket.
 ///
@@ -281,6 +281,44 @@ pub unsafe fn send(
 ) -> Result<ssize_t, Errno> {
     // SAFETY: the caller vouches that `buf` points to `len` bytes that may be read.
     cvt(unsafe { libc::send(sockfd, buf, len, flags) })
+}
+
+/// `sendmmsg(sockfd, msgvec, vlen, flags)` — many sends in one system call.
+///
+/// ```c
+/// #define _GNU_SOURCE
+/// int sendmmsg(int sockfd, struct mmsghdr *msgvec, unsigned int vlen, int flags);
+/// ```
+///
+/// Each of the `vlen` entries at `msgvec` is one send: its bytes are those that `msg_hdr.msg_iov` points to,
+/// in `msg_hdr.msg_iovlen` pieces, its address is at `msg_hdr.msg_name` (null for a connection), and
+/// `msg_len` becomes how many bytes were taken. `flags` are those of [`send`], for all of them. It is what
+/// as many calls of `sendmsg` would do, but nothing of the program comes between them.
+///
+/// Returns how many sends were made: fewer than `vlen` if a later one failed, and then nobody learns why.
+///
+/// # Errors
+///
+/// Those of [`send`], for the first entry.
+///
+/// # Safety
+///
+/// `msgvec` points to `vlen` entries that are initialised and may be written, and every pointer in them is
+/// null with a length of 0, or points to as many bytes or pieces as the length beside it says, which may be
+/// read. All of it until the call returns.
+///
+/// # Source
+///
+/// sendmmsg(2), sendmsg(2); tutorial, lines 399-401, for which sends must follow each other at once.
+#[inline]
+pub unsafe fn sendmmsg(
+    sockfd: c_int,
+    msgvec: *mut mmsghdr,
+    vlen: c_uint,
+    flags: c_int,
+) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches for `vlen` entries at `msgvec`, and for all that they point to.
+    cvt(unsafe { libc::sendmmsg(sockfd, msgvec, vlen, flags) })
 }
 
 /// `recv(sockfd, buf, len, flags)` — takes bytes that have arrived, or waits for some.

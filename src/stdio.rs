@@ -12,8 +12,10 @@
 //!
 //! Source: printf(3), stdio(3), stderr(3).
 
+use crate::error::cvt;
 use crate::ffi;
-use libc::FILE;
+use errno::Errno;
+use libc::{FILE, c_void, size_t};
 
 pub use libc::{fprintf, printf};
 
@@ -31,4 +33,73 @@ pub use libc::{fprintf, printf};
 pub fn stderr() -> *mut FILE {
     // SAFETY: libc sets the pointer before main starts, and nothing here sets it again.
     unsafe { ffi::stderr }
+}
+
+/// `stdout` — the stream for what a program has to say, as a function, because in C it is a variable.
+///
+/// ```c
+/// extern FILE *stdout;
+/// ```
+///
+/// # Source
+///
+/// stdout(3).
+#[inline]
+#[must_use]
+pub fn stdout() -> *mut FILE {
+    // SAFETY: libc sets the pointer before main starts, and nothing here sets it again.
+    unsafe { ffi::stdout }
+}
+
+/// `fwrite(ptr, size, n, stream)` — puts `n` items of `size` bytes each on a stream, whatever they are.
+///
+/// ```c
+/// size_t fwrite(const void *ptr, size_t size, size_t n, FILE *stream);
+/// ```
+///
+/// Unlike the `%s` of [`printf`], it does not stop at a NUL. Returns how many whole items went to the
+/// stream, or to its buffer; fewer than `n` only if a write failed. That sets `errno`, but the result is a
+/// number all the same: hence no `Result`.
+///
+/// # Errors
+///
+/// Those of `write`.
+///
+/// # Safety
+///
+/// `ptr` points to `size * n` bytes that are initialised and may be read, and `stream` is open.
+///
+/// # Source
+///
+/// fwrite(3), stdio(3); tutorial, line 662, which has `printf` in its place (see errata 5 and 28).
+#[inline]
+pub unsafe fn fwrite(ptr: *const c_void, size: size_t, n: size_t, stream: *mut FILE) -> size_t {
+    // SAFETY: the caller vouches for `size * n` bytes at `ptr` and that the stream is open.
+    unsafe { libc::fwrite(ptr, size, n, stream) }
+}
+
+/// `fflush(stream)` — writes out what a stream has buffered.
+///
+/// ```c
+/// int fflush(FILE *stream);
+/// ```
+///
+/// A null pointer means every stream. Before [`fork`](crate::process::fork) it keeps the child from having
+/// a copy of what is not written yet; before a program waits, it shows what it has said so far.
+///
+/// # Errors
+///
+/// Those of `write`. What could not be written may be lost.
+///
+/// # Safety
+///
+/// `stream` is null or a stream that is open.
+///
+/// # Source
+///
+/// fflush(3), stdio(3).
+#[inline]
+pub unsafe fn fflush(stream: *mut FILE) -> Result<(), Errno> {
+    // SAFETY: the caller vouches that the stream is open.
+    cvt(unsafe { libc::fflush(stream) }).map(drop)
 }

@@ -1,6 +1,6 @@
 //! `<stdlib.h>`: text to number, and the ends of a process.
 
-use libc::{c_char, c_int};
+use libc::{c_char, c_int, c_long};
 
 /// `atoi(nptr)` — reads a decimal number, as far as there is one.
 ///
@@ -35,6 +35,51 @@ use libc::{c_char, c_int};
 pub unsafe fn atoi(nptr: *const c_char) -> c_int {
     // SAFETY: the caller vouches that `nptr` points to a C string.
     unsafe { libc::atoi(nptr) }
+}
+
+/// `strtol(nptr, endptr, base)` — reads a number, and says where it ends.
+///
+/// ```c
+/// long strtol(const char *nptr, char **endptr, int base);
+/// ```
+///
+/// Skips blanks, takes a sign, then digits up to the first character that is none; `*endptr` becomes its
+/// place, or `nptr` if there is no digit. `base` is 2 to 36, or 0: then a number that begins with `0x` is
+/// hexadecimal, one that begins with `0` octal, any other decimal. `endptr` may be null.
+///
+/// Returns the number. One that does not fit becomes `LONG_MAX` or `LONG_MIN`, and `errno` becomes
+/// `ERANGE`; no other result sets `errno`, nor clears it. So it is set to 0 before, with
+/// [`set_errno`](crate::error::set_errno), to tell the two apart: hence no `Result`.
+///
+/// # Errors
+///
+/// - `ERANGE`: the number does not fit a long.
+/// - `EINVAL`: `base` is none; in glibc nothing else (0 is returned).
+///
+/// # Safety
+///
+/// `nptr` points to a C string; `endptr` is null or points to a pointer that may be written.
+///
+/// # Source
+///
+/// strtol(3); tutorial, lines 443 and 617, which have `atoi` in its place (see erratum 27).
+///
+/// # Examples
+///
+/// ```
+/// use sockmirror::stdlib::strtol;
+///
+/// let text = c"80x".as_ptr();
+/// let mut end = text.cast_mut();
+/// // SAFETY: a literal is a C string, and `end` may be written.
+/// assert_eq!(unsafe { strtol(text, &raw mut end, 10) }, 80);
+/// assert_eq!(end.cast_const(), text.wrapping_add(2)); // the x
+/// ```
+#[inline]
+#[must_use]
+pub unsafe fn strtol(nptr: *const c_char, endptr: *mut *mut c_char, base: c_int) -> c_long {
+    // SAFETY: the caller vouches for a C string at `nptr` and for a pointer at `endptr`.
+    unsafe { libc::strtol(nptr, endptr, base) }
 }
 
 /// `exit(status)` — ends the process.

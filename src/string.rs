@@ -71,6 +71,29 @@ pub unsafe fn strcmp(s1: *const c_char, s2: *const c_char) -> c_int {
     unsafe { libc::strcmp(s1, s2) }
 }
 
+/// `strchr(s, c)` — finds a byte in a C string.
+///
+/// ```c
+/// char *strchr(const char *s, int c);
+/// ```
+///
+/// Of `c`, the low 8 bits count. Returns the first place where it stands, or a null pointer. The NUL at the
+/// end can be found as well.
+///
+/// # Safety
+///
+/// `s` points to a C string.
+///
+/// # Source
+///
+/// strchr(3).
+#[inline]
+#[must_use]
+pub unsafe fn strchr(s: *const c_char, c: c_int) -> *mut c_char {
+    // SAFETY: the caller vouches that `s` points to a C string.
+    unsafe { libc::strchr(s, c) }
+}
+
 /// `strerror(errnum)` — what an error number means, in words.
 ///
 /// ```c

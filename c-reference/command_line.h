@@ -1,0 +1,14 @@
+#ifndef COMMAND_LINE_H
+#define COMMAND_LINE_H
+
+#include <netinet/in.h>
+
+void check_arguments(const char *program, const char *usage, int argc, char *argv[], int most);
+const char *word_argument(const char *program, const char *usage, const char *name, const char *text);
+long number_argument(const char *program, const char *usage, const char *name, const char *text, int base,
+                     long least, long most);
+struct in_addr address_argument(const char *program, const char *usage, const char *name, const char *text);
+_Noreturn void refuse(const char *program, const char *usage, const char *name, const char *text,
+                      const char *expected);
+
+#endif

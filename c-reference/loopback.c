@@ -1,0 +1,109 @@
+/*
+ * What the programs that hold both ends of a connection do alike, before they come to what they show.
+ *
+ * `half_close`, `reference_count`, `socket_pair`, `buffer_size`, `linger`, `reuse_address`, `ttl_mtu`, `no_delay`
+ * and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here. Each
+ * function makes the calls that its first line names, and ends the program with 1 if one of them fails.
+ *
+ * `program` is who says so. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of 127.0.0.0/8 is
+ * this machine, so that each end can have an address of its own.
+ */
+#include "loopback.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "explain.h"
+
+/* socket(): makes a TCP socket, which has no address yet. */
+int open_socket(const char *program)
+{
+    int sock;
+
+    if ((sock = socket(PF_INET, SOCK_STREAM, IPPROTO_TCP)) < 0)
+        fail(program, "socket", errno);
+
+    return sock;
+}
+
+/* bind(): gives a socket an address; the kernel chooses the port. */
+void bind_to(const char *program, int sock, in_addr_t host)
+{
+    struct sockaddr_in address;
+
+    memset(&address, 0, sizeof(address));
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(host);
+
+    if (bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
+        fail(program, "bind", errno);
+}
+
+/* socket() and bind(): makes a TCP socket that has an address. */
+int bound_socket(const char *program, in_addr_t host)
+{
+    int sock = open_socket(program);
+
+    bind_to(program, sock, host);
+    return sock;
+}
+
+/* getsockname(): asks for a socket's own address, and with it for the port that the kernel has chosen. */
+struct sockaddr_in own_address(const char *program, int sock)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof(address);
+
+    if (getsockname(sock, (struct sockaddr *)&address, &length) < 0)
+        fail(program, "getsockname", errno);
+
+    return address;
+}
+
+/* connect(): connects a socket to an address. */
+void connect_to(const char *program, int sock, const struct sockaddr_in *address)
+{
+    if (connect(sock, (const struct sockaddr *)address, sizeof(*address)) < 0)
+        fail(program, "connect", errno);
+}
+
+/* socket(), bind() and connect(): connects a client that has an address of its own. */
+int connect_client(const char *program, in_addr_t host, const struct sockaddr_in *server_address)
+{
+    int client = bound_socket(program, host);
+
+    connect_to(program, client, server_address);
+    return client;
+}
+
+/* accept(): takes the oldest connection that waits, and does not ask whose it is. */
+int accept_client(const char *program, int listener)
+{
+    int accepted;
+
+    if ((accepted = accept(listener, NULL, NULL)) < 0)
+        fail(program, "accept", errno);
+
+    return accepted;
+}
+
+/* getsockopt(): reads an option whose value is an int. */
+int get_option(const char *program, int sock, int level, int option)
+{
+    int value;
+    socklen_t size = sizeof(value);
+
+    if (getsockopt(sock, level, option, &value, &size) < 0)
+        fail(program, "getsockopt", errno);
+
+    return value;
+}
+
+/* setsockopt(): sets an option whose value is an int. */
+void set_option(const char *program, int sock, int level, int option, int value)
+{
+    if (setsockopt(sock, level, option, &value, sizeof(value)) < 0)
+        fail(program, "setsockopt", errno);
+}

@@ -1,0 +1,88 @@
+//! What can be done with any descriptor, be it a socket or not.
+//!
+//! In C both functions take what their second argument asks for. Here each has the one form that the
+//! programs use: `fcntl` with an int, `ioctl` with a pointer to an int.
+
+use crate::error::cvt;
+use errno::Errno;
+use libc::{Ioctl, c_int};
+
+/// `fcntl(fd, cmd, arg)` — looks at a descriptor or changes how it works.
+///
+/// ```c
+/// int fcntl(int fd, int cmd, ... /* int arg */);
+/// ```
+///
+/// | `cmd` | `arg` | what it does |
+/// |---|---|---|
+/// | `F_GETFL` | 0 | returns the file status flags, `O_NONBLOCK` and others |
+/// | `F_SETFL` | the flags | sets them; those that were there have to be or-ed in |
+/// | `F_GETFD`, `F_SETFD` | 0, `FD_CLOEXEC` | the flag of the descriptor itself: close it on `execve` |
+/// | `F_SETOWN` | a process | who gets SIGIO when `O_ASYNC` is set |
+/// | `F_SETSIG` | a signal | which signal, in place of SIGIO |
+///
+/// The status flags belong to the open file: all its descriptors, in all processes, have the same.
+///
+/// Returns what `cmd` asked for, or 0.
+///
+/// # Errors
+///
+/// - `EBADF`: `fd` is not open.
+/// - `EINVAL`: the kernel does not know `cmd`, or `arg` does not fit it.
+/// - `EMFILE`: the process has as many descriptors open as it may (`F_DUPFD`).
+/// - `EPERM`: `O_APPEND` of an append-only file cannot be cleared (`F_SETFL`).
+/// - `ESRCH`: there is no such process (`F_SETOWN`).
+/// - `EACCES`, `EAGAIN`, `EBUSY`, `EDEADLK`, `EFAULT`, `EINTR`, `ENOLCK`, `ENOTDIR`: from locks, leases and
+///   the like; never from the commands above.
+///
+/// # Safety
+///
+/// `cmd` takes an int or nothing: the locks (`F_GETLK`, …) take a pointer, and would use the number as one.
+/// If the flags are changed, whoever else uses the descriptor is ready for it.
+///
+/// # Source
+///
+/// fcntl(2); tutorial, lines 671 to the end.
+#[inline]
+pub unsafe fn fcntl(fd: c_int, cmd: c_int, arg: c_int) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches that `cmd` takes an int.
+    cvt(unsafe { libc::fcntl(fd, cmd, arg) })
+}
+
+/// `ioctl(fd, request, argp)` — asks a device, or a socket, for something of its own.
+///
+/// ```c
+/// int ioctl(int fd, unsigned long request, ... /* int *argp */);
+/// ```
+///
+/// | `request` | `*argp` for a TCP socket |
+/// |---|---|
+/// | `FIONREAD` | how many bytes can be read at once |
+/// | `TIOCOUTQ` (`SIOCOUTQ`) | how many bytes in the send buffer are not acknowledged yet |
+/// | `SIOCOUTQNSD` | how many of them have not been sent yet |
+/// | `FIONBIO` | read: 1 makes the socket non-blocking, 0 blocking |
+///
+/// For a UDP socket `FIONREAD` is the size of the next datagram.
+///
+/// Returns 0, or what the request says.
+///
+/// # Errors
+///
+/// - `EBADF`: `fd` is not open.
+/// - `EFAULT`: `argp` is outside the memory that the process may use.
+/// - `EINVAL`: the request does not fit, as `FIONREAD` of a socket that listens.
+/// - `ENOTTY`: `fd` does not know the request.
+///
+/// # Safety
+///
+/// `request` takes a pointer to one int, and `argp` points to an int that may be read and written until the
+/// call returns.
+///
+/// # Source
+///
+/// ioctl(2), tcp(7), udp(7); tutorial, lines 287-304.
+#[inline]
+pub unsafe fn ioctl(fd: c_int, request: Ioctl, argp: *mut c_int) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches that the request uses one int, and that `argp` points to it.
+    cvt(unsafe { libc::ioctl(fd, request, argp) })
+}
