@@ -1,0 +1,137 @@
+//! Byte order: how this machine keeps a number in memory, and how the network wants it.
+//!
+//! The tutorial's section on byte ordering (lines 170-204). It shows the bytes of a number before and after
+//! htonl (32 bits) and htons (16 bits), that ntohl and ntohs undo it, and which kind of machine this is.
+//!
+//! Call: `byte_order [VALUE]`; without a VALUE it is 0x01020304. `socket_address IP PORT` puts the two to use.
+//!
+//! The tutorial's drawing counts the bytes from the lowest one, so that its number is 0x04030201.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use libc::{c_char, c_int, c_long, c_short, c_uchar, c_uint, c_void, size_t};
+use sockmirror::byte_order::{htonl, htons, ntohl, ntohs};
+use sockmirror::command_line::{check_arguments, number_argument};
+use sockmirror::runtime::arguments;
+use sockmirror::stdio::printf;
+
+const PROGRAM: &CStr = c"byte_order";
+const USAGE: &CStr = c"./byte_order [VALUE]";
+
+sockmirror::panic_handler!();
+
+/// Prints bytes in the order in which they lie in memory.
+///
+/// # Safety
+///
+/// `number` points to `size` bytes that may be read.
+unsafe fn print_bytes(number: *const c_void, size: size_t) {
+    let bytes = number.cast::<c_uchar>();
+    let mut i = 0;
+
+    while i < size {
+        // SAFETY: `i` is less than `size`, the number of bytes there.
+        let byte = unsafe { *bytes.wrapping_add(i) };
+        // SAFETY: an unsigned int, as the format asks.
+        unsafe { printf(c" %02x".as_ptr(), c_uint::from(byte)) };
+        i += 1;
+    }
+}
+
+/// Prints 32 bits: as bytes, and as the number that this machine takes them for.
+fn show_long(name: &CStr, number: u32) {
+    // SAFETY: a C string, as the format asks.
+    unsafe { printf(c"  %-13s".as_ptr(), name.as_ptr()) };
+    // SAFETY: the size is that of the number.
+    unsafe { print_bytes((&raw const number).cast(), size_of::<u32>()) };
+    // SAFETY: an unsigned int, as the format asks.
+    unsafe { printf(c"    0x%08x\n".as_ptr(), number) };
+}
+
+/// Prints 16 bits in the same way.
+fn show_short(name: &CStr, number: u16) {
+    // SAFETY: a C string, as the format asks.
+    unsafe { printf(c"  %-13s".as_ptr(), name.as_ptr()) };
+    // SAFETY: the size is that of the number.
+    unsafe { print_bytes((&raw const number).cast(), size_of::<u16>()) };
+    // SAFETY: an unsigned int, as the format asks.
+    unsafe { printf(c"          0x%04x\n".as_ptr(), c_uint::from(number)) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    // Erratum 10: the tutorial has long and short, but these functions take and give exactly 32 and 16 bits.
+
+    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
+    let argv = unsafe { arguments(argc, argv) };
+
+    // [1] Take the number from the command line
+    // SAFETY: `argv` was made with this argc.
+    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
+    let mut host_long: u32 = 0x0102_0304;
+
+    if argc > 1 {
+        // Rust: C makes the number 32 bits without a word; they hold all that is taken.
+        // SAFETY: argv[1] is a C string.
+        host_long =
+            unsafe { number_argument(PROGRAM, USAGE, c"VALUE", argv[1], 0, 0, 4_294_967_295) }
+                as u32;
+    }
+
+    // [2] Look which byte of the number 1 comes first in memory
+    let one: u16 = 1;
+    // SAFETY: `one` has a first byte.
+    let first = unsafe { *(&raw const one).cast::<c_uchar>() };
+    // SAFETY: a C string, as the format asks.
+    unsafe {
+        printf(
+            c"This machine is %s.\n".as_ptr(),
+            if first == 1 {
+                c"little-endian: the lowest byte comes first".as_ptr()
+            } else {
+                c"big-endian: the highest byte comes first".as_ptr()
+            },
+        )
+    };
+    // SAFETY: the format asks for nothing.
+    unsafe { printf(c"The network is big-endian.\n\n".as_ptr()) };
+
+    // [3] Turn 32 bits, as of an address, into network order and back
+    let net_long = htonl(host_long);
+    // SAFETY: the format asks for nothing.
+    unsafe { printf(c"32 bits         in memory      read here\n".as_ptr()) };
+    show_long(c"the number", host_long);
+    show_long(c"after htonl", net_long);
+    show_long(c"then ntohl", ntohl(net_long));
+
+    // [4] Do the same with 16 bits, as of a port: the low half of the number
+    let host_short = (host_long & 0xffff) as u16;
+    let net_short = htons(host_short);
+    // SAFETY: the format asks for nothing.
+    unsafe { printf(c"\n16 bits         in memory      read here\n".as_ptr()) };
+    show_short(c"its low half", host_short);
+    show_short(c"after htons", net_short);
+    show_short(c"then ntohs", ntohs(net_short));
+
+    // [5] Compare with the types that the tutorial gives these functions
+    // SAFETY: two values of type size_t, as the format asks.
+    unsafe {
+        printf(
+            c"\nhtonl gives %zu bytes; a long has %zu.\n".as_ptr(),
+            size_of::<u32>(),
+            size_of::<c_long>(),
+        )
+    };
+    // SAFETY: a size_t, an unsigned int and an int, as the format asks.
+    unsafe {
+        printf(
+            c"htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n".as_ptr(),
+            size_of::<u16>(),
+            c_uint::from(net_short),
+            c_int::from(net_short as c_short),
+        )
+    };
+
+    0
+}
