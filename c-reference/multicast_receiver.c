@@ -1,0 +1,96 @@
+/*
+ * Multicast receiver: joins a group and waits for the first datagram that is sent to it.
+ *
+ * The tutorial's section on the options of IPPROTO_IP (lines 395-397), and its class D (78). It shows that a
+ * group is joined with an option, that several receivers can share a port (SO_REUSEADDR), and that each
+ * of them gets the datagram, though it is sent once.
+ *
+ * Call: `multicast_receiver GROUP PORT`, as often as there are to be receivers. Run against them:
+ * `multicast_sender GROUP PORT WORD`. A group is an address from 224.0.0.0 to 239.255.255.255; those that
+ * begin with 239 are free for everyone's own use.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "command_line.h"
+#include "explain.h"
+
+#define PROGRAM "multicast_receiver"
+#define USAGE "./multicast_receiver GROUP PORT"
+#define RCVBUFSIZE 128
+
+int main(int argc, char *argv[])
+{
+    struct sockaddr_in group_address, sender_address;
+    struct ip_mreq membership;
+    socklen_t sender_length = sizeof(sender_address);
+    char buffer[RCVBUFSIZE + 1];
+    ssize_t received, shown;
+    struct in_addr group;
+    in_port_t port;
+    int sock;
+    int yes = 1;
+
+    /* [1] Take the group and the port from the command line */
+    check_arguments(PROGRAM, USAGE, argc, argv, 2);
+    group = address_argument(PROGRAM, USAGE, "GROUP", argv[1]);
+
+    /* Class D: the first four bits are 1110. */
+    if (ntohl(group.s_addr) >> 28 != 14)
+        refuse(PROGRAM, USAGE, "GROUP", argv[1], "no multicast address (224.0.0.0 to 239.255.255.255)");
+
+    port = number_argument(PROGRAM, USAGE, "PORT", argv[2], 10, 1, 65535);
+
+    /* [2] Create the socket, and let others have the same port */
+    if ((sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP)) < 0)
+        fail(PROGRAM, "socket", errno);
+
+    if (setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+        fail(PROGRAM, "setsockopt", errno);
+
+    /* [3] Bind it to the group and the port: what is sent to this machine's own address does not count */
+    memset(&group_address, 0, sizeof(group_address));
+    group_address.sin_family = AF_INET;
+    group_address.sin_addr = group;
+    group_address.sin_port = htons(port);
+
+    if (bind(sock, (struct sockaddr *)&group_address, sizeof(group_address)) < 0)
+        fail(PROGRAM, "bind", errno);
+
+    /* [4] Join the group, on the interface to which the routing table sends it */
+    membership.imr_multiaddr = group;
+    membership.imr_interface.s_addr = htonl(INADDR_ANY);
+
+    if (setsockopt(sock, IPPROTO_IP, IP_ADD_MEMBERSHIP, &membership, sizeof(membership)) < 0)
+        fail(PROGRAM, "setsockopt", errno);
+
+    printf("Joined the group %s, port %d\n", inet_ntoa(group), port);
+    /* Whoever starts the sender wants to know that it is time. */
+    fflush(stdout);
+
+    /* [5] Wait for a datagram; with MSG_TRUNC its length is told even if it does not fit */
+    if ((received = recvfrom(sock, buffer, RCVBUFSIZE, MSG_TRUNC, (struct sockaddr *)&sender_address,
+                             &sender_length)) < 0)
+        fail(PROGRAM, "recvfrom", errno);
+
+    shown = received < RCVBUFSIZE ? received : RCVBUFSIZE;
+    buffer[shown] = '\0';
+    printf("Received %zd bytes from %s: %s\n", received, inet_ntoa(sender_address.sin_addr), buffer);
+
+    if (shown < received)
+        printf("Only the first %zd bytes fit\n", shown);
+
+    /* [6] Leave the group; the end of the socket would do it as well */
+    if (setsockopt(sock, IPPROTO_IP, IP_DROP_MEMBERSHIP, &membership, sizeof(membership)) < 0)
+        fail(PROGRAM, "setsockopt", errno);
+
+    close(sock);
+    exit(0);
+}
