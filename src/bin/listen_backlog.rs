@@ -1,0 +1,238 @@
+//! Listen backlog: how many connections complete before anyone accepts.
+//!
+//! The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes
+//! connections by itself and keeps them in a queue; that on Linux the queue takes one more than the
+//! backlog (erratum 17: half-open ones do not count, and the number itself still fits); that the client
+//! after those gets no answer at all, neither yes nor no, so that it sends its SYN again until there is
+//! room; and that accept takes the oldest connection first.
+//!
+//! Call: `listen_backlog [BACKLOG]`, from 0 to 100; 5 if none is given. It needs nothing to run against:
+//! server and clients are in this program. Read next: `stream_boundaries`.
+//!
+//! Each client has an address of its own, 127.0.0.2 and so on, so that they can be told apart. The clients
+//! stay connected until the program ends.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use errno::Errno;
+use libc::{
+    AF_INET, EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM,
+    SOL_SOCKET, c_char, c_int, pollfd, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+};
+use sockmirror::address::inet_ntoa;
+use sockmirror::byte_order::htonl;
+use sockmirror::command_line::{check_arguments, number_argument};
+use sockmirror::explain::fail;
+use sockmirror::multiplexing::poll;
+use sockmirror::names::getsockname;
+use sockmirror::options::getsockopt;
+use sockmirror::runtime::arguments;
+use sockmirror::socket::{accept, bind, close, connect, listen, socket};
+use sockmirror::stdio::printf;
+use sockmirror::stdlib::exit;
+use sockmirror::string::memset;
+
+const PROGRAM: &CStr = c"listen_backlog";
+const USAGE: &CStr = c"./listen_backlog [BACKLOG]";
+const BACKLOG: c_int = 5;
+// In milliseconds: as long as the last client's first SYN has time to be answered. The second one goes out
+// after 1000.
+const PATIENCE: c_int = 500;
+
+sockmirror::panic_handler!();
+
+/// Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK the connection is only begun.
+fn connect_client(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_int {
+    let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
+
+    let client = match socket(PF_INET, SOCK_STREAM | flags, 0) {
+        Ok(client) => client,
+        Err(error) => fail(PROGRAM, c"socket", error),
+    };
+
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(client_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
+    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
+    let mut client_address = unsafe { client_address.assume_init() };
+    client_address.sin_family = AF_INET as sa_family_t;
+    client_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host as u32);
+
+    // SAFETY: the size is that of the variable, which is filled in.
+    if let Err(error) = unsafe {
+        bind(
+            client,
+            (&raw const client_address).cast::<sockaddr>(),
+            size_of::<sockaddr_in>() as socklen_t,
+        )
+    } {
+        fail(PROGRAM, c"bind", error);
+    }
+
+    // "In progress" is no failure: the kernel goes on by itself.
+    // SAFETY: the size is that of the address, which is filled in.
+    match unsafe {
+        connect(
+            client,
+            (&raw const *server_address).cast::<sockaddr>(),
+            size_of::<sockaddr_in>() as socklen_t,
+        )
+    } {
+        Err(error) if error.0 != EINPROGRESS => fail(PROGRAM, c"connect", error),
+        _ => {}
+    }
+
+    client
+}
+
+/// Accepts a connection, says whose it is, and closes it.
+fn accept_client(server: c_int) {
+    let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
+    let mut length = size_of::<sockaddr_in>() as socklen_t;
+
+    // SAFETY: `length` is the size of `client_address`.
+    let accepted = match unsafe {
+        accept(server, client_address.as_mut_ptr().cast::<sockaddr>(), &raw mut length)
+    } {
+        Ok(accepted) => accepted,
+        Err(error) => fail(PROGRAM, c"accept", error),
+    };
+
+    // SAFETY: accept has stored the address.
+    let client_address = unsafe { client_address.assume_init() };
+    // SAFETY: a C string, as the format asks.
+    unsafe { printf(c"The server accepts %s\n".as_ptr(), inet_ntoa(client_address.sin_addr)) };
+    // SAFETY: accept gave `accepted` to this function, and nothing uses it any more.
+    _ = unsafe { close(accepted) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut server_address = MaybeUninit::<sockaddr_in>::uninit();
+    let mut length = size_of::<sockaddr_in>() as socklen_t;
+    let mut error: c_int = 0;
+    let mut backlog = BACKLOG;
+    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
+    let argv = unsafe { arguments(argc, argv) };
+
+    // [1] Take the backlog from the command line
+    // SAFETY: argv was made with this argc.
+    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
+
+    if argc > 1 {
+        // SAFETY: argv[1] is a C string.
+        backlog =
+            unsafe { number_argument(PROGRAM, USAGE, c"BACKLOG", argv[1], 10, 0, 100) } as c_int;
+    }
+
+    // [2] Create the server's socket, on a port of 127.0.0.1 that the kernel chooses
+    let server = match socket(PF_INET, SOCK_STREAM, 0) {
+        Ok(server) => server,
+        Err(error) => fail(PROGRAM, c"socket", error),
+    };
+
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(server_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
+    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
+    let mut server_address = unsafe { server_address.assume_init() };
+    server_address.sin_family = AF_INET as sa_family_t;
+    server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+
+    // SAFETY: the size is that of the variable, which is filled in.
+    if let Err(error) = unsafe {
+        bind(
+            server,
+            (&raw const server_address).cast::<sockaddr>(),
+            size_of::<sockaddr_in>() as socklen_t,
+        )
+    } {
+        fail(PROGRAM, c"bind", error);
+    }
+
+    // SAFETY: `length` is the size of `server_address`.
+    if let Err(error) = unsafe {
+        getsockname(server, (&raw mut server_address).cast::<sockaddr>(), &raw mut length)
+    } {
+        fail(PROGRAM, c"getsockname", error);
+    }
+
+    // [3] Listen, and do not accept
+    if let Err(error) = listen(server, backlog) {
+        fail(PROGRAM, c"listen", error);
+    }
+
+    // SAFETY: an int, as the format asks.
+    unsafe {
+        printf(c"The server listens with a backlog of %d, and does not accept\n".as_ptr(), backlog)
+    };
+
+    // [4] Connect as many clients as the backlog says, and one more; 127.0.0.2 is the first
+    let last = backlog + 2;
+
+    // These connects block: each returns when its connection is complete, and not before.
+    for host in 2..=last {
+        connect_client(host, 0, &server_address);
+        // SAFETY: an int, as the format asks.
+        unsafe { printf(c"127.0.0.%d is connected\n".as_ptr(), host) };
+    }
+
+    // [5] Connect another one, and give it time for an answer
+    let host = last + 1;
+    let mut late = pollfd {
+        fd: connect_client(host, SOCK_NONBLOCK, &server_address),
+        events: POLLOUT,
+        revents: 0,
+    };
+
+    // SAFETY: one entry, as it says.
+    let answers = match unsafe { poll(&raw mut late, 1, PATIENCE) } {
+        Ok(answers) => answers,
+        Err(error) => fail(PROGRAM, c"poll", error),
+    };
+
+    // SAFETY: an int and a C string, as the format asks.
+    unsafe {
+        printf(
+            c"127.0.0.%d has %s\n".as_ptr(),
+            host,
+            if answers == 0 { c"no answer: the queue is full" } else { c"an answer" }.as_ptr(),
+        )
+    };
+    // SAFETY: an int, as the format asks.
+    unsafe { printf(c"Complete, and not accepted: %d\n".as_ptr(), backlog + 1 + answers) };
+
+    // [6] Accept one connection: there is room for another
+    accept_client(server);
+
+    // [7] Wait until the late client has sent its SYN again, and see what came of it
+    // SAFETY: one entry, as it says.
+    if let Err(error) = unsafe { poll(&raw mut late, 1, -1) } {
+        fail(PROGRAM, c"poll", error);
+    }
+
+    length = size_of::<c_int>() as socklen_t;
+
+    // SAFETY: `length` is the size of `error`.
+    if let Err(error) = unsafe {
+        getsockopt(late.fd, SOL_SOCKET, SO_ERROR, (&raw mut error).cast(), &raw mut length)
+    } {
+        fail(PROGRAM, c"getsockopt", error);
+    }
+
+    if error != 0 {
+        fail(PROGRAM, c"connect", Errno(error));
+    }
+
+    // SAFETY: an int, as the format asks.
+    unsafe { printf(c"127.0.0.%d is connected, by a SYN that it sent again\n".as_ptr(), host) };
+
+    // [8] Accept all the others: first come, first accepted
+    for _ in 2..=last {
+        accept_client(server);
+    }
+
+    // SAFETY: socket gave `server` to this program, and nothing uses it any more.
+    _ = unsafe { close(server) };
+    exit(0);
+}
