@@ -1,0 +1,186 @@
+//! No delay: how many segments small sends become, with Nagle's algorithm and without it.
+//!
+//! The tutorial's section on TCP_NODELAY (lines 399-401). It shows that by default a small piece leaves at
+//! once only if nothing before it waits for its acknowledgement; that those which have to wait share a
+//! segment; and that with TCP_NODELAY each leaves at once, in a segment of its own.
+//!
+//! Call: `no_delay`. It needs nothing to run against: both ends are in this program.
+//!
+//! On one machine an acknowledgement is back before the next send, and there is nothing to see. So the server
+//! keeps the connection waiting (TCP_DEFER_ACCEPT), and then its queue is full with another one's: whatever the
+//! client sends is thrown away, and nobody acknowledges it. And all sends are made in one system call
+//! (sendmmsg), because after a fifth of a second without an acknowledgement the kernel sends what it has held
+//! back, to find out whether something was lost.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use libc::{
+    INADDR_LOOPBACK, IPPROTO_TCP, MSG_WAITALL, POLLIN, SIOCOUTQNSD, TCP_DEFER_ACCEPT, TCP_NODELAY,
+    c_char, c_int, c_uint, in_addr_t, iovec, mmsghdr, pollfd, size_t, ssize_t,
+};
+use sockmirror::command_line::check_arguments;
+use sockmirror::descriptor::ioctl;
+use sockmirror::explain::{explain_send, fail};
+use sockmirror::loopback::{accept_client, bound_socket, connect_client, own_address, set_option};
+use sockmirror::multiplexing::poll;
+use sockmirror::runtime::arguments;
+use sockmirror::socket::{close, listen, recv, send, sendmmsg};
+use sockmirror::stdio::printf;
+use sockmirror::stdlib::exit;
+use sockmirror::string::memset;
+
+const PROGRAM: &CStr = c"no_delay";
+const USAGE: &CStr = c"./no_delay";
+// Fewer than the ten segments that a new connection may have on their way.
+const SENDS: usize = 8;
+// For how many seconds a connection may wait for its first byte.
+const PATIENCE: c_int = 60;
+
+sockmirror::panic_handler!();
+
+/// Sends one byte SENDS times, and says how many of these bytes have not left.
+fn send_small(sock: c_int) -> c_int {
+    let mut bytes: [u8; SENDS] = *b"abcdefgh";
+    let mut pieces = [const { MaybeUninit::<iovec>::uninit() }; SENDS];
+    let mut messages = MaybeUninit::<[mmsghdr; SENDS]>::uninit();
+    let mut held: c_int = 0;
+
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(messages.as_mut_ptr().cast(), 0, size_of::<[mmsghdr; SENDS]>()) };
+    // SAFETY: zero is a value of a number, and of a raw pointer.
+    let messages = unsafe { messages.assume_init_mut() };
+
+    for index in 0..SENDS {
+        messages[index].msg_hdr.msg_iov =
+            pieces[index].write(iovec { iov_base: (&raw mut bytes[index]).cast(), iov_len: 1 });
+        messages[index].msg_hdr.msg_iovlen = 1;
+    }
+
+    // SAFETY: SENDS entries, each with one piece, and that with one byte; they live until the call returns.
+    match unsafe { sendmmsg(sock, messages.as_mut_ptr(), SENDS as c_uint, 0) } {
+        Ok(sent) if sent == SENDS as c_int => {}
+        failed => {
+            explain_send(PROGRAM, failed.map(|sent| sent as ssize_t), SENDS as ssize_t);
+            exit(1);
+        }
+    }
+
+    // How many bytes of the send buffer have not been sent yet, not even once.
+    // SAFETY: the request stores an int, and `held` is one.
+    if let Err(error) = unsafe { ioctl(sock, SIOCOUTQNSD, &raw mut held) } {
+        fail(PROGRAM, c"ioctl", error);
+    }
+
+    held
+}
+
+/// Waits for bytes, SENDS of them at most, and says how many came. With MSG_WAITALL all have to come.
+fn receive(sock: c_int, most: c_int, flags: c_int) -> ssize_t {
+    let mut buffer = MaybeUninit::<[c_char; SENDS]>::uninit();
+
+    // SAFETY: `buffer` has SENDS bytes, and `most` is no more.
+    match unsafe { recv(sock, buffer.as_mut_ptr().cast(), most as size_t, flags) } {
+        Ok(received) => received,
+        Err(error) => fail(PROGRAM, c"recv", error),
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
+    let argv = unsafe { arguments(argc, argv) };
+
+    // SAFETY: argv was made with this argc.
+    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+
+    // [1] Create the socket that listens; a connection shall not be complete before its first byte has come
+    let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
+    set_option(PROGRAM, listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, PATIENCE);
+    let server_address = own_address(PROGRAM, listener);
+    // SAFETY: an int, as the format asks.
+    unsafe {
+        printf(
+            c"%d sends of one byte each, while no acknowledgement comes\n".as_ptr(),
+            SENDS as c_int,
+        )
+    };
+
+    for no_delay in 0..2 as c_int {
+        // [2] Connect two clients, from addresses that are not in TIME_WAIT
+        if let Err(error) = listen(listener, 1) {
+            fail(PROGRAM, c"listen", error);
+        }
+
+        let other =
+            connect_client(PROGRAM, INADDR_LOOPBACK + 1 + no_delay as in_addr_t, &server_address);
+        let client =
+            connect_client(PROGRAM, INADDR_LOOPBACK + 3 + no_delay as in_addr_t, &server_address);
+
+        // [3] Let the first one complete its connection: with a backlog of 0 the queue is full
+        if let Err(error) = listen(listener, 0) {
+            fail(PROGRAM, c"listen", error);
+        }
+
+        // SAFETY: the literal has one byte.
+        if let Err(error) = unsafe { send(other, c"x".as_ptr().cast(), 1, 0) } {
+            fail(PROGRAM, c"send", error);
+        }
+
+        let mut waiting = pollfd { fd: listener, events: POLLIN, revents: 0 };
+
+        // SAFETY: one entry, as it says.
+        if let Err(error) = unsafe { poll(&raw mut waiting, 1, -1) } {
+            fail(PROGRAM, c"poll", error);
+        }
+
+        // [4] Turn Nagle's algorithm off, the second time; send, and look at once how much has left
+        set_option(PROGRAM, client, IPPROTO_TCP, TCP_NODELAY, no_delay);
+        let held = send_small(client);
+        // SAFETY: three ints, as the format asks.
+        unsafe {
+            printf(
+                c"TCP_NODELAY is %d: %d left at once, %d had to wait\n".as_ptr(),
+                no_delay,
+                SENDS as c_int - held,
+                held,
+            )
+        };
+
+        // [5] Make room for the second client, and wait until one of its segments comes again
+        let other_accepted = accept_client(PROGRAM, listener);
+        receive(other_accepted, 1, MSG_WAITALL);
+        let server = accept_client(PROGRAM, listener);
+
+        // [6] Receive what left at once, and then what had to wait: one segment brings all of it
+        receive(server, SENDS as c_int - held, MSG_WAITALL);
+
+        if held > 0 {
+            // SAFETY: a value of type ssize_t, as the format asks.
+            unsafe {
+                printf(
+                    c"  They came later: %zd with one recv\n".as_ptr(),
+                    receive(server, SENDS as c_int, 0),
+                )
+            };
+        }
+
+        // SAFETY: an int, as the format asks.
+        unsafe {
+            printf(c"  Segments: %d\n".as_ptr(), SENDS as c_int - held + c_int::from(held > 0))
+        };
+        // SAFETY: connect_client gave `client` to this turn of the loop, and nothing uses it any more.
+        _ = unsafe { close(client) };
+        // SAFETY: accept_client gave `server` to this turn of the loop, and nothing uses it any more.
+        _ = unsafe { close(server) };
+        // SAFETY: connect_client gave `other` to this turn of the loop, and nothing uses it any more.
+        _ = unsafe { close(other) };
+        // SAFETY: accept_client gave `other_accepted` to this turn of the loop, and nothing uses it any more.
+        _ = unsafe { close(other_accepted) };
+    }
+
+    // SAFETY: bound_socket gave `listener` to this program, and nothing uses it any more.
+    _ = unsafe { close(listener) };
+    exit(0);
+}
