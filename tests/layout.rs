@@ -45,8 +45,11 @@ struct Table {
 macro_rules! table {
     (
         structures { $($structure:ident { $($field:ident)* })* }
+        beginnings { $($beginning:ident { $($first:ident)* })* }
+        opaque { $($opaque:ident)* }
         types { $($type:ident $(= $in_c:literal)?)* }
         constants { $($constant:ident)* }
+        ours { $($ours:ident)* }
     ) => {
         fn table() -> Table {
             let mut table = Table::default();
@@ -66,6 +69,26 @@ macro_rules! table {
                 // Does not compile if a field is missing in the table.
                 let _ = |libc::$structure { $($field: _),* }| ();
             })*
+            // Of a structure that grows, what the programs use; its size is not the same everywhere.
+            $({
+                let name = stringify!($beginning);
+                let c = format!("struct {name}");
+                table.name(name, name);
+                $({
+                    let field = stringify!($first);
+                    let offset = core::mem::offset_of!(libc::$beginning, $first);
+                    let size = size_of_field(|whole: &libc::$beginning| &whole.$first);
+                    table.add(format!("offsetof({c}, {field})"), offset);
+                    table.add(format!("sizeof((({c} *)0)->{field})"), size);
+                })*
+            })*
+            // A type whose inside only libc looks at.
+            $({
+                let name = stringify!($opaque);
+                table.name(name, name);
+                table.add(format!("sizeof({name})"), size_of::<libc::$opaque>());
+                table.add(format!("_Alignof({name})"), align_of::<libc::$opaque>());
+            })*
             $({
                 let name = stringify!($type);
                 // The name in C, if one is given, comes before the name in Rust.
@@ -81,6 +104,11 @@ macro_rules! table {
                 table.name(name, name);
                 table.add(name.to_owned(), libc::$constant);
             })*
+            $({
+                let name = stringify!($ours);
+                table.name(name, name);
+                table.add(name.to_owned(), sockmirror::options::$ours);
+            })*
             table
         }
     };
@@ -88,32 +116,134 @@ macro_rules! table {
 
 table! {
     structures {
+        addrinfo { ai_flags ai_family ai_socktype ai_protocol ai_addrlen ai_addr ai_canonname ai_next }
         in_addr { s_addr }
+        iovec { iov_base iov_len }
+        ip_mreq { imr_multiaddr imr_interface }
+        linger { l_onoff l_linger }
+        mmsghdr { msg_hdr msg_len }
+        msghdr { msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags }
+        pollfd { fd events revents }
         sockaddr { sa_family sa_data }
         sockaddr_in { sin_family sin_port sin_addr sin_zero }
+        timeval { tv_sec tv_usec }
+    }
+    beginnings {
+        tcp_info { tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options }
+    }
+    opaque {
+        sigset_t
     }
     types {
+        Ioctl = "unsigned long"
         c_char = "char"
         c_int = "int"
+        c_long = "long"
+        c_short = "short"
+        c_uchar = "unsigned char"
+        c_uint = "uint32_t"
+        c_uint = "unsigned int"
+        c_ulong = "unsigned long"
+        c_ushort = "uint16_t"
         c_ushort = "unsigned short"
         in_addr_t
         in_port_t
+        nfds_t
+        pid_t
         sa_family_t
         size_t
         socklen_t
         ssize_t
+        time_t
     }
     constants {
         AF_INET
+        EADDRINUSE
+        EAGAIN
+        EAI_NONAME
+        EAI_SYSTEM
         ECONNREFUSED
+        EINPROGRESS
+        EINTR
+        ENOBUFS
+        ENOMEM
+        ENOTCONN
+        EPIPE
         EPROTONOSUPPORT
+        F_SETFL
         INADDR_ANY
         INADDR_LOOPBACK
         INADDR_NONE
+        IPPROTO_IP
         IPPROTO_TCP
         IPPROTO_UDP
+        IP_ADD_MEMBERSHIP
+        IP_DROP_MEMBERSHIP
+        IP_MTU
+        IP_MTU_DISCOVER
+        IP_MULTICAST_IF
+        IP_MULTICAST_LOOP
+        IP_MULTICAST_TTL
+        IP_PMTUDISC_DO
+        IP_TOS
+        IP_TTL
+        MSG_DONTWAIT
+        MSG_NOSIGNAL
+        MSG_PEEK
+        MSG_TRUNC
+        MSG_WAITALL
+        O_NONBLOCK
         PF_INET
+        POLLIN
+        POLLOUT
+        SHUT_RD
+        SHUT_RDWR
+        SHUT_WR
+        SIGCHLD
+        SIG_BLOCK
+        SIOCOUTQNSD
+        SOCK_DGRAM
+        SOCK_NONBLOCK
+        SOCK_RAW
         SOCK_STREAM
+        SOL_SOCKET
+        SO_BROADCAST
+        SO_DOMAIN
+        SO_ERROR
+        SO_KEEPALIVE
+        SO_LINGER
+        SO_OOBINLINE
+        SO_PROTOCOL
+        SO_RCVBUF
+        SO_RCVLOWAT
+        SO_RCVTIMEO
+        SO_REUSEADDR
+        SO_REUSEPORT
+        SO_SNDBUF
+        SO_SNDTIMEO
+        SO_TYPE
+        TCP_CORK
+        TCP_DEFER_ACCEPT
+        TCP_INFO
+        TCP_KEEPCNT
+        TCP_KEEPIDLE
+        TCP_KEEPINTVL
+        TCP_MAXSEG
+        TCP_NODELAY
+        TCP_SYNCNT
+    }
+    ours {
+        TCP_CLOSE
+        TCP_CLOSE_WAIT
+        TCP_CLOSING
+        TCP_ESTABLISHED
+        TCP_FIN_WAIT1
+        TCP_FIN_WAIT2
+        TCP_LAST_ACK
+        TCP_LISTEN
+        TCP_SYN_RECV
+        TCP_SYN_SENT
+        TCP_TIME_WAIT
     }
 }
 
@@ -137,7 +267,25 @@ fn size_of_field<Whole, Field>(_: fn(&Whole) -> &Field) -> usize {
 #[test]
 fn c_and_rust_agree() {
     let items = table().items;
-    let printed = run_probe(&probe(&items));
+    let printed = run_probe("probe", &probe(&items));
+    let differences = differences(&items, &printed);
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// C's bit fields have no offset. The two of `tcp_info` that are scales are the two halves of one
+/// byte of the libc crate's, the first one the lower.
+#[test]
+fn bit_fields_share_a_byte() {
+    let place = core::mem::offset_of!(libc::tcp_info, tcpi_snd_rcv_wscale);
+    let item = |field: &str, rust| Item {
+        expression: format!(
+            "((union {{ struct tcp_info all; unsigned char bytes[104]; }})\
+             {{ .all = {{ .{field} = 5 }} }}).bytes[{place}]"
+        ),
+        rust,
+    };
+    let items = [item("tcpi_snd_wscale", 0x05), item("tcpi_rcv_wscale", 0x50)];
+    let printed = run_probe("bit-fields", &probe(&items));
     let differences = differences(&items, &printed);
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
@@ -205,7 +353,10 @@ fn probe(items: &[Item]) -> String {
     let mut headers = BTreeSet::from(["#include <stddef.h>".to_owned()]);
     for extension in ["c", "h"] {
         for source in sources("c-reference", extension) {
-            let lines = source.lines().filter(|line| line.starts_with("#include <"));
+            let lines = source.lines().filter(|line| {
+                // Some names are declared only for who asks for GNU's extensions; `#d` comes before `#i`.
+                line.starts_with("#include <") || *line == "#define _GNU_SOURCE"
+            });
             headers.extend(lines.map(str::to_owned));
         }
     }
@@ -219,10 +370,10 @@ fn probe(items: &[Item]) -> String {
     program
 }
 
-fn run_probe(source: &str) -> String {
+fn run_probe(name: &str, source: &str) -> String {
     let folder = root().join("target/layout");
     fs::create_dir_all(&folder).expect("target/ is ours");
-    let [program, file] = [folder.join("probe"), folder.join("probe.c")];
+    let [program, file] = [folder.join(name), folder.join(format!("{name}.c"))];
     fs::write(&file, source).expect("target/ is ours");
     // CC may hold options, too.
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());

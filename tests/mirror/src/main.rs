@@ -50,7 +50,7 @@ struct CompareArguments {
     /// The program to hold against it
     #[arg(long, value_name = "CMD", requires = "left")]
     right: Option<String>,
-    /// The scenarios for both, a TOML file
+    /// The scenarios for both, a TOML file (docs/scenarios.md tells what it may say)
     #[arg(long, value_name = "FILE", requires = "left")]
     scenarios: Option<PathBuf>,
     /// Where each run leaves its trace and its output [default: target/mirror of the project, or

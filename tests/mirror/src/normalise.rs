@@ -48,6 +48,14 @@ pub const RULES: &[Rule] = &[
         reason: "The C library asks the kernel for random bytes when it first allocates memory, \
                  to make its own bookkeeping hard to guess.",
     },
+    Rule {
+        name: "clock",
+        pattern: r#""(?:[^"\\]|\\.)*"|\b(?:nlmsg_seq|cstamp|tstamp)=(?<value>\d+)"#,
+        replacement: Replacement::Word("time"),
+        reason: "When a name has several addresses, the C library asks the kernel for those of \
+                 this machine, with the time as the number of its question, and the kernel tells \
+                 when each was set up.",
+    },
 ];
 
 /// Rules made ready for use.

@@ -18,9 +18,11 @@ pub struct Sources {
 /// A place in a program's own source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// The line, from 1.
+    /// The innermost line on the stack, from 1: a helper's rather than that of its caller, unless
+    /// the compiler let the helper end with a jump.
     pub line: u32,
-    /// The step that it belongs to: the number of the last comment `[N]` above it.
+    /// The step that led to it: the number of the last comment `[N]` above the innermost line that
+    /// has one. Helpers stand above the steps, so there it is that of the caller.
     pub step: Option<u32>,
 }
 
@@ -31,42 +33,47 @@ impl Sources {
         let text = std::fs::read_to_string(source)
             .with_context(|| format!("cannot read {}", source.display()))?;
         let steps = steps(&text);
-        let origin = |line| Origin { line, step: step_of(&steps, line) };
-        events.iter().map(|event| Ok(self.line_of(event, source)?.map(origin))).collect()
+        events.iter().map(|event| self.origin(event, source, &steps)).collect()
     }
 
-    /// The innermost line on the stack, so that a helper of the same file counts before its caller.
-    fn line_of(&mut self, event: &Event, source: &Path) -> Result<Option<u32>> {
+    fn origin(
+        &mut self,
+        event: &Event,
+        source: &Path,
+        steps: &[(u32, u32)],
+    ) -> Result<Option<Origin>> {
+        let mut lines = Vec::new();
         for frame in &event.stack {
-            if let Some(line) = self.line(frame, source)? {
-                return Ok(Some(line));
-            }
+            lines.extend(self.lines(frame, source)?);
         }
-        Ok(None)
+        let step = lines.iter().find_map(|line| step_of(steps, *line));
+        Ok(lines.first().map(|line| Origin { line: *line, step }))
     }
 
-    fn line(&mut self, frame: &Frame, source: &Path) -> Result<Option<u32>> {
+    /// The lines of `source` that one return address stands for: several, innermost first, where
+    /// functions were inlined into each other.
+    fn lines(&mut self, frame: &Frame, source: &Path) -> Result<Vec<u32>> {
         let loader = self
             .objects
             .entry(frame.object.clone())
             .or_insert_with(|| Loader::new(&frame.object).ok());
         let Some(loader) = loader else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let name = source.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         // The stack holds return addresses; the call itself ends just before.
         let address = frame.address.saturating_sub(1);
         let mut frames = loader.find_frames(address).map_err(|error| anyhow!("{error}"))?;
+        let mut lines = Vec::new();
         while let Some(frame) = frames.next()? {
             let Some(location) = frame.location else {
                 continue;
             };
-            let file = location.file.map(Path::new);
-            if file.and_then(Path::file_name).is_some_and(|file| file == name) {
-                return Ok(location.line);
+            let file = location.file.map(Path::new).and_then(Path::file_name);
+            if file.is_some() && file == source.file_name() {
+                lines.extend(location.line);
             }
         }
-        Ok(None)
+        Ok(lines)
     }
 }
 

@@ -53,10 +53,10 @@ pub fn parse(log: &str) -> Vec<Event> {
             current = Some(index);
             continue;
         }
-        let text = match text.strip_suffix("<unfinished ...>") {
+        let text = match text.strip_suffix(" <unfinished ...>") {
             Some(begin) => {
                 unfinished.insert(process, events.len());
-                begin.trim_end()
+                begin
             }
             None => text,
         };
@@ -135,7 +135,7 @@ mod tests {
         let events = parse(
             "4 wait4(-1,  <unfinished ...>\n5 exit_group(0) = ?\n4 <... wait4 resumed>NULL) = 5\n",
         );
-        assert_eq!(events[0].text, "wait4(-1,NULL) = 5");
+        assert_eq!(events[0].text, "wait4(-1, NULL) = 5");
         assert_eq!(events[1].text, "exit_group(0) = ?");
         assert_eq!(events.len(), 2);
     }

@@ -99,7 +99,7 @@ fn sizes(project: &Project, program: &str, twins: &[Twin; 2], stripped: bool) ->
             .with_context(|| format!("there is no program {}", file.display()))?
             .len();
     }
-    let kind = if stripped { "stripped" } else { "with line numbers" };
+    let kind = if stripped { "stripped" } else { "with debugging information" };
     Ok(Figure { what: format!("{program}, {kind}"), unit: "bytes", twins: sizes })
 }
 

@@ -17,9 +17,20 @@ use crate::stage::prepare;
 use crate::start::unprivileged;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
 
-/// The longest argument that the kernel passes on: 32 pages with the NUL at the end
-/// (`MAX_ARG_STRLEN`).
-const LONGEST: usize = 128 * 1024 - 1;
+/// A server and its client, and the longest word that goes between them.
+struct Service {
+    server: &'static str,
+    client: &'static str,
+    longest: usize,
+}
+
+const SERVICES: [Service; 2] = [
+    // The longest argument that the kernel passes on: 32 pages with the NUL at the end
+    // (MAX_ARG_STRLEN).
+    Service { server: "echo_server", client: "echo_client", longest: 128 * 1024 - 1 },
+    // The longest datagram: 65535 bytes less the headers of IP and UDP.
+    Service { server: "udp_echo_server", client: "udp_echo_client", longest: 65507 },
+];
 
 const PORT: &str = "5000";
 
@@ -41,15 +52,16 @@ struct InteropJob {
 /// For each word, what was wrong with the answer.
 type Answers = Vec<Option<String>>;
 
-fn words() -> Vec<Word> {
+fn words(longest: usize) -> Vec<Word> {
     // Around the sizes of the programs' buffers (127 and 128), of pages and of segments.
     let lengths = [
-        1, 2, 126, 127, 128, 129, 254, 255, 256, 1000, 4095, 4096, 16384, 65482, 65536, 100_000,
-        LONGEST,
+        1, 2, 126, 127, 128, 129, 254, 255, 256, 1000, 4095, 4096, 16384, 65482, 65507, 65536,
+        100_000, 131_071,
     ];
+    let lengths = lengths.into_iter().filter(|length| *length <= longest);
     let length = |length| Word { name: format!("{length} bytes"), bytes: pattern_bytes(length) };
     let word = |name: &str, bytes: Vec<u8>| Word { name: name.to_owned(), bytes };
-    let mut words: Vec<Word> = lengths.map(length).into();
+    let mut words: Vec<Word> = lengths.map(length).collect();
     words.push(word("every byte but NUL", (1..=255).collect()));
     words.push(word("Korean", "에코 서버와 에코 클라이언트".into()));
     // 127 is no multiple of three: buffers end in the middle of a character.
@@ -58,15 +70,23 @@ fn words() -> Vec<Word> {
     words
 }
 
-/// Runs all four pairings and shows them as a table.
+/// Runs all four pairings of every service and shows them as tables.
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
-    let words = words();
+    let mut same = true;
+    for service in &SERVICES {
+        same &= pairings(&project, service)?;
+    }
+    Ok(same)
+}
+
+fn pairings(project: &Project, service: &Service) -> Result<bool> {
+    let words = words(service.longest);
     let sides: [fn(&Project, &str) -> Twin; 2] = [Project::c, Project::rust];
     let mut pairings = Vec::new();
     for server in sides {
         for client in sides {
-            pairings.push((server(&project, "echo_server"), client(&project, "echo_client")));
+            pairings.push((server(project, service.server), client(project, service.client)));
         }
     }
 
@@ -76,6 +96,7 @@ pub fn run() -> Result<bool> {
         &pairings,
         |(server, client), processor| {
             let folder = format!("interop/{}-{}", server.label, client.label).to_lowercase();
+            let folder = format!("{folder}-{}", service.server);
             let job = InteropJob {
                 server: server.command.clone(),
                 client: client.command.clone(),
@@ -86,11 +107,12 @@ pub fn run() -> Result<bool> {
         },
         |index, answers| {
             columns.push(answers);
-            progress.show(index + 1, "interop");
+            progress.show(index + 1, service.server);
             Ok(())
         },
     )?;
     progress.clear();
+    anstream::println!("{} ⇄ {}", service.server, service.client);
     Ok(table(&pairings, &words, &columns))
 }
 
