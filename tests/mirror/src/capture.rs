@@ -32,6 +32,8 @@ const KEPT: usize = 64 << 20;
 pub struct Capture {
     socket: OwnedFd,
     writer: PcapNgWriter<BufWriter<File>>,
+    /// Room for one packet.
+    frame: Vec<u8>,
 }
 
 impl Capture {
@@ -56,14 +58,13 @@ impl Capture {
                 InterfaceDescriptionOption::IfTsResol(9),
             ],
         })?;
-        Ok(Self { socket, writer })
+        Ok(Self { socket, writer, frame: vec![0; 1 << 18] })
     }
 
     /// Writes down what has crossed the device since the last time.
     pub fn drain(&mut self) -> Result<()> {
-        let mut frame = vec![0; 1 << 18];
         loop {
-            let mut parts = [IoSliceMut::new(&mut frame)];
+            let mut parts = [IoSliceMut::new(&mut self.frame)];
             let mut control = nix::cmsg_space!(TimeSpec);
             let message = recvmsg::<LinkAddr>(
                 self.socket.as_raw_fd(),
