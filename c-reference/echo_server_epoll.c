@@ -1,0 +1,114 @@
+/*
+ * Echo server, multiplexing with epoll: one process asks the kernel which of all its sockets are ready.
+ *
+ * The tutorial's multiplexing model (lines 671 to the end) with a call that Linux adds to select and poll.
+ * They are given all descriptors each time, and look at all of them. Here each is given once; the kernel
+ * notes what becomes ready, and epoll_wait() returns that alone. So the cost of a message does not depend on
+ * how many clients there are.
+ *
+ * A connection is edge-triggered: it is told once, when something new has come, and not again as long as it
+ * is not served. So a connection that is served by halves must be asked about anew. The listening socket is
+ * level-triggered: it is told as long as connections wait.
+ *
+ * Call: `echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+ * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "connections.h"
+#include "explain.h"
+#include "server.h"
+
+#define PROGRAM "echo_server_epoll"
+#define USAGE                                                                        \
+    "./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT\n"                      \
+    "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)\n"      \
+    "  -w  serve with so many processes, 1 to 64 (this process alone)"
+#define MOST_EVENTS 512
+
+/* epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too. */
+static int ask(int poller, int operation, int sock, uint32_t wanted)
+{
+    struct epoll_event event;
+
+    memset(&event, 0, sizeof(event));
+    event.events = wanted;
+    event.data.fd = sock;
+    return epoll_ctl(poller, operation, sock, &event);
+}
+
+int main(int argc, char *argv[])
+{
+    struct epoll_event events[MOST_EVENTS];
+    struct settings settings;
+    struct server server;
+    int poller, signals, sock, wanted, count = 0;
+    bool listening = true, signalled;
+
+    /* [1] Take options and port, and let signals be read like bytes */
+    settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
+    signals = open_signals(PROGRAM);
+
+    /* [2] Listen. With workers, each goes on from here */
+    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    server.busy_poll = settings.busy_poll;
+
+    /* [3] Make the set of sockets that the kernel watches: first the listening one, and the signals */
+    if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        fail(PROGRAM, "epoll_create1", errno);
+
+    if (ask(poller, EPOLL_CTL_ADD, server.listener, EPOLLIN) < 0 || ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
+        fail(PROGRAM, "epoll_ctl", errno);
+
+    while (!server.finishing || server.open > 0) {
+        /* [4] Sleep until something is ready; the kernel says what */
+        if ((count = epoll_wait(poller, events, MOST_EVENTS, patience(&server, count))) < 0 && errno != EINTR)
+            explain_errno(PROGRAM, "epoll_wait", errno);
+
+        signalled = false;
+
+        for (int i = 0; i < count; i++) {
+            sock = events[i].data.fd;
+
+            if (sock == server.listener) {
+                /* [5] A connection waits: take it, and have it watched */
+                if ((sock = accept_connection(&server)) < 0)
+                    continue;
+
+                if (ask(poller, EPOLL_CTL_ADD, sock, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0)
+                    drop(&server, sock, "epoll_ctl", errno);
+            } else if (sock == signals) {
+                signalled = true;
+            } else {
+                /* [6] A connection is ready: serve it */
+                wanted = serve(&server, sock);
+
+                /* [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already */
+                if (wanted == GONE || (wanted == TO_RECEIVE && events[i].events == EPOLLIN))
+                    continue;
+
+                if (ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (wanted == TO_SEND ? EPOLLOUT : EPOLLIN | EPOLLRDHUP)) < 0)
+                    drop(&server, sock, "epoll_ctl", errno);
+            }
+        }
+
+        /* [8] A signal begins the end, which is when the last connection has ended */
+        if (signalled)
+            read_signal(&server, signals);
+
+        /* [9] Watch the listening socket only while accept() does not rest */
+        if (listening != accepting(&server) && !server.finishing) {
+            listening = !listening;
+
+            if (ask(poller, EPOLL_CTL_MOD, server.listener, listening ? EPOLLIN : 0) < 0)
+                explain_errno(PROGRAM, "epoll_ctl", errno);
+        }
+    }
+
+    exit(0);
+}

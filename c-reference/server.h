@@ -1,0 +1,23 @@
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+
+/* What the options and the one argument say. */
+struct settings {
+    in_port_t port;
+    long busy_poll;
+    long workers;
+};
+
+struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[]);
+void raise_descriptor_limit(const char *program);
+int listen_on(const char *program, in_port_t port, int flags, bool shared);
+int start_listening(const char *program, struct settings settings, int flags);
+void keep_back_signals(const char *program, sigset_t *signals);
+int open_signals(const char *program);
+void set_timer(const char *program, long milliseconds);
+
+#endif
