@@ -33,11 +33,7 @@
 /* malloc(): the state of a server that has a listening socket and no connection. */
 struct server new_server(const char *program, int listener)
 {
-    struct server server;
-
-    memset(&server, 0, sizeof(server));
-    server.program = program;
-    server.listener = listener;
+    struct server server = {.program = program, .listener = listener};
 
     if ((server.buffer = malloc(BUFFER_SIZE)) == NULL)
         fail(program, "malloc", errno);
@@ -48,9 +44,11 @@ struct server new_server(const char *program, int listener)
 /* close(): the connection is over. A descriptor is free, so that accept() may go on. */
 static void close_connection(struct server *server, int sock)
 {
-    free(server->connections[sock].pending);
-    server->connections[sock].pending = NULL;
-    server->connections[sock].open = false;
+    struct connection *connection = &server->connections[sock];
+
+    free(connection->pending);
+    connection->pending = NULL;
+    connection->open = false;
     server->open--;
     server->resting = false;
 
@@ -59,7 +57,7 @@ static void close_connection(struct server *server, int sock)
 }
 
 /* Resets a connection for which `call` failed, and says why, unless the client has done it. */
-void drop(struct server *server, int sock, const char *call, int error)
+void reset_connection(struct server *server, int sock, const char *call, int error)
 {
     struct linger linger = {1, 0};
 
@@ -76,9 +74,10 @@ void drop(struct server *server, int sock, const char *call, int error)
 static bool make_room(struct server *server, int sock)
 {
     struct connection *connections;
-    int capacity = server->capacity > 0 ? server->capacity : 64;
+    int before = server->capacity;
+    int capacity = before > 0 ? before : 64;
 
-    if (sock < server->capacity)
+    if (sock < before)
         return true;
 
     while (capacity <= sock)
@@ -87,7 +86,7 @@ static bool make_room(struct server *server, int sock)
     if ((connections = realloc(server->connections, capacity * sizeof(*connections))) == NULL)
         return false;
 
-    memset(connections + server->capacity, 0, (capacity - server->capacity) * sizeof(*connections));
+    memset(connections + before, 0, (capacity - before) * sizeof(*connections));
     server->connections = connections;
     server->capacity = capacity;
     return true;
@@ -125,6 +124,7 @@ static void accept_failed(struct server *server, int error)
 /* accept4(): takes one connection. Returns −1 if there is none. */
 int accept_connection(struct server *server)
 {
+    struct connection *connection;
     int sock;
 
     if ((sock = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
@@ -138,7 +138,8 @@ int accept_connection(struct server *server)
         return -1;
     }
 
-    server->connections[sock].open = true;
+    connection = &server->connections[sock];
+    connection->open = true;
     server->open++;
     return sock;
 }
@@ -172,57 +173,35 @@ bool accepting(const struct server *server)
     return !server->resting && !server->finishing;
 }
 
-/* malloc(): keeps what could not be sent. */
-static bool keep(struct connection *connection, const char *bytes, size_t length)
-{
-    struct pending *pending = malloc(sizeof(*pending) + length);
-
-    if (pending == NULL)
-        return false;
-
-    pending->length = length;
-    pending->sent = 0;
-    memcpy(pending->bytes, bytes, length);
-    connection->pending = pending;
-    return true;
-}
-
-/* send(): as much as there is room for. Returns how much, or −1 if the connection is gone. */
-static ssize_t send_some(struct server *server, int sock, const char *bytes, size_t length)
-{
-    ssize_t sent;
-
-    while ((sent = send(sock, bytes, length, MSG_NOSIGNAL)) < 0) {
-        if (errno == EAGAIN)
-            return 0;
-
-        if (errno != EINTR) {
-            drop(server, sock, "send", errno);
-            return -1;
-        }
-    }
-
-    return sent;
-}
-
 /* shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer. */
 static bool finish_connection(struct server *server, int sock)
 {
     if (shutdown(sock, SHUT_WR) == 0)
         return true;
 
-    drop(server, sock, "shutdown", errno);
+    reset_connection(server, sock, "shutdown", errno);
     return false;
 }
 
-/* Sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent. */
+/* Decides what becomes of a connection if send() failed. */
+static int send_failed(struct server *server, int sock, int error)
+{
+    if (error == EAGAIN || error == EINTR)
+        return TO_SEND;
+
+    reset_connection(server, sock, "send", error);
+    return GONE;
+}
+
+/* send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent. */
 static int send_pending(struct server *server, int sock)
 {
-    struct pending *pending = server->connections[sock].pending;
-    ssize_t sent = send_some(server, sock, pending->bytes + pending->sent, pending->length - pending->sent);
+    struct connection *connection = &server->connections[sock];
+    struct pending *pending = connection->pending;
+    ssize_t sent;
 
-    if (sent < 0)
-        return GONE;
+    if ((sent = send(sock, pending->bytes + pending->sent, pending->length - pending->sent, MSG_NOSIGNAL)) < 0)
+        return send_failed(server, sock, errno);
 
     pending->sent += sent;
 
@@ -230,7 +209,7 @@ static int send_pending(struct server *server, int sock)
         return TO_SEND;
 
     free(pending);
-    server->connections[sock].pending = NULL;
+    connection->pending = NULL;
 
     if (server->finishing && !finish_connection(server, sock))
         return GONE;
@@ -238,43 +217,69 @@ static int send_pending(struct server *server, int sock)
     return TO_RECEIVE;
 }
 
+/* malloc(): keeps what send() has not taken, all of it if it failed. */
+static int keep_rest(struct server *server, int sock, ssize_t received, ssize_t sent)
+{
+    struct connection *connection = &server->connections[sock];
+    struct pending *pending;
+    size_t length;
+
+    if (sent < 0) {
+        if (send_failed(server, sock, errno) == GONE)
+            return GONE;
+
+        sent = 0;
+    }
+
+    length = received - sent;
+
+    if ((pending = malloc(sizeof(*pending) + length)) == NULL) {
+        reset_connection(server, sock, "malloc", errno);
+        return GONE;
+    }
+
+    pending->length = length;
+    pending->sent = 0;
+    memcpy(pending->bytes, server->buffer + sent, length);
+    connection->pending = pending;
+    return TO_SEND;
+}
+
+/* Decides what becomes of a connection if recv() brought nothing. */
+static int nothing_received(struct server *server, int sock, ssize_t received)
+{
+    if (received == 0)
+        close_connection(server, sock);
+    else if (errno == EAGAIN)
+        return TO_RECEIVE;
+    else if (errno == EINTR)
+        return NEXT_TURN;
+    else
+        reset_connection(server, sock, "recv", errno);
+
+    return GONE;
+}
+
 /* Sends and receives what can be without waiting, once. Returns what the connection waits for now. */
 int serve(struct server *server, int sock)
 {
+    struct connection *connection = &server->connections[sock];
     ssize_t received, sent;
     int wanted;
 
-    if (server->connections[sock].pending != NULL && (wanted = send_pending(server, sock)) != TO_RECEIVE)
-        return wanted;
-
-    while ((received = recv(sock, server->buffer, BUFFER_SIZE, 0)) < 0) {
-        if (errno == EAGAIN)
-            return TO_RECEIVE;
-
-        if (errno != EINTR) {
-            drop(server, sock, "recv", errno);
-            return GONE;
-        }
+    if (connection->pending != NULL) {
+        if ((wanted = send_pending(server, sock)) != TO_RECEIVE)
+            return wanted;
     }
 
-    if (received == 0) {
-        close_connection(server, sock);
-        return GONE;
-    }
+    if ((received = recv(sock, server->buffer, BUFFER_SIZE, 0)) <= 0)
+        return nothing_received(server, sock, received);
 
     if (server->finishing)
         return NEXT_TURN;
 
-    if ((sent = send_some(server, sock, server->buffer, received)) < 0)
-        return GONE;
-
-    if (sent < received) {
-        if (keep(&server->connections[sock], server->buffer + sent, received - sent))
-            return TO_SEND;
-
-        drop(server, sock, "malloc", ENOMEM);
-        return GONE;
-    }
+    if ((sent = send(sock, server->buffer, received, MSG_NOSIGNAL)) != received)
+        return keep_rest(server, sock, received, sent);
 
     /* A buffer that is not full has emptied the socket. Otherwise others come first. */
     return received < BUFFER_SIZE ? TO_RECEIVE : NEXT_TURN;
@@ -283,26 +288,35 @@ int serve(struct server *server, int sock)
 /* Begins the end: nobody is accepted, and each connection ends with what was received from it. */
 static void finish(struct server *server)
 {
+    struct connection *connection;
+
     server->finishing = true;
     close(server->listener);
     set_timer(server->program, GRACE);
 
-    for (int sock = 0; sock < server->capacity; sock++)
-        if (server->connections[sock].open && server->connections[sock].pending == NULL)
+    for (int sock = 0; sock < server->capacity; sock++) {
+        connection = &server->connections[sock];
+
+        if (connection->open && connection->pending == NULL)
             finish_connection(server, sock);
+    }
 }
 
 /* Ends at once. A client whose echo is not complete is reset. */
 static void abandon(struct server *server)
 {
+    struct connection *connection;
+
     for (int sock = 0; sock < server->capacity; sock++) {
-        if (!server->connections[sock].open)
+        connection = &server->connections[sock];
+
+        if (!connection->open)
             continue;
 
-        if (server->connections[sock].pending != NULL)
-            drop(server, sock, "send", ETIMEDOUT);
-        else
+        if (connection->pending == NULL)
             close_connection(server, sock);
+        else
+            reset_connection(server, sock, "send", ETIMEDOUT);
     }
 }
 
@@ -322,7 +336,8 @@ void read_signal(struct server *server, int signals)
 {
     struct signalfd_siginfo signal;
 
-    if (read(signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal))
+    /* It stores whole structures only. */
+    if (read(signals, &signal, sizeof(signal)) >= 0)
         obey_signal(server, signal.ssi_signo);
     else if (errno != EAGAIN && errno != EINTR)
         explain_errno(server->program, "read", errno);

@@ -5,10 +5,13 @@
 #include <stddef.h>
 #include <time.h>
 
-/* What a connection waits for once it is served: nothing, because it is gone; to receive; to send; its next turn. */
+/* What a connection waits for once it is served: nothing, because it is over. */
 #define GONE 0
+/* Until it can receive. */
 #define TO_RECEIVE 1
+/* Until it can send. */
 #define TO_SEND 2
+/* For its next turn: more is there already, but others come first. */
 #define NEXT_TURN 3
 
 /* What was received and could not be sent yet: `length` bytes, of which `sent` are on their way. */
@@ -18,21 +21,26 @@ struct pending {
     char bytes[];
 };
 
-/* One entry for each descriptor. */
+/* One entry of the table, which has one for each descriptor. */
 struct connection {
     struct pending *pending;
     bool open;
 };
 
+/* The state of a server. */
 struct server {
     const char *program;
+    /* The listening socket. */
     int listener;
     struct connection *connections;
     int capacity;
+    /* How many connections there are. */
     int open;
     bool resting;
+    /* Whether the end has begun. */
     bool finishing;
     char *buffer;
+    /* For how many microseconds the server polls busily. */
     long busy_poll;
     struct timespec last_ready;
 };
@@ -42,7 +50,7 @@ int accept_connection(struct server *server);
 int patience(struct server *server, int ready);
 bool accepting(const struct server *server);
 int serve(struct server *server, int sock);
-void drop(struct server *server, int sock, const char *call, int error);
+void reset_connection(struct server *server, int sock, const char *call, int error);
 void read_signal(struct server *server, int signals);
 void obey_signal(struct server *server, int number);
 

@@ -67,13 +67,17 @@ int main(int argc, char *argv[])
 
     while (!server.finishing || server.open > 0) {
         /* [4] Sleep until something is ready; the kernel says what */
-        if ((count = epoll_wait(poller, events, MOST_EVENTS, patience(&server, count))) < 0 && errno != EINTR)
-            explain_errno(PROGRAM, "epoll_wait", errno);
+        if ((count = epoll_wait(poller, events, MOST_EVENTS, patience(&server, count))) < 0) {
+            if (errno != EINTR)
+                explain_errno(PROGRAM, "epoll_wait", errno);
+
+            count = 0;
+        }
 
         signalled = false;
 
-        for (int i = 0; i < count; i++) {
-            sock = events[i].data.fd;
+        for (struct epoll_event *event = events; event < events + count; event++) {
+            sock = event->data.fd;
 
             if (sock == server.listener) {
                 /* [5] A connection waits: take it, and have it watched */
@@ -81,7 +85,7 @@ int main(int argc, char *argv[])
                     continue;
 
                 if (ask(poller, EPOLL_CTL_ADD, sock, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0)
-                    drop(&server, sock, "epoll_ctl", errno);
+                    reset_connection(&server, sock, "epoll_ctl", errno);
             } else if (sock == signals) {
                 signalled = true;
             } else {
@@ -89,11 +93,11 @@ int main(int argc, char *argv[])
                 wanted = serve(&server, sock);
 
                 /* [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already */
-                if (wanted == GONE || (wanted == TO_RECEIVE && events[i].events == EPOLLIN))
+                if (wanted == GONE || (wanted == TO_RECEIVE && event->events == EPOLLIN))
                     continue;
 
                 if (ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (wanted == TO_SEND ? EPOLLOUT : EPOLLIN | EPOLLRDHUP)) < 0)
-                    drop(&server, sock, "epoll_ctl", errno);
+                    reset_connection(&server, sock, "epoll_ctl", errno);
             }
         }
 

@@ -35,11 +35,11 @@
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[])
 {
     struct settings settings = {0, 0, 0};
+    char **words;
     int letter;
 
     /* For --help; how many words there may be depends on the options. */
     check_arguments(program, usage, argc, argv, argc);
-    opterr = 0;
 
     while ((letter = getopt(argc, argv, letters)) != -1) {
         switch (letter) {
@@ -59,8 +59,9 @@ struct settings read_settings(const char *program, const char *usage, const char
     }
 
     /* What is left is as if there were no options. */
-    check_arguments(program, usage, argc - optind + 1, argv + optind - 1, 1);
-    settings.port = number_argument(program, usage, "PORT", argv[optind], 10, 0, 65535);
+    words = argv + optind - 1;
+    check_arguments(program, usage, argc - optind + 1, words, 1);
+    settings.port = number_argument(program, usage, "PORT", words[1], 10, 0, 65535);
     return settings;
 }
 

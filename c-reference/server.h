@@ -7,8 +7,11 @@
 
 /* What the options and the one argument say. */
 struct settings {
+    /* The port to listen on; 0: one that the kernel chooses. */
     in_port_t port;
+    /* -b, in microseconds. */
     long busy_poll;
+    /* -w; 0: the process itself serves. */
     long workers;
 };
 

@@ -1,11 +1,46 @@
 //! What can be done with any descriptor, be it a socket or not.
 //!
-//! In C both functions take what their second argument asks for. Here each has the one form that the
+//! In C `fcntl` and `ioctl` take what their second argument asks for. Here each has the one form that the
 //! programs use: `fcntl` with an int, `ioctl` with a pointer to an int.
 
 use crate::error::cvt;
 use errno::Errno;
-use libc::{Ioctl, c_int};
+use libc::{Ioctl, c_int, c_void, size_t, ssize_t};
+
+/// `read(fd, buf, count)` — takes bytes from a descriptor.
+///
+/// ```c
+/// ssize_t read(int fd, void *buf, size_t count);
+/// ```
+///
+/// `count` is how many bytes there are at `buf`. From a socket it is [`recv`](crate::socket::recv) without
+/// flags; from a descriptor of [`signalfd`](crate::signals::signalfd) it takes whole `signalfd_siginfo`s.
+///
+/// Returns how many bytes were stored; 0 at the end of a file or a stream.
+///
+/// # Errors
+///
+/// - `EAGAIN`, which is `EWOULDBLOCK`: the descriptor is non-blocking, and nothing is there.
+/// - `EBADF`: `fd` is not open for reading.
+/// - `EFAULT`: `buf` is outside the memory that the process may write.
+/// - `EINTR`: a signal was caught before anything was there.
+/// - `EINVAL`: `fd` cannot be read from; or `count` is too small (less than a `signalfd_siginfo`).
+/// - `EIO`: input failed (files).
+/// - `EISDIR`: `fd` is a directory.
+/// - from a socket, those of `recv` besides.
+///
+/// # Safety
+///
+/// `buf` points to `count` bytes that may be written until the call returns.
+///
+/// # Source
+///
+/// read(2), signalfd(2); tutorial, lines 671 to the end.
+#[inline]
+pub unsafe fn read(fd: c_int, buf: *mut c_void, count: size_t) -> Result<ssize_t, Errno> {
+    // SAFETY: the caller vouches that `buf` points to `count` bytes that may be written.
+    cvt(unsafe { libc::read(fd, buf, count) })
+}
 
 /// `fcntl(fd, cmd, arg)` — looks at a descriptor or changes how it works.
 ///

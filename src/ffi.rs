@@ -12,6 +12,15 @@ unsafe extern "C" {
     /// The stream of `<stdio.h>` whose descriptor is 2; see [`crate::stdio::stderr`].
     pub static mut stderr: *mut FILE;
 
+    /// `<unistd.h>`; see [`crate::getopt::optarg`].
+    pub static mut optarg: *mut c_char;
+
+    /// `<unistd.h>`; see [`crate::getopt::optind`].
+    pub static mut optind: c_int;
+
+    /// `<unistd.h>`; see [`crate::getopt::optopt`].
+    pub static mut optopt: c_int;
+
     /// `<arpa/inet.h>`; see [`crate::address::inet_addr`].
     pub fn inet_addr(cp: *const c_char) -> in_addr_t;
 

@@ -2,7 +2,7 @@
 
 use crate::error::cvt;
 use errno::Errno;
-use libc::{c_int, pid_t};
+use libc::{c_int, c_ulong, pid_t};
 
 /// `fork()` — makes a second process, a copy of this one.
 ///
@@ -68,4 +68,31 @@ pub unsafe fn fork() -> Result<pid_t, Errno> {
 pub unsafe fn waitpid(pid: pid_t, wstatus: *mut c_int, options: c_int) -> Result<pid_t, Errno> {
     // SAFETY: the caller vouches that `wstatus` is null or may be written.
     cvt(unsafe { libc::waitpid(pid, wstatus, options) })
+}
+
+/// `prctl(option, arg2)` — changes how the kernel treats this process.
+///
+/// ```c
+/// int prctl(int option, ... /* unsigned long arg2 */);
+/// ```
+///
+/// `PR_SET_PDEATHSIG`: the process gets the signal `arg2` when the thread that forked it ends; 0 takes that
+/// back. A child of `fork` does not inherit it. If that thread has ended already, no signal comes.
+///
+/// # Errors
+///
+/// - `EINVAL`: `arg2` is no signal, or the kernel does not know `option`.
+///
+/// # Safety
+///
+/// `option` takes one integer, as `PR_SET_PDEATHSIG` does: others take a pointer, or change what code elsewhere
+/// relies on.
+///
+/// # Source
+///
+/// prctl(2), PR_SET_PDEATHSIG(2const).
+#[inline]
+pub unsafe fn prctl(option: c_int, arg2: c_ulong) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches that the option takes an integer.
+    cvt(unsafe { libc::prctl(option, arg2) })
 }

@@ -2,7 +2,7 @@
 
 use crate::error::cvt;
 use errno::Errno;
-use libc::{c_int, sigset_t};
+use libc::{SIG_ERR, c_int, pid_t, sighandler_t, siginfo_t, sigset_t};
 
 /// `sigemptyset(set)` — makes a set of no signals.
 ///
@@ -108,4 +108,129 @@ pub unsafe fn sigprocmask(
 ) -> Result<(), Errno> {
     // SAFETY: the caller vouches for one thread, and for what the two pointers point to.
     cvt(unsafe { libc::sigprocmask(how, set, oldset) }).map(drop)
+}
+
+/// `sigwaitinfo(set, info)` — sleeps until one of these signals comes, and takes it.
+///
+/// ```c
+/// int sigwaitinfo(const sigset_t *set, siginfo_t *info);
+/// ```
+///
+/// The signals of `set` are kept back ([`sigprocmask`]), so that they do nothing else. One that waits already
+/// is taken at once; of several, the one with the lowest number. What the kernel knows of it is stored at `info`,
+/// unless that is null.
+///
+/// On Linux the system call is `rt_sigtimedwait`, without a time.
+///
+/// Returns the signal's number.
+///
+/// # Errors
+///
+/// - `EFAULT`: `set` or `info` is outside the memory that the process may use.
+/// - `EINTR`: another signal was caught first.
+///
+/// # Safety
+///
+/// `set` points to a set that may be read, and `info` is null or points to a `siginfo_t` that may be written,
+/// until the call returns.
+///
+/// # Source
+///
+/// sigwaitinfo(2), signal(7); tutorial, lines 671 to the end (signal-driven I/O).
+#[inline]
+pub unsafe fn sigwaitinfo(set: *const sigset_t, info: *mut siginfo_t) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches for what the two pointers point to.
+    cvt(unsafe { libc::sigwaitinfo(set, info) })
+}
+
+/// `signalfd(fd, mask, flags)` — makes a descriptor from which signals are read.
+///
+/// ```c
+/// #include <sys/signalfd.h>
+/// int signalfd(int fd, const sigset_t *mask, int flags);
+/// ```
+///
+/// `fd` is −1 for a new descriptor; otherwise one of this kind, whose signals become those of `mask`. The signals
+/// are kept back ([`sigprocmask`]), so that they do nothing else. [`read`](crate::descriptor::read) takes one
+/// `struct signalfd_siginfo` (128 bytes) for each; `ssi_signo` is its number. The descriptor is ready to read
+/// when a signal waits for the process that asks. `flags` are `SFD_NONBLOCK` and `SFD_CLOEXEC`, or 0.
+///
+/// On Linux the system call is `signalfd4`.
+///
+/// Returns the descriptor.
+///
+/// # Errors
+///
+/// - `EBADF`: `fd` is neither −1 nor open.
+/// - `EINVAL`: `fd` is of another kind, or `flags` has an unknown one.
+/// - `EMFILE`, `ENFILE`: the process or the system has as many descriptors as it may.
+/// - `ENODEV`: the kernel could not make the file that is behind the descriptor.
+/// - `ENOMEM`: no memory.
+///
+/// # Safety
+///
+/// `mask` points to a set that may be read until the call returns.
+///
+/// # Source
+///
+/// signalfd(2).
+#[inline]
+pub unsafe fn signalfd(fd: c_int, mask: *const sigset_t, flags: c_int) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches that `mask` may be read.
+    cvt(unsafe { libc::signalfd(fd, mask, flags) })
+}
+
+/// `signal(signum, handler)` — says what a signal does.
+///
+/// ```c
+/// sighandler_t signal(int signum, sighandler_t handler);
+/// ```
+///
+/// `handler` is `SIG_IGN` (nothing), `SIG_DFL` (what it does by itself) or a function.
+///
+/// On Linux the system call is `rt_sigaction`.
+///
+/// Returns what the signal did before.
+///
+/// # Errors
+///
+/// - `EINVAL`: there is no signal `signum`, or it is SIGKILL or SIGSTOP.
+///
+/// # Safety
+///
+/// `handler` is `SIG_IGN`, `SIG_DFL` or the address of an `extern "C" fn(c_int)` that does only what signal-safety(7)
+/// allows.
+///
+/// # Source
+///
+/// signal(2); tutorial, lines 671 to the end (signal-driven I/O).
+#[inline]
+pub unsafe fn signal(signum: c_int, handler: sighandler_t) -> Result<sighandler_t, Errno> {
+    // SAFETY: the caller vouches for the handler.
+    let before = unsafe { libc::signal(signum, handler) };
+    if before == SIG_ERR { Err(errno::errno()) } else { Ok(before) }
+}
+
+/// `kill(pid, sig)` — sends a signal.
+///
+/// ```c
+/// int kill(pid_t pid, int sig);
+/// ```
+///
+/// `pid` is a process; 0 means every process of this one's group, −1 every process there is, another negative
+/// number the group of that number. `sig` 0 sends nothing, and only asks whether it could.
+///
+/// # Errors
+///
+/// - `EINVAL`: there is no signal `sig`.
+/// - `EPERM`: the process is another user's.
+/// - `ESRCH`: there is no such process. One that has ended is there until somebody has waited for it.
+///
+/// # Source
+///
+/// kill(2).
+#[inline]
+pub fn kill(pid: pid_t, sig: c_int) -> Result<(), Errno> {
+    // SAFETY: integers.
+    cvt(unsafe { libc::kill(pid, sig) }).map(drop)
 }

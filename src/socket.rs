@@ -173,6 +173,43 @@ pub unsafe fn accept(
     cvt(unsafe { libc::accept(sockfd, addr, addrlen) })
 }
 
+/// `accept4(sockfd, addr, addrlen, flags)` — [`accept`] that sets flags of the new socket.
+///
+/// ```c
+/// #define _GNU_SOURCE
+/// int accept4(int sockfd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+/// ```
+///
+/// `flags` are `SOCK_NONBLOCK` and `SOCK_CLOEXEC`, or 0: on Linux a new socket does not inherit them from the
+/// listening one. All else is as with [`accept`].
+///
+/// Returns the new descriptor.
+///
+/// # Errors
+///
+/// Those of [`accept`], and
+///
+/// - `EINVAL`: `flags` has an unknown one.
+///
+/// # Safety
+///
+/// `addr` points to `*addrlen` bytes that may be written, and `addrlen` may be written, until the call returns;
+/// or both are null.
+///
+/// # Source
+///
+/// accept4(2); tutorial, lines 271-285 and 671 to the end.
+#[inline]
+pub unsafe fn accept4(
+    sockfd: c_int,
+    addr: *mut sockaddr,
+    addrlen: *mut socklen_t,
+    flags: c_int,
+) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches that both pointers are null or may be written.
+    cvt(unsafe { libc::accept4(sockfd, addr, addrlen, flags) })
+}
+
 /// `connect(sockfd, addr, addrlen)` — connects a socket to an address.
 ///
 /// ```c

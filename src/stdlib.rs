@@ -1,6 +1,6 @@
-//! `<stdlib.h>`: text to number, and the ends of a process.
+//! `<stdlib.h>`: text to number, memory, and the ends of a process.
 
-use libc::{c_char, c_int, c_long};
+use libc::{c_char, c_int, c_long, c_void, size_t};
 
 /// `atoi(nptr)` — reads a decimal number, as far as there is one.
 ///
@@ -80,6 +80,76 @@ pub unsafe fn atoi(nptr: *const c_char) -> c_int {
 pub unsafe fn strtol(nptr: *const c_char, endptr: *mut *mut c_char, base: c_int) -> c_long {
     // SAFETY: the caller vouches for a C string at `nptr` and for a pointer at `endptr`.
     unsafe { libc::strtol(nptr, endptr, base) }
+}
+
+/// `malloc(size)` — gives out memory.
+///
+/// ```c
+/// void *malloc(size_t size);
+/// ```
+///
+/// `size` is in bytes. What is in them is not known. The memory is aligned for every type of C. Large pieces
+/// (from 128 KiB, at first) glibc takes from the kernel with `mmap`, one by one; a page of them takes up memory
+/// once it is written to.
+///
+/// Returns the first byte; null, with `errno` set to `ENOMEM`, if there is no memory. It can only be that, and
+/// a null pointer says so already: hence no `Result`.
+///
+/// # Source
+///
+/// malloc(3).
+#[inline]
+#[must_use]
+pub fn malloc(size: size_t) -> *mut c_void {
+    // SAFETY: any size is allowed.
+    unsafe { libc::malloc(size) }
+}
+
+/// `realloc(ptr, size)` — makes a piece of memory larger or smaller.
+///
+/// ```c
+/// void *realloc(void *ptr, size_t size);
+/// ```
+///
+/// What was there stays, as far as it fits; the rest is not known. The piece may move. A null `ptr` makes it
+/// [`malloc`].
+///
+/// Returns the first byte, and `ptr` must not be used any more; null, with `errno` set to `ENOMEM`, if there is
+/// no memory, and the old piece is as it was.
+///
+/// # Safety
+///
+/// `ptr` is null or what `malloc` or `realloc` returned and nobody has freed since. `size` is not 0.
+///
+/// # Source
+///
+/// realloc(3).
+#[inline]
+#[must_use]
+pub unsafe fn realloc(ptr: *mut c_void, size: size_t) -> *mut c_void {
+    // SAFETY: the caller vouches that `ptr` is null or a piece of its own.
+    unsafe { libc::realloc(ptr, size) }
+}
+
+/// `free(ptr)` — gives memory back.
+///
+/// ```c
+/// void free(void *ptr);
+/// ```
+///
+/// Nothing happens if `ptr` is null.
+///
+/// # Safety
+///
+/// `ptr` is null or what [`malloc`] or [`realloc`] returned; nobody has freed it, and nothing uses it afterwards.
+///
+/// # Source
+///
+/// free(3).
+#[inline]
+pub unsafe fn free(ptr: *mut c_void) {
+    // SAFETY: the caller vouches that `ptr` is null or a piece of its own.
+    unsafe { libc::free(ptr) };
 }
 
 /// `exit(status)` — ends the process.

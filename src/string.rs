@@ -26,6 +26,27 @@ pub unsafe fn memset(s: *mut c_void, c: c_int, n: size_t) -> *mut c_void {
     unsafe { libc::memset(s, c, n) }
 }
 
+/// `memcpy(dest, src, n)` — copies bytes.
+///
+/// ```c
+/// void *memcpy(void *dest, const void *src, size_t n);
+/// ```
+///
+/// Returns `dest`, which nobody needs.
+///
+/// # Safety
+///
+/// `src` points to `n` bytes that may be read, `dest` to `n` that may be written, and the two do not overlap.
+///
+/// # Source
+///
+/// memcpy(3).
+#[inline]
+pub unsafe fn memcpy(dest: *mut c_void, src: *const c_void, n: size_t) -> *mut c_void {
+    // SAFETY: the caller vouches for `n` bytes at either end, and that they are apart.
+    unsafe { libc::memcpy(dest, src, n) }
+}
+
 /// `strlen(s)` — how many bytes come before the NUL.
 ///
 /// ```c

@@ -18,10 +18,13 @@ const C_RULES: [&str; 6] =
     ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Names that have no place in the table, and why.
-const NOT_IN_THE_TABLE: [(&str, &str); 5] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 8] = [
     ("FILE", "only libc knows what is in it; a program has a pointer"),
+    ("bool", "a type of both languages; Rust's is defined to be C's"),
     ("c_void", "no type of its own: a pointer to it points to anything"),
     ("void", "the same, in C"),
+    ("sighandler_t", "the address of a function, which C does not compare with numbers"),
+    ("SIG_ERR", "the address that is -1, which Rust has as a number without a sign"),
     ("fprintf", "a function"),
     ("printf", "a function"),
 ];
@@ -44,11 +47,11 @@ struct Table {
 /// Defines `table()`: each name is written once, and both languages get it from here.
 macro_rules! table {
     (
-        structures { $($structure:ident { $($field:ident)* })* }
+        structures { $($structure:ident { $($field:ident $(= $field_in_c:literal)?)* })* }
         beginnings { $($beginning:ident { $($first:ident)* })* }
         opaque { $($opaque:ident)* }
         types { $($type:ident $(= $in_c:literal)?)* }
-        constants { $($constant:ident)* }
+        constants { $($constant:ident $(= $value_in_c:literal)?)* }
         ours { $($ours:ident)* }
     ) => {
         fn table() -> Table {
@@ -60,9 +63,13 @@ macro_rules! table {
                 table.add(format!("sizeof({c})"), size_of::<libc::$structure>());
                 table.add(format!("_Alignof({c})"), align_of::<libc::$structure>());
                 $({
-                    let field = stringify!($field);
+                    // The name in C, if one is given, comes before the name in Rust.
+                    let field = [$($field_in_c,)? stringify!($field)][0];
                     let offset = core::mem::offset_of!(libc::$structure, $field);
-                    let size = size_of_field(|whole: &libc::$structure| &whole.$field);
+                    // SAFETY: never called; no more than a type is asked for.
+                    let size = size_of_field(|whole: *const libc::$structure| unsafe {
+                        &raw const (*whole).$field
+                    });
                     table.add(format!("offsetof({c}, {field})"), offset);
                     table.add(format!("sizeof((({c} *)0)->{field})"), size);
                 })*
@@ -77,7 +84,10 @@ macro_rules! table {
                 $({
                     let field = stringify!($first);
                     let offset = core::mem::offset_of!(libc::$beginning, $first);
-                    let size = size_of_field(|whole: &libc::$beginning| &whole.$first);
+                    // SAFETY: never called; no more than a type is asked for.
+                    let size = size_of_field(|whole: *const libc::$beginning| unsafe {
+                        &raw const (*whole).$first
+                    });
                     table.add(format!("offsetof({c}, {field})"), offset);
                     table.add(format!("sizeof((({c} *)0)->{field})"), size);
                 })*
@@ -102,7 +112,9 @@ macro_rules! table {
             $({
                 let name = stringify!($constant);
                 table.name(name, name);
-                table.add(name.to_owned(), libc::$constant);
+                // Its value in C, if one is given, is the name with a cast to the type in Rust.
+                let value = [$($value_in_c,)? name][0];
+                table.add(value.to_owned(), libc::$constant);
             })*
             $({
                 let name = stringify!($ours);
@@ -117,25 +129,32 @@ macro_rules! table {
 table! {
     structures {
         addrinfo { ai_flags ai_family ai_socktype ai_protocol ai_addrlen ai_addr ai_canonname ai_next }
+        epoll_event { events u64 = "data" }
         in_addr { s_addr }
         iovec { iov_base iov_len }
         ip_mreq { imr_multiaddr imr_interface }
+        itimerval { it_interval it_value }
         linger { l_onoff l_linger }
         mmsghdr { msg_hdr msg_len }
         msghdr { msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags }
         pollfd { fd events revents }
+        rlimit { rlim_cur rlim_max }
         sockaddr { sa_family sa_data }
         sockaddr_in { sin_family sin_port sin_addr sin_zero }
+        timespec { tv_sec tv_nsec }
         timeval { tv_sec tv_usec }
     }
     beginnings {
+        signalfd_siginfo { ssi_signo ssi_errno ssi_code ssi_pid ssi_uid ssi_fd }
         tcp_info { tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options }
     }
     opaque {
+        siginfo_t
         sigset_t
     }
     types {
         Ioctl = "unsigned long"
+        __rlimit_resource_t = "enum __rlimit_resource"
         c_char = "char"
         c_int = "int"
         c_long = "long"
@@ -146,6 +165,7 @@ table! {
         c_ulong = "unsigned long"
         c_ushort = "uint16_t"
         c_ushort = "unsigned short"
+        clockid_t
         in_addr_t
         in_port_t
         nfds_t
@@ -158,18 +178,39 @@ table! {
     }
     constants {
         AF_INET
+        CLOCK_MONOTONIC
         EADDRINUSE
         EAGAIN
         EAI_NONAME
         EAI_SYSTEM
+        ECONNABORTED
         ECONNREFUSED
+        ECONNRESET
+        EHOSTDOWN
+        EHOSTUNREACH
         EINPROGRESS
         EINTR
+        EMFILE
+        ENETDOWN
+        ENETUNREACH
         ENOBUFS
         ENOMEM
+        ENONET
+        ENOPROTOOPT
         ENOTCONN
+        EOPNOTSUPP
+        EPERM
         EPIPE
+        EPOLLET = "(int)EPOLLET"
+        EPOLLIN
+        EPOLLOUT
+        EPOLLRDHUP
+        EPOLL_CLOEXEC
+        EPOLL_CTL_ADD
+        EPOLL_CTL_MOD
+        EPROTO
         EPROTONOSUPPORT
+        ETIMEDOUT
         F_SETFL
         INADDR_ANY
         INADDR_LOOPBACK
@@ -187,6 +228,7 @@ table! {
         IP_PMTUDISC_DO
         IP_TOS
         IP_TTL
+        ITIMER_REAL
         MSG_DONTWAIT
         MSG_NOSIGNAL
         MSG_PEEK
@@ -196,12 +238,21 @@ table! {
         PF_INET
         POLLIN
         POLLOUT
+        PR_SET_PDEATHSIG
+        RLIMIT_NOFILE
+        SFD_CLOEXEC
+        SFD_NONBLOCK
         SHUT_RD
         SHUT_RDWR
         SHUT_WR
+        SIGALRM
         SIGCHLD
+        SIGINT
+        SIGTERM
         SIG_BLOCK
+        SIG_IGN
         SIOCOUTQNSD
+        SOCK_CLOEXEC
         SOCK_DGRAM
         SOCK_NONBLOCK
         SOCK_RAW
@@ -231,6 +282,7 @@ table! {
         TCP_MAXSEG
         TCP_NODELAY
         TCP_SYNCNT
+        WNOHANG
     }
     ours {
         TCP_CLOSE
@@ -260,7 +312,7 @@ impl Table {
 }
 
 /// The size of what a function picks out of a structure. The function is never called.
-fn size_of_field<Whole, Field>(_: fn(&Whole) -> &Field) -> usize {
+fn size_of_field<Whole, Field>(_: fn(*const Whole) -> *const Field) -> usize {
     size_of::<Field>()
 }
 
@@ -316,7 +368,7 @@ fn names_that_c_uses_are_in_the_table() {
     for extension in ["c", "h"] {
         for source in sources("c-reference", extension) {
             used.extend(types_and_constants(&source));
-            defined.extend(macros(&source));
+            defined.extend(definitions(&source));
         }
     }
     let used = used.difference(&defined).cloned().collect();
@@ -329,10 +381,11 @@ fn a_name_in_use_is_noticed() {
         "/// use libc::{EINTR,\n/// linger};\nlet size = size_of::<libc::timeval>(); libc::bind(1)";
     assert_eq!(names_from_libc(rust), names(&["EINTR", "linger", "timeval"]));
 
-    let c = "#define MOST 5\n/* EINTR */ struct linger l = {MOST, SO_LINGER}; unsigned long n; time_t t;";
-    let used = ["MOST", "SO_LINGER", "linger", "time_t", "unsigned long"];
+    let c = "#define MOST 5\nstruct ours { time_t t; };\n\
+             /* EINTR */ struct linger l = {MOST, SO_LINGER}; unsigned long n; struct ours o;";
+    let used = ["MOST", "SO_LINGER", "linger", "ours", "time_t", "unsigned long"];
     assert_eq!(types_and_constants(c), names(&used));
-    assert_eq!(macros(c), names(&["MOST"]));
+    assert_eq!(definitions(c), names(&["MOST", "ours"]));
 }
 
 fn names(names: &[&str]) -> BTreeSet<String> {
@@ -438,12 +491,19 @@ fn types_and_constants(source: &str) -> BTreeSet<String> {
     names
 }
 
-/// The macros that a C source defines.
-fn macros(source: &str) -> BTreeSet<String> {
+/// The macros and the structures that a C source defines.
+fn definitions(source: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     walk_c(source, |node, text| {
-        let parent = node.parent().map(|parent| parent.kind());
-        if node.kind() == "identifier" && parent == Some("preproc_def") {
+        let Some(parent) = node.parent() else { return };
+        let defines = match parent.kind() {
+            "preproc_def" => node.kind() == "identifier",
+            "struct_specifier" => {
+                node.kind() == "type_identifier" && parent.child_by_field_name("body").is_some()
+            }
+            _ => false,
+        };
+        if defines {
             names.insert(text.to_owned());
         }
     });

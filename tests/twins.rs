@@ -25,6 +25,9 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
     ("from", "widens a number; C does so without a word"),
     ("null", "a pointer that is NULL in C"),
     ("null_mut", "a pointer that is NULL in C"),
+    ("optarg", "a variable in C"),
+    ("optind", "a variable in C"),
+    ("optopt", "a variable in C"),
     ("size_of", "sizeof is an operator"),
     ("stderr", "a variable in C"),
     ("stdout", "a variable in C"),
@@ -249,10 +252,16 @@ fn step(comment: &str) -> Option<usize> {
 }
 
 fn same_comments(pair: &Pair) -> Result<()> {
-    let [c, rust] = [&pair.c, &pair.rust].map(|source| {
+    let mut in_c = comments(&pair.c);
+    if let Some(header) = &pair.header {
+        // What the header declares comes first in Rust, where it is in the same file.
+        let first = in_c.len().min(1);
+        in_c.splice(first..first, comments(header));
+    }
+    let [c, rust] = [in_c, comments(&pair.rust)].map(|comments| {
         let mut after = 0;
         let mut others = Vec::new();
-        for comment in comments(source) {
+        for comment in comments {
             match step(&comment.what) {
                 Some(number) => after = number,
                 None => others.push(Found {

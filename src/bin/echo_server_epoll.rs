@@ -1,0 +1,166 @@
+//! Echo server, multiplexing with epoll: one process asks the kernel which of all its sockets are ready.
+//!
+//! The tutorial's multiplexing model (lines 671 to the end) with a call that Linux adds to select and poll.
+//! They are given all descriptors each time, and look at all of them. Here each is given once; the kernel
+//! notes what becomes ready, and epoll_wait() returns that alone. So the cost of a message does not depend on
+//! how many clients there are.
+//!
+//! A connection is edge-triggered: it is told once, when something new has come, and not again as long as it
+//! is not served. So a connection that is served by halves must be asked about anew. The listening socket is
+//! level-triggered: it is told as long as connections wait.
+//!
+//! Call: `echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use errno::Errno;
+use libc::{
+    EINTR, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP,
+    SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, epoll_event,
+};
+use sockmirror::connections::{
+    GONE, TO_RECEIVE, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
+    reset_connection, serve,
+};
+use sockmirror::epoll::{epoll_create1, epoll_ctl, epoll_wait};
+use sockmirror::explain::{explain_errno, fail};
+use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::stdlib::exit;
+use sockmirror::string::memset;
+
+const PROGRAM: &CStr = c"echo_server_epoll";
+const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT
+  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)
+  -w  serve with so many processes, 1 to 64 (this process alone)";
+const MOST_EVENTS: usize = 512;
+
+sockmirror::panic_handler!();
+
+/// epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too.
+#[cold]
+fn ask(poller: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<(), Errno> {
+    let mut event = MaybeUninit::<epoll_event>::uninit();
+
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(event.as_mut_ptr().cast(), 0, size_of::<epoll_event>()) };
+    // SAFETY: an epoll_event consists of integers, and zero is a value of each.
+    let mut event = unsafe { event.assume_init() };
+    event.events = wanted as u32;
+    event.u64 = sock as u64;
+    // SAFETY: the structure is filled in.
+    unsafe { epoll_ctl(poller, operation, sock, &raw mut event) }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut events = [MaybeUninit::<epoll_event>::uninit(); MOST_EVENTS];
+    let mut count = 0;
+    let mut listening = true;
+    let mut signalled: bool;
+
+    // [1] Take options and port, and let signals be read like bytes
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv) };
+    let signals = open_signals(PROGRAM);
+
+    // [2] Listen. With workers, each goes on from here
+    let mut server =
+        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    server.busy_poll = settings.busy_poll;
+
+    // [3] Make the set of sockets that the kernel watches: first the listening one, and the signals
+    let poller = match epoll_create1(EPOLL_CLOEXEC) {
+        Ok(poller) => poller,
+        Err(error) => fail(PROGRAM, c"epoll_create1", error),
+    };
+
+    if let Err(error) = ask(poller, EPOLL_CTL_ADD, server.listener, EPOLLIN)
+        .and_then(|()| ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN))
+    {
+        fail(PROGRAM, c"epoll_ctl", error);
+    }
+
+    while !server.finishing || server.open > 0 {
+        // [4] Sleep until something is ready; the kernel says what
+        count = match
+            // SAFETY: `events` has MOST_EVENTS entries.
+            unsafe {
+                epoll_wait(
+                    poller,
+                    events.as_mut_ptr().cast(),
+                    MOST_EVENTS as c_int,
+                    patience(&mut server, count),
+                )
+            }
+        {
+            Ok(count) => count,
+            Err(error) => {
+                if error.0 != EINTR {
+                    explain_errno(PROGRAM, c"epoll_wait", error);
+                }
+                0
+            }
+        };
+
+        signalled = false;
+
+        for event in &events[..count as usize] {
+            // SAFETY: epoll_wait has stored so many.
+            let event = unsafe { event.assume_init_ref() };
+            let sock = event.u64 as c_int;
+
+            if sock == server.listener {
+                // [5] A connection waits: take it, and have it watched
+                let sock = accept_connection(&mut server);
+                if sock < 0 {
+                    continue;
+                }
+
+                if let Err(error) = ask(poller, EPOLL_CTL_ADD, sock, EPOLLIN | EPOLLRDHUP | EPOLLET)
+                {
+                    reset_connection(&mut server, sock, c"epoll_ctl", error);
+                }
+            } else if sock == signals {
+                signalled = true;
+            } else {
+                // [6] A connection is ready: serve it
+                let wanted = serve(&mut server, sock);
+
+                // [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already
+                if wanted == GONE || (wanted == TO_RECEIVE && event.events == EPOLLIN as u32) {
+                    continue;
+                }
+
+                if let Err(error) = ask(
+                    poller,
+                    EPOLL_CTL_MOD,
+                    sock,
+                    EPOLLET | (if wanted == TO_SEND { EPOLLOUT } else { EPOLLIN | EPOLLRDHUP }),
+                ) {
+                    reset_connection(&mut server, sock, c"epoll_ctl", error);
+                }
+            }
+        }
+
+        // [8] A signal begins the end, which is when the last connection has ended
+        if signalled {
+            read_signal(&mut server, signals);
+        }
+
+        // [9] Watch the listening socket only while accept() does not rest
+        if listening != accepting(&server) && !server.finishing {
+            listening = !listening;
+
+            if let Err(error) =
+                ask(poller, EPOLL_CTL_MOD, server.listener, if listening { EPOLLIN } else { 0 })
+            {
+                explain_errno(PROGRAM, c"epoll_ctl", error);
+            }
+        }
+    }
+
+    exit(0);
+}

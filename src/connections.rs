@@ -1,0 +1,472 @@
+//! What the servers of the I/O models do alike with their connections, once the model says which one is ready.
+//!
+//! All sockets are non-blocking. A connection that is ready is served at once: what has come is received into
+//! one large buffer, which all connections share, and sent back. What cannot be sent, because the client does
+//! not read, is kept for this connection alone; until it is sent, nothing more is received from the client. So
+//! a slow client slows only itself, and never costs more than the buffer's size.
+//!
+//! When bytes that were received cannot be sent back, the connection is reset, so that no client takes a
+//! cut-off echo for a whole one.
+
+use crate::descriptor::read;
+use crate::error::errno;
+use crate::explain::{explain_errno, fail};
+use crate::options::setsockopt;
+use crate::server::set_timer;
+use crate::shutdown::shutdown;
+use crate::socket::{accept4, close, recv, send};
+use crate::stdlib::{free, malloc, realloc};
+use crate::string::{memcpy, memset};
+use crate::time::clock_gettime;
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+use errno::Errno;
+use libc::{
+    CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE,
+    ENETDOWN, ENETUNREACH, ENOMEM, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
+    ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
+    c_char, c_int, c_long, c_void, linger, signalfd_siginfo, size_t, socklen_t, ssize_t, timespec,
+};
+
+/// What a connection waits for once it is served: nothing, because it is over.
+pub const GONE: c_int = 0;
+/// Until it can receive.
+pub const TO_RECEIVE: c_int = 1;
+/// Until it can send.
+pub const TO_SEND: c_int = 2;
+/// For its next turn: more is there already, but others come first.
+pub const NEXT_TURN: c_int = 3;
+
+/// What was received and could not be sent yet: `length` bytes, of which `sent` are on their way.
+#[repr(C)]
+struct Pending {
+    length: size_t,
+    sent: size_t,
+    bytes: [c_char; 0],
+}
+
+/// One entry of the table, which has one for each descriptor.
+struct Connection {
+    pending: *mut Pending,
+    open: bool,
+}
+
+/// The state of a server.
+pub struct Server<'a> {
+    program: &'a CStr,
+    /// The listening socket.
+    pub listener: c_int,
+    connections: *mut Connection,
+    capacity: c_int,
+    /// How many connections there are.
+    pub open: c_int,
+    resting: bool,
+    /// Whether the end has begun.
+    pub finishing: bool,
+    buffer: *mut c_void,
+    /// For how many microseconds the server polls busily.
+    pub busy_poll: c_long,
+    last_ready: timespec,
+}
+
+// What is received at once, at most. The larger, the fewer calls for a client that sends much.
+const BUFFER_SIZE: usize = 262144;
+// How long accept() rests if no client of ours can end the want, and how long the end may take. In milliseconds.
+const REST: c_long = 100;
+const GRACE: c_long = 5000;
+
+/// malloc(): the state of a server that has a listening socket and no connection.
+pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
+    let mut server = Server {
+        program,
+        listener,
+        connections: null_mut(),
+        capacity: 0,
+        open: 0,
+        resting: false,
+        finishing: false,
+        buffer: null_mut(),
+        busy_poll: 0,
+        last_ready: timespec { tv_sec: 0, tv_nsec: 0 },
+    };
+
+    server.buffer = malloc(BUFFER_SIZE);
+    if server.buffer.is_null() {
+        fail(program, c"malloc", errno());
+    }
+
+    server
+}
+
+/// close(): the connection is over. A descriptor is free, so that accept() may go on.
+#[inline(never)] // Rust: so that the way of a message is short
+fn close_connection(server: &mut Server<'_>, sock: c_int) {
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+
+    // SAFETY: null, or what malloc gave out for this connection alone.
+    unsafe { free(connection.pending.cast()) };
+    connection.pending = null_mut();
+    connection.open = false;
+    server.open -= 1;
+    server.resting = false;
+
+    // SAFETY: a connection of this server, which is not used any more.
+    if let Err(error) = unsafe { close(sock) } {
+        explain_errno(server.program, c"close", error);
+    }
+}
+
+/// Resets a connection for which `call` failed, and says why, unless the client has done it.
+#[cold]
+pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
+    let linger = linger { l_onoff: 1, l_linger: 0 };
+
+    if error.0 != ECONNRESET && error.0 != EPIPE {
+        explain_errno(server.program, call, error);
+    }
+
+    // SAFETY: the size is that of the structure.
+    if let Err(error) = unsafe {
+        setsockopt(
+            sock,
+            SOL_SOCKET,
+            SO_LINGER,
+            (&raw const linger).cast(),
+            size_of::<linger>() as socklen_t,
+        )
+    } {
+        explain_errno(server.program, c"setsockopt", error);
+    }
+
+    close_connection(server, sock);
+}
+
+/// realloc(): makes the table reach a descriptor.
+#[cold]
+fn make_room(server: &mut Server<'_>, sock: c_int) -> bool {
+    let before = server.capacity;
+    let mut capacity = if before > 0 { before } else { 64 };
+
+    if sock < before {
+        return true;
+    }
+
+    while capacity <= sock {
+        capacity *= 2;
+    }
+
+    // SAFETY: null, or what realloc returned the last time.
+    let connections =
+        unsafe { realloc(server.connections.cast(), capacity as usize * size_of::<Connection>()) }
+            .cast::<Connection>();
+    if connections.is_null() {
+        return false;
+    }
+
+    // SAFETY: there are as many entries behind those that were there. Zero is a null pointer and false.
+    unsafe {
+        memset(
+            connections.wrapping_add(before as usize).cast(),
+            0,
+            (capacity - before) as usize * size_of::<Connection>(),
+        )
+    };
+    server.connections = connections;
+    server.capacity = capacity;
+    true
+}
+
+/// Decides what becomes of a failed accept().
+#[cold]
+fn accept_failed(server: &mut Server<'_>, error: Errno) {
+    match error.0 {
+        // This connection is over already, or somebody else has it. The next one may be there.
+        EAGAIN | EINTR | ECONNABORTED | EPROTO | EPERM | ETIMEDOUT | ENETDOWN | ENETUNREACH
+        | ENOPROTOOPT | EHOSTDOWN | EHOSTUNREACH | ENONET | EOPNOTSUPP => return,
+        _ => {}
+    }
+
+    // There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin.
+    explain_errno(server.program, c"accept4", error);
+    server.resting = true;
+
+    if error.0 != EMFILE || server.open == 0 {
+        set_timer(server.program, REST);
+    }
+}
+
+/// accept4(): takes one connection. Returns −1 if there is none.
+#[inline(never)]
+pub fn accept_connection(server: &mut Server<'_>) -> c_int {
+    let sock = match
+        // SAFETY: both pointers are null.
+        unsafe {
+            accept4(server.listener, null_mut(), null_mut(), SOCK_NONBLOCK | SOCK_CLOEXEC)
+        }
+    {
+        Ok(sock) => sock,
+        Err(error) => {
+            accept_failed(server, error);
+            return -1;
+        }
+    };
+
+    if !make_room(server, sock) {
+        explain_errno(server.program, c"realloc", Errno(ENOMEM));
+        // SAFETY: the new connection, which nobody uses.
+        _ = unsafe { close(sock) };
+        return -1;
+    }
+
+    // SAFETY: the table reaches every connection, and now this one, too.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+    connection.open = true;
+    server.open += 1;
+    sock
+}
+
+/// How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
+/// all as long as the server polls busily.
+pub fn patience(server: &mut Server<'_>, ready: c_int) -> c_int {
+    let mut now = MaybeUninit::<timespec>::uninit();
+
+    if server.busy_poll == 0 {
+        return -1;
+    }
+
+    // SAFETY: the structure may be written.
+    _ = unsafe { clock_gettime(CLOCK_MONOTONIC, now.as_mut_ptr()) };
+    // SAFETY: this clock is always there, so that it has been filled in.
+    let now = unsafe { now.assume_init() };
+
+    if ready > 0 {
+        server.last_ready = now;
+    }
+
+    if (now.tv_sec - server.last_ready.tv_sec) * 1_000_000
+        + (now.tv_nsec - server.last_ready.tv_nsec) / 1000
+        < server.busy_poll
+    {
+        return 0;
+    }
+
+    -1
+}
+
+/// Whether accept() is to be called when a connection waits.
+pub fn accepting(server: &Server<'_>) -> bool {
+    !server.resting && !server.finishing
+}
+
+/// shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer.
+fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+    match shutdown(sock, SHUT_WR) {
+        Ok(()) => true,
+        Err(error) => {
+            reset_connection(server, sock, c"shutdown", error);
+            false
+        }
+    }
+}
+
+/// Decides what becomes of a connection if send() failed.
+fn send_failed(server: &mut Server<'_>, sock: c_int, error: Errno) -> c_int {
+    if error.0 == EAGAIN || error.0 == EINTR {
+        return TO_SEND;
+    }
+
+    reset_connection(server, sock, c"send", error);
+    GONE
+}
+
+/// send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent.
+#[cold]
+fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+    // SAFETY: what keep_rest() has made, and nothing else refers to it.
+    let pending = unsafe { &mut *connection.pending };
+
+    // SAFETY: there are `length` bytes behind the structure, of which `sent` are passed over.
+    let sent = match unsafe {
+        send(
+            sock,
+            connection.pending.wrapping_add(1).cast::<c_char>().wrapping_add(pending.sent).cast(),
+            pending.length - pending.sent,
+            MSG_NOSIGNAL,
+        )
+    } {
+        Ok(sent) => sent,
+        Err(error) => return send_failed(server, sock, error),
+    };
+
+    pending.sent += sent as size_t;
+
+    if pending.sent < pending.length {
+        return TO_SEND;
+    }
+
+    // SAFETY: what malloc gave out; it is not used any more.
+    unsafe { free(connection.pending.cast()) };
+    connection.pending = null_mut();
+
+    if server.finishing && !finish_connection(server, sock) {
+        return GONE;
+    }
+
+    TO_RECEIVE
+}
+
+/// malloc(): keeps what send() has not taken, all of it if it failed.
+#[cold]
+fn keep_rest(
+    server: &mut Server<'_>,
+    sock: c_int,
+    received: ssize_t,
+    sent: Result<ssize_t, Errno>,
+) -> c_int {
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+
+    let sent = match sent {
+        Ok(sent) => sent,
+        Err(error) => {
+            if send_failed(server, sock, error) == GONE {
+                return GONE;
+            }
+
+            0
+        }
+    };
+
+    let length = (received - sent) as size_t;
+    let pending = malloc(size_of::<Pending>() + length).cast::<Pending>();
+    if pending.is_null() {
+        reset_connection(server, sock, c"malloc", errno());
+        return GONE;
+    }
+
+    // SAFETY: the memory is large enough, and nothing is in it yet.
+    unsafe { pending.write(Pending { length, sent: 0, bytes: [] }) };
+    // SAFETY: it has room for so many bytes behind that, and recv stored `received` in the buffer.
+    unsafe {
+        memcpy(pending.wrapping_add(1).cast(), server.buffer.wrapping_byte_offset(sent), length)
+    };
+    connection.pending = pending;
+    TO_SEND
+}
+
+/// Decides what becomes of a connection if recv() brought nothing.
+#[cold]
+fn nothing_received(
+    server: &mut Server<'_>,
+    sock: c_int,
+    received: Result<ssize_t, Errno>,
+) -> c_int {
+    match received {
+        Ok(_) => close_connection(server, sock),
+        Err(Errno(EAGAIN)) => return TO_RECEIVE,
+        Err(Errno(EINTR)) => return NEXT_TURN,
+        Err(error) => reset_connection(server, sock, c"recv", error),
+    }
+
+    GONE
+}
+
+/// Sends and receives what can be without waiting, once. Returns what the connection waits for now.
+pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+
+    if !connection.pending.is_null() {
+        let wanted = send_pending(server, sock);
+        if wanted != TO_RECEIVE {
+            return wanted;
+        }
+    }
+
+    // SAFETY: `buffer` has BUFFER_SIZE bytes.
+    let received = match unsafe { recv(sock, server.buffer, BUFFER_SIZE, 0) } {
+        Ok(received @ 1..) => received,
+        received => return nothing_received(server, sock, received),
+    };
+
+    if server.finishing {
+        return NEXT_TURN;
+    }
+
+    // SAFETY: recv stored so many bytes in `buffer`.
+    let sent = unsafe { send(sock, server.buffer, received as size_t, MSG_NOSIGNAL) };
+    if sent != Ok(received) {
+        return keep_rest(server, sock, received, sent);
+    }
+
+    // A buffer that is not full has emptied the socket. Otherwise others come first.
+    if received < BUFFER_SIZE as ssize_t { TO_RECEIVE } else { NEXT_TURN }
+}
+
+/// Begins the end: nobody is accepted, and each connection ends with what was received from it.
+fn finish(server: &mut Server<'_>) {
+    server.finishing = true;
+    // SAFETY: the server's own, which is not used any more.
+    _ = unsafe { close(server.listener) };
+    set_timer(server.program, GRACE);
+
+    for sock in 0..server.capacity {
+        // SAFETY: the table has so many entries, and nothing else refers to this one.
+        let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+
+        if connection.open && connection.pending.is_null() {
+            finish_connection(server, sock);
+        }
+    }
+}
+
+/// Ends at once. A client whose echo is not complete is reset.
+fn abandon(server: &mut Server<'_>) {
+    for sock in 0..server.capacity {
+        // SAFETY: the table has so many entries, and nothing else refers to this one.
+        let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+
+        if !connection.open {
+            continue;
+        }
+
+        if connection.pending.is_null() {
+            close_connection(server, sock);
+        } else {
+            reset_connection(server, sock, c"send", Errno(ETIMEDOUT));
+        }
+    }
+}
+
+/// SIGTERM and SIGINT begin the end; the second one, or the time, completes it. Before that, SIGALRM ends a rest.
+pub fn obey_signal(server: &mut Server<'_>, number: c_int) {
+    if server.finishing {
+        abandon(server);
+    } else if number == SIGALRM {
+        server.resting = false;
+    } else {
+        finish(server);
+    }
+}
+
+/// read(): takes a signal from the descriptor that signalfd() made.
+#[cold]
+pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
+    let mut signal = MaybeUninit::<signalfd_siginfo>::uninit();
+
+    // It stores whole structures only.
+    // SAFETY: the size is that of the structure.
+    match unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) } {
+        Ok(_) => {
+            // SAFETY: read() has stored one.
+            let signal = unsafe { signal.assume_init_ref() };
+            obey_signal(server, signal.ssi_signo as c_int);
+        }
+        Err(Errno(EAGAIN | EINTR)) => {}
+        Err(error) => explain_errno(server.program, c"read", error),
+    }
+}
