@@ -42,7 +42,7 @@ struct server new_server(const char *program, int listener)
 }
 
 /* close(): the connection is over. A descriptor is free, so that accept() may go on. */
-static void close_connection(struct server *server, int sock)
+void close_connection(struct server *server, int sock)
 {
     struct connection *connection = &server->connections[sock];
 

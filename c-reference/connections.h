@@ -50,6 +50,7 @@ int accept_connection(struct server *server);
 int patience(struct server *server, int ready);
 bool accepting(const struct server *server);
 int serve(struct server *server, int sock);
+void close_connection(struct server *server, int sock);
 void reset_connection(struct server *server, int sock, const char *call, int error);
 void read_signal(struct server *server, int signals);
 void obey_signal(struct server *server, int number);

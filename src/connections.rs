@@ -101,7 +101,7 @@ pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
 
 /// close(): the connection is over. A descriptor is free, so that accept() may go on.
 #[inline(never)] // Rust: so that the way of a message is short
-fn close_connection(server: &mut Server<'_>, sock: c_int) {
+pub fn close_connection(server: &mut Server<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 

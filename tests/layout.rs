@@ -149,6 +149,7 @@ table! {
         tcp_info { tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options }
     }
     opaque {
+        fd_set
         siginfo_t
         sigset_t
     }
@@ -211,6 +212,7 @@ table! {
         EPROTO
         EPROTONOSUPPORT
         ETIMEDOUT
+        FD_SETSIZE
         F_SETFL
         INADDR_ANY
         INADDR_LOOPBACK
@@ -382,7 +384,7 @@ fn a_name_in_use_is_noticed() {
     assert_eq!(names_from_libc(rust), names(&["EINTR", "linger", "timeval"]));
 
     let c = "#define MOST 5\nstruct ours { time_t t; };\n\
-             /* EINTR */ struct linger l = {MOST, SO_LINGER}; unsigned long n; struct ours o;";
+             /* EINTR */ struct linger l = {MOST, SO_LINGER}; unsigned long n; struct ours o; FD_ZERO(&s);";
     let used = ["MOST", "SO_LINGER", "linger", "ours", "time_t", "unsigned long"];
     assert_eq!(types_and_constants(c), names(&used));
     assert_eq!(definitions(c), names(&["MOST", "ours"]));
@@ -476,19 +478,25 @@ fn names_from_libc(source: &str) -> BTreeSet<String> {
     names
 }
 
-/// The types in a C source, by their names without `struct`, and the names in capitals.
+/// The types in a C source, by their names without `struct`, and the names in capitals, unless they
+/// are called as `FD_SET` is.
 fn types_and_constants(source: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     walk_c(source, |node, text| match node.kind() {
         "type_identifier" | "primitive_type" | "sized_type_specifier" => {
             names.insert(text.to_owned());
         }
-        "identifier" if !text.contains(char::is_lowercase) => {
+        "identifier" if !text.contains(char::is_lowercase) && !is_called(node) => {
             names.insert(text.to_owned());
         }
         _ => {}
     });
     names
+}
+
+fn is_called(node: Node<'_>) -> bool {
+    let call = node.parent().filter(|parent| parent.kind() == "call_expression");
+    call.and_then(|call| call.child_by_field_name("function")) == Some(node)
 }
 
 /// The macros and the structures that a C source defines.

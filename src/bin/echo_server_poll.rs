@@ -1,0 +1,165 @@
+//! Echo server, multiplexing with poll: one process waits for all its sockets at once.
+//!
+//! The tutorial's multiplexing model (lines 671 to the end). poll() is given a list of sockets, each with what
+//! is waited for, and sleeps until at least one is ready. It does not limit how many there are, but the kernel
+//! looks at all of them each time, and so does the server afterwards: a message costs the more, the more
+//! clients there are, even if they are silent. See `echo_server_epoll`.
+//!
+//! It is level-triggered: a socket is told again and again as long as it is ready. So whatever is left can
+//! wait for the next turn.
+//!
+//! Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one. Run against it:
+//! `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::ptr::null_mut;
+use libc::{EINTR, POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, nfds_t, pollfd};
+use sockmirror::connections::{
+    GONE, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
+    reset_connection, serve,
+};
+use sockmirror::error::{Errno, errno};
+use sockmirror::explain::{explain_errno, fail};
+use sockmirror::multiplexing::poll;
+use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::stdlib::{exit, realloc};
+
+const PROGRAM: &CStr = c"echo_server_poll";
+const USAGE: &CStr = c"./echo_server_poll [-b MICROSECONDS] PORT
+  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)";
+// The places of the listening socket, of the signals and of the first connection in the list.
+const LISTENER: usize = 0;
+const SIGNALS: usize = 1;
+const FIRST: usize = 2;
+
+sockmirror::panic_handler!();
+
+/// The list: what is asked of the kernel, and its answer.
+struct List {
+    watched: *mut pollfd,
+    capacity: usize,
+    count: usize,
+}
+
+/// realloc(): puts a socket at the end of the list, to wait until it can be received from.
+fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
+    let capacity = if list.capacity > 0 { 2 * list.capacity } else { 64 };
+
+    if list.count == list.capacity {
+        // SAFETY: null, or what realloc returned the last time.
+        let watched = unsafe { realloc(list.watched.cast(), capacity * size_of::<pollfd>()) };
+        if watched.is_null() {
+            return Err(errno());
+        }
+
+        list.watched = watched.cast();
+        list.capacity = capacity;
+    }
+
+    // SAFETY: there is room for one entry more.
+    unsafe {
+        list.watched.wrapping_add(list.count).write(pollfd { fd: sock, events: POLLIN, revents: 0 })
+    };
+    list.count += 1;
+    Ok(())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut list = List { watched: null_mut(), capacity: 0, count: 0 };
+    let mut ready = 0;
+
+    // [1] Take options and port, and let signals be read like bytes
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv) };
+    let signals = open_signals(PROGRAM);
+
+    // [2] Listen
+    let mut server =
+        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    server.busy_poll = settings.busy_poll;
+
+    // [3] Begin the list with the listening socket and the signals
+    if let Err(error) = add(&mut list, server.listener).and_then(|()| add(&mut list, signals)) {
+        fail(PROGRAM, c"realloc", error);
+    }
+
+    while !server.finishing || server.open > 0 {
+        // [4] A negative descriptor is passed over, as the listening socket is while accept() rests
+        // SAFETY: the list has this entry.
+        unsafe {
+            (*list.watched.wrapping_add(LISTENER)).fd =
+                if accepting(&server) { server.listener } else { -1 };
+        }
+
+        // [5] Sleep until something is ready; the kernel marks what
+        ready = match
+            // SAFETY: the list has `count` entries.
+            unsafe { poll(list.watched, list.count as nfds_t, patience(&mut server, ready)) }
+        {
+            Ok(ready) => ready,
+            Err(error) => {
+                if error.0 != EINTR {
+                    explain_errno(PROGRAM, c"poll", error);
+                }
+
+                ready = 0;
+                continue;
+            }
+        };
+
+        let mut left = ready;
+
+        // [6] Look for the connections that are marked: from the end, so that one that goes is replaced by one
+        // that has been looked at
+        for i in (FIRST..list.count).rev() {
+            if left == 0 {
+                break;
+            }
+
+            // SAFETY: the list had `count` entries, and only those behind this one may be gone.
+            let entry = unsafe { &mut *list.watched.wrapping_add(i) };
+
+            if entry.revents == 0 {
+                continue;
+            }
+
+            // [7] Serve it, and wait for what it waits for now
+            left -= 1;
+            let wanted = serve(&mut server, entry.fd);
+
+            if wanted == GONE {
+                list.count -= 1;
+                // SAFETY: the last entry; it is this one, or has been looked at.
+                *entry = unsafe { list.watched.wrapping_add(list.count).read() };
+            } else {
+                entry.events = if wanted == TO_SEND { POLLOUT } else { POLLIN };
+            }
+        }
+
+        // [8] Take all connections that wait
+        // SAFETY: the list has this entry.
+        if unsafe { (*list.watched.wrapping_add(LISTENER)).revents } != 0 {
+            loop {
+                let sock = accept_connection(&mut server);
+                if sock < 0 {
+                    break;
+                }
+
+                if let Err(error) = add(&mut list, sock) {
+                    reset_connection(&mut server, sock, c"realloc", error);
+                }
+            }
+        }
+
+        // [9] A signal begins the end, which is when the last connection has ended
+        // SAFETY: the list has this entry.
+        if unsafe { (*list.watched.wrapping_add(SIGNALS)).revents } != 0 {
+            read_signal(&mut server, signals);
+        }
+    }
+
+    exit(0);
+}

@@ -1,0 +1,177 @@
+//! Echo server, multiplexing with select: one process waits for all its sockets at once.
+//!
+//! The tutorial's multiplexing model (lines 671 to the end), with its oldest call. select() is given sets of
+//! descriptors, one bit for each, and sleeps until at least one is ready. What it is given, it overwrites with
+//! its answer, so that the sets are copied each time; and the kernel and the server look at every bit up to the
+//! highest. A set has room for FD_SETSIZE descriptors, 1024 with glibc: FD_SET() of a higher one writes outside
+//! the set. So the server refuses a connection whose descriptor is higher, and those that it has go on. See
+//! `echo_server_poll`, which has no such limit.
+//!
+//! It is level-triggered: a socket is told again and again as long as it is ready. So whatever is left can
+//! wait for the next turn.
+//!
+//! Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one. Run against it:
+//! `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+use libc::{EINTR, FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, fd_set};
+use sockmirror::connections::{
+    GONE, Server, TO_SEND, accept_connection, accepting, close_connection, new_server, read_signal,
+    serve,
+};
+use sockmirror::explain::explain_errno;
+use sockmirror::multiplexing::{FD_CLR, FD_ISSET, FD_SET, FD_ZERO, select};
+use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::stdio::{fprintf, stderr};
+use sockmirror::stdlib::exit;
+
+const PROGRAM: &CStr = c"echo_server_select";
+const USAGE: &CStr = c"./echo_server_select PORT";
+
+sockmirror::panic_handler!();
+
+/// Refuses a connection that no set has room for. As long as that goes on, it is said once.
+fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
+    if !*full {
+        // SAFETY: a C string and two ints, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: select() has no room for descriptor %d, only below %d: connections are refused\n"
+                    .as_ptr(),
+                PROGRAM.as_ptr(),
+                sock,
+                FD_SETSIZE as c_int,
+            )
+        };
+    }
+
+    *full = true;
+    close_connection(server, sock);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut receiving = MaybeUninit::<fd_set>::uninit();
+    let mut sending = MaybeUninit::<fd_set>::uninit();
+    let (mut readable, mut writable): (fd_set, fd_set);
+    let mut signalled: bool;
+    let mut full = false;
+
+    // [1] Take the port, and let signals be read like bytes
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let signals = open_signals(PROGRAM);
+
+    // [2] Listen
+    let mut server =
+        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+
+    // [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send
+    // SAFETY: the set may be written.
+    unsafe { FD_ZERO(receiving.as_mut_ptr()) };
+    // SAFETY: the same.
+    unsafe { FD_ZERO(sending.as_mut_ptr()) };
+    // SAFETY: FD_ZERO has made the set.
+    let mut receiving = unsafe { receiving.assume_init() };
+    // SAFETY: the same.
+    let mut sending = unsafe { sending.assume_init() };
+    // SAFETY: the set is made.
+    unsafe { FD_SET(signals, &raw mut receiving) };
+    // SAFETY: the same.
+    unsafe { FD_SET(server.listener, &raw mut receiving) };
+    let mut highest = server.listener;
+
+    while !server.finishing || server.open > 0 {
+        readable = receiving;
+        writable = sending;
+
+        // [4] Leave the listening socket out while accept() rests
+        if !accepting(&server) {
+            // SAFETY: the set is made.
+            unsafe { FD_CLR(server.listener, &raw mut readable) };
+        }
+
+        // [5] Sleep until something is ready; the kernel leaves it, and nothing else, in the sets
+        let mut ready = match
+            // SAFETY: the sets are made, and `highest` was found to be below FD_SETSIZE.
+            unsafe {
+                select(highest + 1, &raw mut readable, &raw mut writable, null_mut(), null_mut())
+            }
+        {
+            Ok(ready) => ready,
+            Err(error) => {
+                if error.0 != EINTR {
+                    explain_errno(PROGRAM, c"select", error);
+                }
+
+                continue;
+            }
+        };
+
+        signalled = false;
+
+        // [6] Look for what is in them
+        for sock in 0..FD_SETSIZE as c_int {
+            if ready == 0 {
+                break;
+            }
+
+            // SAFETY: the set is made.
+            if !unsafe { FD_ISSET(sock, &raw const readable) }
+                // SAFETY: the same.
+                && !unsafe { FD_ISSET(sock, &raw const writable) }
+            {
+                continue;
+            }
+
+            ready -= 1;
+
+            if sock == server.listener {
+                // [7] Take all connections that wait, if the sets have room for them
+                loop {
+                    let accepted = accept_connection(&mut server);
+                    if accepted < 0 {
+                        break;
+                    }
+
+                    if accepted >= FD_SETSIZE as c_int {
+                        refuse_connection(&mut server, accepted, &mut full);
+                        continue;
+                    }
+
+                    // SAFETY: the set is made.
+                    unsafe { FD_SET(accepted, &raw mut receiving) };
+                    highest = if accepted > highest { accepted } else { highest };
+                    full = false;
+                }
+            } else if sock == signals {
+                signalled = true;
+            } else {
+                // [8] A connection is ready: serve it, and put it into the set of what it waits for now
+                let wanted = serve(&mut server, sock);
+                // SAFETY: the set is made.
+                unsafe { FD_CLR(sock, &raw mut receiving) };
+                // SAFETY: the same.
+                unsafe { FD_CLR(sock, &raw mut sending) };
+
+                if wanted != GONE {
+                    let waiting = if wanted == TO_SEND { &mut sending } else { &mut receiving };
+                    // SAFETY: the same.
+                    unsafe { FD_SET(sock, waiting) };
+                }
+            }
+        }
+
+        // [9] A signal begins the end, which is when the last connection has ended
+        if signalled {
+            read_signal(&mut server, signals);
+        }
+    }
+
+    exit(0);
+}
