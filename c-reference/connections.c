@@ -56,17 +56,22 @@ void close_connection(struct server *server, int sock)
         explain_errno(server->program, "close", errno);
 }
 
-/* Resets a connection for which `call` failed, and says why, unless the client has done it. */
-void reset_connection(struct server *server, int sock, const char *call, int error)
+/* Has close() reset a connection for which `call` failed, and says why, unless the client has done it. */
+void reset_on_close(const char *program, int sock, const char *call, int error)
 {
     struct linger linger = {1, 0};
 
     if (error != ECONNRESET && error != EPIPE)
-        explain_errno(server->program, call, error);
+        explain_errno(program, call, error);
 
     if (setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
-        explain_errno(server->program, "setsockopt", errno);
+        explain_errno(program, "setsockopt", errno);
+}
 
+/* Resets a connection for which `call` failed. */
+void reset_connection(struct server *server, int sock, const char *call, int error)
+{
+    reset_on_close(server->program, sock, call, error);
     close_connection(server, sock);
 }
 
@@ -92,8 +97,8 @@ static bool make_room(struct server *server, int sock)
     return true;
 }
 
-/* Decides what becomes of a failed accept(). */
-static void accept_failed(struct server *server, int error)
+/* Whether accept() can be called again at once, although it has failed. */
+bool next_may_come(int error)
 {
     switch (error) {
     /* This connection is over already, or somebody else has it. The next one may be there. */
@@ -110,8 +115,17 @@ static void accept_failed(struct server *server, int error)
     case EHOSTUNREACH:
     case ENONET:
     case EOPNOTSUPP:
-        return;
+        return true;
+    default:
+        return false;
     }
+}
+
+/* Decides what becomes of a failed accept(). */
+static void accept_failed(struct server *server, int error)
+{
+    if (next_may_come(error))
+        return;
 
     /* There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin. */
     explain_errno(server->program, "accept4", error);
@@ -165,6 +179,12 @@ int patience(struct server *server, int ready)
         return 0;
 
     return -1;
+}
+
+/* Whether a descriptor is a connection. */
+bool is_open(const struct server *server, int sock)
+{
+    return sock < server->capacity && server->connections[sock].open;
 }
 
 /* Whether accept() is to be called when a connection waits. */

@@ -48,9 +48,12 @@ struct server {
 struct server new_server(const char *program, int listener);
 int accept_connection(struct server *server);
 int patience(struct server *server, int ready);
+bool is_open(const struct server *server, int sock);
 bool accepting(const struct server *server);
 int serve(struct server *server, int sock);
 void close_connection(struct server *server, int sock);
+bool next_may_come(int error);
+void reset_on_close(const char *program, int sock, const char *call, int error);
 void reset_connection(struct server *server, int sock, const char *call, int error);
 void read_signal(struct server *server, int signals);
 void obey_signal(struct server *server, int number);

@@ -118,13 +118,12 @@ pub fn close_connection(server: &mut Server<'_>, sock: c_int) {
     }
 }
 
-/// Resets a connection for which `call` failed, and says why, unless the client has done it.
-#[cold]
-pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
+/// Has close() reset a connection for which `call` failed, and says why, unless the client has done it.
+pub fn reset_on_close(program: &CStr, sock: c_int, call: &CStr, error: Errno) {
     let linger = linger { l_onoff: 1, l_linger: 0 };
 
     if error.0 != ECONNRESET && error.0 != EPIPE {
-        explain_errno(server.program, call, error);
+        explain_errno(program, call, error);
     }
 
     // SAFETY: the size is that of the structure.
@@ -137,9 +136,14 @@ pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error
             size_of::<linger>() as socklen_t,
         )
     } {
-        explain_errno(server.program, c"setsockopt", error);
+        explain_errno(program, c"setsockopt", error);
     }
+}
 
+/// Resets a connection for which `call` failed.
+#[cold]
+pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
+    reset_on_close(server.program, sock, call, error);
     close_connection(server, sock);
 }
 
@@ -178,14 +182,32 @@ fn make_room(server: &mut Server<'_>, sock: c_int) -> bool {
     true
 }
 
+/// Whether accept() can be called again at once, although it has failed.
+pub fn next_may_come(error: Errno) -> bool {
+    // This connection is over already, or somebody else has it. The next one may be there.
+    matches!(
+        error.0,
+        EAGAIN
+            | EINTR
+            | ECONNABORTED
+            | EPROTO
+            | EPERM
+            | ETIMEDOUT
+            | ENETDOWN
+            | ENETUNREACH
+            | ENOPROTOOPT
+            | EHOSTDOWN
+            | EHOSTUNREACH
+            | ENONET
+            | EOPNOTSUPP
+    )
+}
+
 /// Decides what becomes of a failed accept().
 #[cold]
 fn accept_failed(server: &mut Server<'_>, error: Errno) {
-    match error.0 {
-        // This connection is over already, or somebody else has it. The next one may be there.
-        EAGAIN | EINTR | ECONNABORTED | EPROTO | EPERM | ETIMEDOUT | ENETDOWN | ENETUNREACH
-        | ENOPROTOOPT | EHOSTDOWN | EHOSTUNREACH | ENONET | EOPNOTSUPP => return,
-        _ => {}
+    if next_may_come(error) {
+        return;
     }
 
     // There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin.
@@ -253,6 +275,12 @@ pub fn patience(server: &mut Server<'_>, ready: c_int) -> c_int {
     }
 
     -1
+}
+
+/// Whether a descriptor is a connection.
+pub fn is_open(server: &Server<'_>, sock: c_int) -> bool {
+    // SAFETY: `sock` is a descriptor, and the table reaches it.
+    sock < server.capacity && unsafe { (*server.connections.wrapping_add(sock as usize)).open }
 }
 
 /// Whether accept() is to be called when a connection waits.
