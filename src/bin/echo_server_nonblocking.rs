@@ -1,0 +1,67 @@
+//! Echo server, non-blocking: one process asks each of its sockets in turn, again and again.
+//!
+//! The tutorial's non-blocking model (lines 671 to the end), also called polling. No call ever sleeps: a call
+//! that has nothing to do fails at once, with EAGAIN. So one process serves any number of clients with the
+//! calls of a single one. What it costs is a processor, which is busy even when nobody sends anything, and
+//! a call for each connection in each round. The multiplexing models ask for all of them with one call.
+//!
+//! Call: `echo_server_nonblocking PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int};
+use sockmirror::connections::{
+    accept_connection, accepting, is_open, new_server, read_signal, serve,
+};
+use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::stdlib::exit;
+
+const PROGRAM: &CStr = c"echo_server_nonblocking";
+const USAGE: &CStr = c"./echo_server_nonblocking PORT";
+
+sockmirror::panic_handler!();
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut highest: c_int = -1;
+
+    // [1] Take the port, and let signals be read like bytes
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let signals = open_signals(PROGRAM);
+
+    // [2] Listen
+    let mut server =
+        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+
+    while !server.finishing || server.open > 0 {
+        // [3] Take every client that waits, until accept() says that there is none
+        while accepting(&server) {
+            let sock = accept_connection(&mut server);
+            if sock < 0 {
+                break;
+            }
+
+            highest = highest.max(sock);
+        }
+
+        // [4] Serve every connection, until recv() or send() says that it has to wait
+        for sock in 0..=highest {
+            if is_open(&server, sock) {
+                serve(&mut server, sock);
+            }
+        }
+
+        // A new descriptor is the lowest that is free, so that there are few gaps below the highest.
+        while highest >= 0 && !is_open(&server, highest) {
+            highest -= 1;
+        }
+
+        // [5] A signal begins the end, which is when the last connection has ended
+        read_signal(&mut server, signals);
+    }
+
+    exit(0);
+}
