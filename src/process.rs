@@ -79,20 +79,49 @@ pub unsafe fn waitpid(pid: pid_t, wstatus: *mut c_int, options: c_int) -> Result
 /// `PR_SET_PDEATHSIG`: the process gets the signal `arg2` when the thread that forked it ends; 0 takes that
 /// back. A child of `fork` does not inherit it. If that thread has ended already, no signal comes.
 ///
+/// `PR_SET_CHILD_SUBREAPER`: with `arg2` 1, a process whose parent ends becomes a child of this one, if it descends
+/// from it; otherwise it would become one of the first process of all. A child of `fork` does not inherit it.
+///
 /// # Errors
 ///
 /// - `EINVAL`: `arg2` is no signal, or the kernel does not know `option`.
 ///
 /// # Safety
 ///
-/// `option` takes one integer, as `PR_SET_PDEATHSIG` does: others take a pointer, or change what code elsewhere
-/// relies on.
+/// `option` takes one integer, as these two do: others take a pointer, or change what code elsewhere relies on.
 ///
 /// # Source
 ///
-/// prctl(2), PR_SET_PDEATHSIG(2const).
+/// prctl(2), PR_SET_PDEATHSIG(2const), PR_SET_CHILD_SUBREAPER(2const).
 #[inline]
 pub unsafe fn prctl(option: c_int, arg2: c_ulong) -> Result<c_int, Errno> {
     // SAFETY: the caller vouches that the option takes an integer.
     cvt(unsafe { libc::prctl(option, arg2) })
+}
+
+/// `setpgid(pid, pgid)` — puts a process into a group of processes.
+///
+/// ```c
+/// int setpgid(pid_t pid, pid_t pgid);
+/// ```
+///
+/// `pid` is this process or a child of it; 0 means this one. `pgid` is the group's number; 0, or the number of the
+/// process itself, makes a new group. A child of `fork` is in its parent's group. [`kill`](crate::signals::kill)
+/// with a negative number reaches all of a group; so does what is typed on a terminal, as Ctrl-C, the group that
+/// is in its foreground.
+///
+/// # Errors
+///
+/// - `EACCES`: the child has called `execve` since.
+/// - `EINVAL`: `pgid` is negative.
+/// - `EPERM`: the process leads a session, or it or the group belongs to another one; or there is no such group.
+/// - `ESRCH`: `pid` is neither this process nor a child of it.
+///
+/// # Source
+///
+/// setpgid(2).
+#[inline]
+pub fn setpgid(pid: pid_t, pgid: pid_t) -> Result<(), Errno> {
+    // SAFETY: integers.
+    cvt(unsafe { libc::setpgid(pid, pgid) }).map(drop)
 }

@@ -1,8 +1,8 @@
-//! The clock, and a timer that sends a signal.
+//! The clock, sleep, and a timer that sends a signal.
 
 use crate::error::cvt;
 use errno::Errno;
-use libc::{c_int, clockid_t, itimerval, timespec};
+use libc::{c_int, c_uint, clockid_t, itimerval, timespec};
 
 /// `clock_gettime(clockid, tp)` — reads a clock.
 ///
@@ -65,4 +65,54 @@ pub unsafe fn setitimer(
 ) -> Result<(), Errno> {
     // SAFETY: the caller vouches for what the two pointers point to.
     cvt(unsafe { libc::setitimer(which, new_value, old_value) }).map(drop)
+}
+
+/// `alarm(seconds)` — has SIGALRM sent after so long.
+///
+/// ```c
+/// unsigned int alarm(unsigned int seconds);
+/// ```
+///
+/// The timer is that of [`setitimer`]; 0 stops it. A signal handler may call this function (signal-safety(7)).
+///
+/// Returns how many seconds were left of what was set before, or 0. It cannot fail.
+///
+/// # Source
+///
+/// alarm(2).
+#[inline]
+pub fn alarm(seconds: c_uint) -> c_uint {
+    // SAFETY: an integer.
+    unsafe { libc::alarm(seconds) }
+}
+
+/// `nanosleep(duration, rem)` — sleeps for so long.
+///
+/// ```c
+/// int nanosleep(const struct timespec *duration, struct timespec *rem);
+/// ```
+///
+/// `tv_sec` is in seconds, `tv_nsec` in nanoseconds below one second. If a signal is caught before that, what is
+/// left is stored at `rem`, unless that is null.
+///
+/// On Linux glibc makes the system call `clock_nanosleep`.
+///
+/// # Errors
+///
+/// - `EFAULT`: `duration` or `rem` is outside the memory of the process.
+/// - `EINTR`: a signal was caught.
+/// - `EINVAL`: `tv_sec` is negative, or `tv_nsec` is not below one second.
+///
+/// # Safety
+///
+/// `duration` points to a structure that may be read, and `rem` is null or points to one that may be written,
+/// until the call returns.
+///
+/// # Source
+///
+/// nanosleep(2).
+#[inline]
+pub unsafe fn nanosleep(duration: *const timespec, rem: *mut timespec) -> Result<(), Errno> {
+    // SAFETY: the caller vouches for what the two pointers point to.
+    cvt(unsafe { libc::nanosleep(duration, rem) }).map(drop)
 }

@@ -158,6 +158,7 @@ table! {
         __rlimit_resource_t = "enum __rlimit_resource"
         c_char = "char"
         c_int = "int"
+        c_int = "sig_atomic_t"
         c_long = "long"
         c_short = "short"
         c_uchar = "unsigned char"
@@ -240,6 +241,7 @@ table! {
         PF_INET
         POLLIN
         POLLOUT
+        PR_SET_CHILD_SUBREAPER
         PR_SET_PDEATHSIG
         RLIMIT_NOFILE
         SFD_CLOEXEC
@@ -253,6 +255,7 @@ table! {
         SIGTERM
         SIG_BLOCK
         SIG_IGN
+        SIG_UNBLOCK
         SIOCOUTQNSD
         SOCK_CLOEXEC
         SOCK_DGRAM

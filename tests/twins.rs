@@ -23,6 +23,7 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
     ("arguments", "makes argv a slice; C indexes the pointer"),
     ("errno", "a variable in C"),
     ("from", "widens a number; C does so without a word"),
+    ("new", "the first value of a variable that a signal handler shares; C declares it"),
     ("null", "a pointer that is NULL in C"),
     ("null_mut", "a pointer that is NULL in C"),
     ("optarg", "a variable in C"),

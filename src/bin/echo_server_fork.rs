@@ -1,0 +1,309 @@
+//! Echo server, blocking, a process for each client: every call sleeps until it can be done.
+//!
+//! The tutorial's blocking model (lines 671 to the end), with what it lacks to serve more than one client. A
+//! call that blocks keeps its process from everything else, so whatever is to be waited for has a process of
+//! its own, which fork() makes: each client; the next client; and signals, for which the first process waits.
+//! Each is as simple as can be, and the kernel does the rest. What it costs is a process per client.
+//!
+//! The first process passes on to all the others, which are a group, that the end has come, and ends when all
+//! of them have ended. The one that accepts ends at once; the others let what was received go out.
+//!
+//! Call: `echo_server_fork PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+use core::sync::atomic::AtomicI32;
+use core::sync::atomic::Ordering::Relaxed;
+use errno::Errno;
+use libc::{
+    EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG, SHUT_WR, SIG_BLOCK, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGTERM,
+    SOCK_CLOEXEC, WNOHANG, c_char, c_int, c_long, c_uint, c_ulong, pid_t, sighandler_t, sigset_t,
+    size_t, ssize_t, timespec,
+};
+use sockmirror::connections::{next_may_come, reset_on_close};
+use sockmirror::descriptor::fcntl;
+use sockmirror::error::errno;
+use sockmirror::explain::{explain_errno, fail};
+use sockmirror::process::{fork, prctl, setpgid, waitpid};
+use sockmirror::server::{keep_back_signals, read_settings, start_listening};
+use sockmirror::shutdown::shutdown;
+use sockmirror::signals::{kill, sigaddset, signal, sigprocmask, sigwaitinfo};
+use sockmirror::socket::{accept4, close, recv, send};
+use sockmirror::stdio::{fprintf, stderr};
+use sockmirror::stdlib::{exit, malloc};
+use sockmirror::time::{alarm, nanosleep};
+
+const PROGRAM: &CStr = c"echo_server_fork";
+const USAGE: &CStr = c"./echo_server_fork PORT";
+// What is received at once, at most. A process has as much of it in memory as its client has filled.
+const BUFFER_SIZE: size_t = 262144;
+// How long accept() rests when the system has not enough for another client, in nanoseconds.
+const REST: c_long = 100_000_000;
+// How long the end may take, in seconds.
+const GRACE: c_uint = 5;
+// What a process is told by signals.
+const TO_END: c_int = 1;
+const TIME_IS_OVER: c_int = 2;
+
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static told: AtomicI32 = AtomicI32::new(0);
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static connection: AtomicI32 = AtomicI32::new(0);
+
+sockmirror::panic_handler!();
+
+/// Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
+/// the connection sleeps from now on, be it asleep already or about to be made, so that no moment is wrong.
+extern "C" fn tell(number: c_int) {
+    if number == SIGALRM {
+        told.store(TIME_IS_OVER, Relaxed);
+    }
+
+    if told.load(Relaxed) == 0 {
+        told.store(TO_END, Relaxed);
+        alarm(GRACE);
+    }
+
+    // SAFETY: the command takes an int, and this process alone uses the connection.
+    _ = unsafe { fcntl(connection.load(Relaxed), F_SETFL, O_NONBLOCK) };
+}
+
+/// Whether a call on the connection failed for nothing but a signal. From now on calls may sleep again.
+fn interrupted(error: Errno) -> bool {
+    // SAFETY: as above.
+    _ = unsafe { fcntl(connection.load(Relaxed), F_SETFL, 0) };
+    error.0 == EAGAIN || error.0 == EINTR
+}
+
+/// Resets the connection, because `call` failed, and ends its process.
+fn give_up(call: &CStr, error: Errno) -> ! {
+    reset_on_close(PROGRAM, connection.load(Relaxed), call, error);
+    exit(1);
+}
+
+/// Waits for signals, and passes them on to all the others; and for the end of the last of these.
+///
+/// # Safety
+///
+/// `signals` is a set that has been made.
+unsafe fn watch_over(acceptor: pid_t, signals: &MaybeUninit<sigset_t>) -> ! {
+    // Whoever comes first makes the group: this process, which sends to it, or the one that is in it.
+    _ = setpgid(acceptor, acceptor);
+
+    loop {
+        // SAFETY: the set is made, and what is known of the signal is not asked for.
+        let Ok(number) = (unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) }) else {
+            continue;
+        };
+
+        if number != SIGCHLD {
+            // SIGTERM may come from others as well, and counts once. So the second time SIGALRM goes out.
+            _ = kill(-acceptor, if told.load(Relaxed) == 0 { SIGTERM } else { SIGALRM });
+            told.store(TO_END, Relaxed);
+            continue;
+        }
+
+        // One SIGCHLD may stand for several processes. When nobody accepts any more, all are to end.
+        let failed = loop {
+            // SAFETY: how it ended is not asked for.
+            match unsafe { waitpid(-1, null_mut(), WNOHANG) } {
+                Ok(ended @ 1..) => {
+                    if ended == acceptor && told.load(Relaxed) == 0 {
+                        // SAFETY: a C string, as the format asks.
+                        unsafe {
+                            fprintf(
+                                stderr(),
+                                c"%s: the process that accepts has ended\n".as_ptr(),
+                                PROGRAM.as_ptr(),
+                            )
+                        };
+                        _ = kill(-acceptor, SIGTERM);
+                    }
+                }
+                ended => break ended.is_err(),
+            }
+        };
+
+        if failed {
+            exit(if told.load(Relaxed) == 0 { 1 } else { 0 });
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+    let mut sock;
+    let mut signals = MaybeUninit::<sigset_t>::uninit();
+
+    // [1] Take the port, and keep signals back
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    keep_back_signals(PROGRAM, &mut signals);
+    // SAFETY: keep_back_signals has made it a set.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
+
+    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
+        fail(PROGRAM, c"sigprocmask", error);
+    }
+
+    // [2] Listen
+    let listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+
+    let buffer = malloc(BUFFER_SIZE);
+    if buffer.is_null() {
+        fail(PROGRAM, c"malloc", errno());
+    }
+
+    // [3] Make the process that accepts. This one waits for signals, and for the others when that one is gone
+    // SAFETY: the option takes 0 or 1.
+    if let Err(error) = unsafe { prctl(PR_SET_CHILD_SUBREAPER, 1) } {
+        fail(PROGRAM, c"prctl", error);
+    }
+
+    // SAFETY: one thread, and only the child uses the listening socket.
+    let acceptor = unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error));
+
+    if acceptor > 0 {
+        // SAFETY: the child's, which this process does not use.
+        _ = unsafe { close(listener) };
+        // SAFETY: the set is made.
+        unsafe { watch_over(acceptor, &signals) };
+    }
+
+    // [4] End when the first process ends, or sends SIGTERM. Of children that have ended, keep nothing
+    if let Err(error) = setpgid(0, 0) {
+        fail(PROGRAM, c"setpgid", error);
+    }
+
+    // SAFETY: the option takes a signal.
+    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
+    // SAFETY: no handler.
+    _ = unsafe { signal(SIGCHLD, SIG_IGN) };
+
+    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
+        fail(PROGRAM, c"sigprocmask", error);
+    }
+
+    loop {
+        // [5] Sleep until a client comes
+        sock = loop {
+            // SAFETY: both pointers are null.
+            match unsafe { accept4(listener, null_mut(), null_mut(), SOCK_CLOEXEC) } {
+                Ok(sock) => break sock,
+                Err(error) => {
+                    if next_may_come(error) {
+                        continue;
+                    }
+
+                    explain_errno(PROGRAM, c"accept4", error);
+                    // SAFETY: the structure is filled in, and what is left is not asked for.
+                    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+                }
+            }
+        };
+
+        // [6] Make a process for it. The connection is that one's: this one waits for the next client
+        // SAFETY: one thread, and each process closes what is the other's.
+        let child = unsafe { fork() }.unwrap_or_else(|error| {
+            reset_on_close(PROGRAM, sock, c"fork", error);
+            -1
+        });
+
+        if child == 0 {
+            break;
+        }
+
+        // SAFETY: the child's, which this process does not use.
+        _ = unsafe { close(sock) };
+
+        if child < 0 {
+            // SAFETY: as above.
+            _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+        }
+    }
+
+    // [7] In the client's process, signals are heard
+    // SAFETY: the parent's, which this process does not use.
+    _ = unsafe { close(listener) };
+    connection.store(sock, Relaxed);
+    // SAFETY: what `tell` calls is allowed in a handler.
+    _ = unsafe { signal(SIGTERM, tell as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGALRM, tell as *const () as sighandler_t) };
+
+    while told.load(Relaxed) == 0 {
+        // [8] Sleep until the client sends something. When it has closed, the end of this process does so, too
+        // SAFETY: `buffer` has BUFFER_SIZE bytes.
+        let received = match unsafe { recv(sock, buffer, BUFFER_SIZE, 0) } {
+            Ok(0) => exit(0),
+            Ok(received) => received,
+            Err(error) => {
+                if !interrupted(error) {
+                    give_up(c"recv", error);
+                }
+
+                continue;
+            }
+        };
+
+        // [9] Send it back, and sleep as long as the client does not read
+        let mut sent: ssize_t = 0;
+
+        while sent < received {
+            match
+                // SAFETY: recv has stored so many bytes in `buffer`.
+                unsafe {
+                    send(
+                        sock,
+                        buffer.wrapping_add(sent as size_t),
+                        (received - sent) as size_t,
+                        MSG_NOSIGNAL,
+                    )
+                }
+            {
+                Ok(count) => sent += count,
+                Err(error) => {
+                    if !interrupted(error) {
+                        give_up(c"send", error);
+                    }
+
+                    if told.load(Relaxed) == TIME_IS_OVER {
+                        give_up(c"send", Errno(ETIMEDOUT));
+                    }
+                }
+            }
+        }
+    }
+
+    // [10] The echo is complete, and the client learns it. What it still sends, until it closes, gets no answer
+    if let Err(error) = shutdown(sock, SHUT_WR) {
+        give_up(c"shutdown", error);
+    }
+
+    loop {
+        // SAFETY: as above.
+        match unsafe { recv(sock, buffer, BUFFER_SIZE, 0) } {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                if !interrupted(error) {
+                    break;
+                }
+            }
+        }
+
+        if told.load(Relaxed) == TIME_IS_OVER {
+            break;
+        }
+    }
+
+    exit(0);
+}
