@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::likeness;
@@ -43,6 +44,9 @@ pub struct Scenario {
     /// System calls that fail on purpose, in the words of strace's `-e inject=`.
     #[serde(default)]
     pub inject: Vec<String>,
+    /// The errors that they fail with, one scenario for each. Empty once the file is read.
+    #[serde(default)]
+    pub errors: Vec<String>,
     /// How many ports, from 40000 on, the kernel may give to the program's own sockets.
     #[serde(default = "one")]
     pub ephemeral_ports: u16,
@@ -136,19 +140,27 @@ impl Default for Text {
 impl Text {
     /// The bytes that are meant.
     pub fn bytes(&self) -> Vec<u8> {
-        let pieces = match self {
+        self.pieces().iter().flat_map(Piece::bytes).collect()
+    }
+
+    fn pieces(&self) -> &[Piece] {
+        match self {
             Text::One(piece) => std::slice::from_ref(piece),
             Text::Many(pieces) => pieces,
+        }
+    }
+
+    /// The same text with its strings replaced.
+    fn with_strings(&self, replace: impl Fn(&str) -> String) -> Self {
+        let piece = |piece: &Piece| match piece {
+            Piece::Plain(text) => Piece::Plain(replace(text)),
+            other => other.clone(),
         };
-        pieces.iter().flat_map(Piece::bytes).collect()
+        Text::Many(self.pieces().iter().map(piece).collect())
     }
 
     fn check(&self) -> Result<()> {
-        let pieces = match self {
-            Text::One(piece) => std::slice::from_ref(piece),
-            Text::Many(pieces) => pieces,
-        };
-        for piece in pieces {
+        for piece in self.pieces() {
             if let Piece::Hex(Hex { hex }) = piece {
                 let digits: String = hex.split_whitespace().collect();
                 ensure!(
@@ -284,10 +296,21 @@ impl ScenarioFile {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the scenarios in {}", path.display()))?;
-        let file: Self = toml::from_str(&text)
+        let mut file: Self = toml::from_str(&text)
             .with_context(|| format!("{} is no file of scenarios", path.display()))?;
-        file.check().with_context(|| format!("in {}", path.display()))?;
+        file.complete().with_context(|| format!("in {}", path.display()))?;
         Ok(file)
+    }
+
+    /// Makes one scenario of each error, and checks them all.
+    fn complete(&mut self) -> Result<()> {
+        let mut scenarios = Vec::new();
+        for scenario in &self.scenarios {
+            let each = scenario.for_each_error();
+            scenarios.extend(each.with_context(|| format!("scenario '{}'", scenario.name))?);
+        }
+        self.scenarios = scenarios;
+        self.check()
     }
 
     /// The scenario of that name.
@@ -316,6 +339,31 @@ impl ScenarioFile {
 }
 
 impl Scenario {
+    /// The scenario with each of its errors; the scenario as it is, if it has none.
+    fn for_each_error(&self) -> Result<Vec<Self>> {
+        if self.errors.is_empty() {
+            return Ok(vec![self.clone()]);
+        }
+        ensure!(
+            self.inject.iter().any(|injection| injection.contains("{error}")),
+            "errors: {{error}} was expected in inject, where they take its place"
+        );
+        self.errors.iter().map(|error| self.with_error(error)).collect()
+    }
+
+    fn with_error(&self, error: &str) -> Result<Self> {
+        let why = explanation(error)?;
+        let fill = |text: &str| text.replace("{error}", error).replace("{why}", &why);
+        Ok(Self {
+            name: format!("{}_{}", self.name, error.to_lowercase()),
+            about: fill(&self.about),
+            inject: self.inject.iter().map(|injection| fill(injection)).collect(),
+            errors: Vec::new(),
+            stderr: self.stderr.with_strings(fill),
+            ..self.clone()
+        })
+    }
+
     fn check(&self) -> Result<()> {
         ensure!(is_plain_name(&self.name), "name: letters, digits, '_' and '-' were expected");
         ensure!(
@@ -353,6 +401,20 @@ impl Scenario {
     }
 }
 
+/// What the programs say of an error: the C library's words and the number.
+fn explanation(error: &str) -> Result<String> {
+    let is_meant = |&number: &i32| {
+        let known = Errno::from_raw(number);
+        known != Errno::UnknownErrno && format!("{known:?}") == error
+    };
+    // The kernel hands out no greater ones (MAX_ERRNO).
+    let number = (1..4096).find(is_meant).with_context(|| {
+        format!("errors: {error:?} is no name of an errno, as \"EMFILE\" is one")
+    })?;
+    let words = std::io::Error::from_raw_os_error(number).to_string();
+    Ok(words.replace("(os error", "(errno"))
+}
+
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
@@ -361,9 +423,11 @@ fn is_plain_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(scenario: &str) -> Result<()> {
+    fn parse(scenario: &str) -> Result<Vec<Scenario>> {
         let head = "program = \"p\"\n[[scenario]]\nabout = \"x\"\n";
-        toml::from_str::<ScenarioFile>(&format!("{head}{scenario}"))?.check()
+        let mut file: ScenarioFile = toml::from_str(&format!("{head}{scenario}"))?;
+        file.complete()?;
+        Ok(file.scenarios)
     }
 
     #[test]
@@ -395,5 +459,39 @@ mod tests {
         let hex = "name = \"a\"\nexit = 0\nstdout = { hex = \"0\" }";
         assert!(message(hex).contains("pairs of hexadecimal"));
         assert!(parse("name = \"a\"\nexit = 0").is_ok());
+        let errors = |errors: &str, inject: &str| {
+            message(&format!("name = 'a'\nexit = 0\nerrors = ['{errors}']\ninject = ['{inject}']"))
+        };
+        assert!(errors("EMFLIE", "accept:error={error}").contains("\"EMFLIE\" is no name"));
+        assert!(errors("UnknownErrno", "accept:error={error}").contains("is no name"));
+        assert!(errors("EMFILE", "accept:error=EMFILE").contains("{error} was expected"));
+    }
+
+    #[test]
+    fn one_scenario_for_each_error() {
+        let scenarios = parse(
+            "name = 'a'\nexit = 1\nerrors = ['EMFILE', 'EPROTO']\n\
+             inject = ['accept:error={error}']\nstderr = \"p: accept: {why}\\n\"",
+        )
+        .unwrap();
+        let seen = |s: &Scenario| (s.name.clone(), s.inject.concat(), s.stderr.bytes());
+        let expected = |name: &str, inject: &str, stderr: &str| {
+            (name.to_owned(), inject.to_owned(), stderr.as_bytes().to_vec())
+        };
+        assert_eq!(
+            scenarios.iter().map(seen).collect::<Vec<_>>(),
+            [
+                expected(
+                    "a_emfile",
+                    "accept:error=EMFILE",
+                    "p: accept: Too many open files (errno 24)\n"
+                ),
+                expected(
+                    "a_eproto",
+                    "accept:error=EPROTO",
+                    "p: accept: Protocol error (errno 71)\n"
+                ),
+            ]
+        );
     }
 }
