@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::likeness;
@@ -16,9 +17,20 @@ use crate::likeness;
 pub struct ScenarioFile {
     /// The name that the program is started under (`argv[0]` is `./NAME`).
     pub program: String,
+    /// Files, beside this one, whose scenarios are its own as well. Empty once the file is read.
+    #[serde(default)]
+    pub shared: Vec<String>,
     /// What is done to it, one after another.
     #[serde(rename = "scenario")]
     pub scenarios: Vec<Scenario>,
+}
+
+/// Scenarios of several programs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SharedFile {
+    #[serde(rename = "scenario")]
+    scenarios: Vec<Scenario>,
 }
 
 /// One run of a program, with the outcome that every twin must have.
@@ -294,10 +306,13 @@ impl std::fmt::Display for Step {
 impl ScenarioFile {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the scenarios in {}", path.display()))?;
-        let mut file: Self = toml::from_str(&text)
-            .with_context(|| format!("{} is no file of scenarios", path.display()))?;
+        let mut file: Self = parse(path)?;
+        let folder = path.parent().unwrap_or(path);
+        for name in std::mem::take(&mut file.shared) {
+            let shared: SharedFile = parse(&folder.join(name))?;
+            let scenarios = shared.scenarios.iter().map(|scenario| scenario.of(&file.program));
+            file.scenarios.extend(scenarios);
+        }
         file.complete().with_context(|| format!("in {}", path.display()))?;
         Ok(file)
     }
@@ -338,7 +353,23 @@ impl ScenarioFile {
     }
 }
 
+fn parse<File: DeserializeOwned>(path: &Path) -> Result<File> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the scenarios in {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is no file of scenarios", path.display()))
+}
+
 impl Scenario {
+    /// A shared scenario as one of this program.
+    fn of(&self, program: &str) -> Self {
+        let fill = |text: &str| text.replace("{program}", program);
+        Self {
+            stdout: self.stdout.with_strings(fill),
+            stderr: self.stderr.with_strings(fill),
+            ..self.clone()
+        }
+    }
+
     /// The scenario with each of its errors; the scenario as it is, if it has none.
     fn for_each_error(&self) -> Result<Vec<Self>> {
         if self.errors.is_empty() {
