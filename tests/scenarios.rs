@@ -16,7 +16,7 @@ use libtest_mimic::Trial;
 use mirror::commands::compare::{Case, cases};
 use mirror::commands::interop;
 use mirror::commands::trace::origins;
-use mirror::compare::{compare, in_order};
+use mirror::compare::compare;
 use mirror::normalise::{Normaliser, RULES, Rule};
 use mirror::project::{Pair, Project};
 use mirror::report;
@@ -64,12 +64,14 @@ fn same(case: &Case<'_>, processor: usize) -> Result<()> {
 fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
     let jobs = case.jobs(&output("steps"), processor, Instrument::TraceWithStacks);
     let [c, rust] = [jobs[0].observe()?, jobs[1].observe()?];
-    let comparison = compare(case.scenario, &c, &rust, &Normaliser::new(RULES));
+    let normaliser = Normaliser::new(RULES);
+    let comparison = compare(case.scenario, &c, &rust, &normaliser);
     ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
     let twins = &case.pair.twins;
+    let [c, rust] = [&c, &rust].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
     let [from_c, from_rust] = [origins(&c, &twins[0])?, origins(&rust, &twins[1])?];
     let mut of_the_program = 0;
-    for ((event, c), rust) in in_order(&c.trace).into_iter().zip(from_c).zip(from_rust) {
+    for ((event, c), rust) in c.into_iter().zip(from_c).zip(from_rust) {
         let steps = [c, rust].map(|origin| origin.map(|origin| origin.step));
         ensure!(steps[0] == steps[1], "{}: C {c:?}, Rust {rust:?}", event.text);
         of_the_program += usize::from(steps[0].is_some());

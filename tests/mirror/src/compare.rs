@@ -11,7 +11,7 @@ use crate::trace::Event;
 /// What came of a comparison.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// How many system calls each twin made.
+    /// How many system calls of each twin were compared.
     pub calls: [usize; 2],
     /// How many lines tell each run's packets.
     pub packets: [usize; 2],
@@ -92,15 +92,14 @@ pub fn compare(
     }
     between(left, right, &mut differences);
 
-    let rows = align([&left.trace, &right.trace], normaliser);
+    let traces = [left, right].map(|side| normaliser.rows(&side.trace, scenario.polls));
+    let rows = align([&traces[0], &traces[1]], normaliser);
     let differing_lines = rows.iter().filter(|row| !row.same).count();
     differences.extend(first_difference("the traces", &rows));
     differences.extend(first_difference("the packets", &rows_of(&left.packets, &right.packets)));
-    let calls = |observation: &Observation| {
-        observation.trace.iter().filter(|event| event.is_call()).count()
-    };
+    let calls = |rows: Vec<&Event>| rows.iter().filter(|event| event.is_call()).count();
     Comparison {
-        calls: [calls(left), calls(right)],
+        calls: traces.map(calls),
         packets: [left.packets.len(), right.packets.len()],
         differing_lines,
         differences,
@@ -188,10 +187,10 @@ pub fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// Two traces beside each other, normalised. Processes are compared one by one, each in its own
-/// order; how the kernel interleaves them is not the program's doing.
-pub fn align(traces: [&[Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
-    let [left, right] = traces.map(|trace| normalised(trace, normaliser));
+/// Rows of two traces beside each other, normalised.
+pub fn align(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
+    let lines = |rows: &[&Event]| normaliser.apply(rows.iter().map(|row| row.text.as_str()));
+    let [left, right] = traces.map(lines);
     rows_of(&left, &right)
 }
 
@@ -213,25 +212,6 @@ fn rows_of(left: &[String], right: &[String]) -> Vec<Row> {
         }
     }
     rows
-}
-
-fn normalised(trace: &[Event], normaliser: &Normaliser) -> Vec<String> {
-    let lines = in_order(trace).into_iter().map(|event| event.text.as_str());
-    normaliser.apply(lines)
-}
-
-/// The events process by process, in the order in which the processes first appear.
-pub fn in_order(trace: &[Event]) -> Vec<&Event> {
-    let mut processes: Vec<u32> = Vec::new();
-    for event in trace {
-        if !processes.contains(&event.process) {
-            processes.push(event.process);
-        }
-    }
-    processes
-        .iter()
-        .flat_map(|process| trace.iter().filter(move |event| event.process == *process))
-        .collect()
 }
 
 fn first_difference(what: &'static str, rows: &[Row]) -> Option<Difference> {

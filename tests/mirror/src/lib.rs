@@ -5,7 +5,7 @@
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
 //! | run | [`run`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`capture`] | a scenario, a program | files |
 //! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
-//! | compare | [`normalise`], [`likeness`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
+//! | compare | [`normalise`], [`rows`], [`likeness`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
 //! | show | [`report`], [`source`], [`commands`] | differences | text |
 
 pub mod capture;
@@ -20,6 +20,7 @@ pub mod parallel;
 pub mod peers;
 pub mod project;
 pub mod report;
+pub mod rows;
 pub mod run;
 pub mod scenario;
 pub mod source;

@@ -7,18 +7,40 @@ use std::collections::HashMap;
 
 use regex::{Captures, Regex};
 
+use crate::rows;
+use crate::scenario::Polls;
+use crate::trace::{self, Event};
+
 /// One thing that may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     /// Its name, in one word.
     pub name: &'static str,
-    /// A regular expression; what its group `value` matches is replaced, and what it matches
-    /// without that group is passed over.
-    pub pattern: &'static str,
-    /// What stands in its place.
-    pub replacement: Replacement,
+    /// What is done about it.
+    pub change: Change,
     /// Why this may differ.
     pub reason: &'static str,
+}
+
+/// What is done to a trace before it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A value is replaced.
+    Value {
+        /// A regular expression; what its group `value` matches is replaced, and what it matches
+        /// without that group is passed over.
+        pattern: &'static str,
+        /// What stands in its place.
+        replacement: Replacement,
+    },
+    /// Where a program polls, consecutive rows of a process that match count once for each text.
+    Fold {
+        /// A regular expression.
+        pattern: &'static str,
+    },
+    /// What threads do, but for a process's first, is put together by descriptor, and how threads
+    /// wait for each other is left out.
+    Threads,
 }
 
 /// What stands in the place of a value that may differ.
@@ -35,43 +57,94 @@ pub enum Replacement {
 pub const RULES: &[Rule] = &[
     Rule {
         name: "address",
-        // Strings are passed over: what a program reads and writes is never touched.
-        pattern: r#""(?:[^"\\]|\\.)*"|\b(?<value>0x[0-9a-f]{12})\b"#,
-        replacement: Replacement::Numbered("address"),
+        change: Change::Value {
+            // Strings are passed over: what a program reads and writes is never touched.
+            pattern: r#""(?:[^"\\]|\\.)*"|\b(?<value>0x[0-9a-f]{12})\b"#,
+            replacement: Replacement::Numbered("address"),
+        },
         reason: "The kernel places the program, its heap, its stack and its libraries anew in \
                  every run (address-space layout randomisation).",
     },
     Rule {
         name: "random",
-        pattern: r#"^getrandom\((?<value>"(?:[^"\\]|\\.)*")"#,
-        replacement: Replacement::Word("random bytes"),
+        change: Change::Value {
+            pattern: r#"^getrandom\((?<value>"(?:[^"\\]|\\.)*")"#,
+            replacement: Replacement::Word("random bytes"),
+        },
         reason: "The C library asks the kernel for random bytes when it first allocates memory, \
                  to make its own bookkeeping hard to guess.",
     },
     Rule {
         name: "clock",
-        pattern: r#""(?:[^"\\]|\\.)*"|\b(?:nlmsg_seq|cstamp|tstamp)=(?<value>\d+)"#,
-        replacement: Replacement::Word("time"),
+        change: Change::Value {
+            pattern: r#""(?:[^"\\]|\\.)*"|\b(?:nlmsg_seq|cstamp|tstamp)=(?<value>\d+)"#,
+            replacement: Replacement::Word("time"),
+        },
         reason: "When a name has several addresses, the C library asks the kernel for those of \
                  this machine, with the time as the number of its question, and the kernel tells \
                  when each was set up.",
     },
+    Rule {
+        name: "again",
+        change: Change::Fold { pattern: trace::AGAIN },
+        reason: "How often a program that polls asks in vain, before there is something for it, \
+                 depends on how fast the machine is. What it asks is compared, and in which order \
+                 it first does; not how often, nor in which order it goes on.",
+    },
+    Rule {
+        name: "nothing_ready",
+        change: Change::Fold { pattern: trace::NOTHING_READY },
+        reason: "How often a program that polls before it sleeps finds that nothing is ready \
+                 depends on how fast the machine is. That it polled is compared, not how long.",
+    },
+    Rule {
+        name: "threads",
+        change: Change::Threads,
+        reason: "Which of several threads takes a request, and which of them has to wait for a \
+                 lock, the C library and the kernel decide by who is first. All that they do with \
+                 a descriptor is compared, in the order in which it is done; not which of them \
+                 does it, nor how that interleaves with other descriptors. Processes are not \
+                 threads: the rule does not touch them.",
+    },
 ];
 
 /// Rules made ready for use.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Normaliser {
-    rules: Vec<(Regex, Replacement)>,
+    values: Vec<(Regex, Replacement)>,
+    folds: Vec<Regex>,
+    threads: bool,
 }
 
 impl Normaliser {
     /// Compiles these rules.
     pub fn new(rules: &[Rule]) -> Self {
-        let compile = |rule: &Rule| {
-            let regex = Regex::new(rule.pattern).expect("the patterns of the table are valid");
-            (regex, rule.replacement)
-        };
-        Self { rules: rules.iter().map(compile).collect() }
+        let compile = |pattern| Regex::new(pattern).expect("the patterns of the table are valid");
+        let mut normaliser = Self::default();
+        for rule in rules {
+            match rule.change {
+                Change::Value { pattern, replacement } => {
+                    normaliser.values.push((compile(pattern), replacement));
+                }
+                Change::Fold { pattern } => normaliser.folds.push(compile(pattern)),
+                Change::Threads => normaliser.threads = true,
+            }
+        }
+        normaliser
+    }
+
+    /// The rows of a trace that are compared, process by process.
+    pub fn rows<'a>(&self, trace: &'a [Event], polls: Polls) -> Vec<&'a Event> {
+        let threads = if self.threads { rows::threads(trace) } else { HashMap::new() };
+        let mut rows = Vec::new();
+        for process in rows::by_process(trace, &threads) {
+            let mut process = rows::by_descriptor(process);
+            if polls != Polls::Never {
+                process = self.folds.iter().fold(process, rows::fold);
+            }
+            rows.extend(process.events);
+        }
+        rows
     }
 
     /// The lines of one trace, with every value that may differ replaced.
@@ -80,7 +153,7 @@ impl Normaliser {
         lines
             .into_iter()
             .map(|line| {
-                self.rules.iter().fold(line.to_owned(), |line, (regex, replacement)| {
+                self.values.iter().fold(line.to_owned(), |line, (regex, replacement)| {
                     replace(&line, regex, *replacement, &mut seen)
                 })
             })
@@ -147,5 +220,32 @@ mod tests {
     fn what_a_program_sends_is_left_alone() {
         let line = r#"sendto(4, "\"0x7f4a163b5000", 15, 0, NULL, 0) = 15"#;
         assert_eq!(Normaliser::new(RULES).apply([line]), [line]);
+    }
+
+    #[test]
+    fn vain_asks_fold_where_a_program_polls() {
+        let trace = trace::parse(
+            "3 epoll_wait(4, [], 512, 0) = 0\n\
+             3 epoll_wait(4, [], 512, 0) = 0\n\
+             3 epoll_wait(4, [], 512, -1) = 0\n\
+             3 recvfrom(5, 0x7f4a163b5000, 9, 0, NULL, NULL) = -1 EAGAIN (Resource temporarily \
+             unavailable)\n\
+             3 accept(3, NULL, NULL) = -1 EAGAIN (Resource temporarily unavailable) (INJECTED)\n\
+             3 recvfrom(5, 0x7f4a163b5000, 9, 0, NULL, NULL) = -1 EAGAIN (Resource temporarily \
+             unavailable)\n\
+             3 recvfrom(5, \"\", 9, 0, NULL, NULL) = 0\n\
+             3 poll([{fd=5, events=POLLIN}], 1, 0) = 0 (Timeout)\n\
+             3 poll([{fd=5, events=POLLIN}], 1, 0) = 0 (Timeout)\n\
+             3 poll([{fd=5, events=POLLIN}], 1, 10) = 0 (Timeout)\n\
+             3 poll([{fd=5, events=POLLIN}], 1, 10) = 0 (Timeout)\n",
+        );
+        let normaliser = Normaliser::new(RULES);
+        let kept = |polls| {
+            let kept = normaliser.rows(&trace, polls);
+            let place = |row: &Event| trace.iter().position(|event| std::ptr::eq(event, row));
+            kept.into_iter().map(|row| place(row).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(Polls::Never), (0..11).collect::<Vec<_>>());
+        assert_eq!(kept(Polls::BeforeSleep), [0, 2, 3, 4, 6, 7, 9, 10]);
     }
 }

@@ -65,6 +65,9 @@ pub struct Scenario {
     /// The names that the run's `/etc/hosts` knows besides localhost, with their addresses.
     #[serde(default)]
     pub hosts: BTreeMap<String, Vec<Ipv4Addr>>,
+    /// Whether the program asks again and again where another would sleep.
+    #[serde(default)]
+    pub polls: Polls,
     /// Where the program's standard output goes.
     #[serde(default)]
     pub output: Output,
@@ -86,6 +89,18 @@ pub struct Scenario {
     pub exit: Option<i32>,
     /// The signal that ends the program, where one does.
     pub killed_by: Option<String>,
+}
+
+/// Whether a program asks for what it waits for, again and again, instead of sleeping until it is
+/// there. How often it asks in vain is then not compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Polls {
+    /// It sleeps.
+    #[default]
+    Never,
+    /// It asks for a while, and then sleeps.
+    BeforeSleep,
 }
 
 /// Where standard output goes: what stdio buffers depends on it.

@@ -2,6 +2,12 @@
 
 use std::collections::HashMap;
 
+/// A call that would have had to wait, and did not.
+pub const AGAIN: &str = r" = -1 EAGAIN \(Resource temporarily unavailable\)(?: \(INJECTED\))?$";
+
+/// A look at descriptors, without waiting, that found none ready.
+pub const NOTHING_READY: &str = r"^(?:epoll_wait|poll)\(.*, 0\) = 0(?: \(Timeout\))?$";
+
 /// One line of a trace: a system call with its result, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -27,6 +33,14 @@ impl Event {
     pub fn is_call(&self) -> bool {
         !self.text.starts_with("---") && !self.text.starts_with("+++")
     }
+
+    /// The number of the process or thread that this call made.
+    pub fn made(&self) -> Option<u32> {
+        let (call, _) = self.text.split_once('(')?;
+        let (_, result) = self.text.rsplit_once(" = ")?;
+        let makes = ["clone", "clone3", "fork", "vfork"].contains(&call);
+        result.parse().ok().filter(|_| makes)
+    }
 }
 
 /// Reads a log written by `strace -f -o`.
@@ -45,7 +59,7 @@ pub fn parse(log: &str) -> Vec<Event> {
             }
             continue;
         }
-        let Some((process, text)) = split_process(line) else {
+        let Some((process, text)) = row(line) else {
             continue;
         };
         if let Some((begin, index)) = resumed(text, process, &mut unfinished) {
@@ -81,7 +95,8 @@ fn stack_owner(events: &[Event], index: usize) -> usize {
     }
 }
 
-fn split_process(line: &str) -> Option<(u32, &str)> {
+/// The process and the text of a line; `None` if it is a frame of a stack.
+pub fn row(line: &str) -> Option<(u32, &str)> {
     let (process, text) = line.split_once(' ')?;
     Some((process.parse().ok()?, text.trim_start()))
 }
@@ -121,6 +136,15 @@ mod tests {
         assert_eq!(events[0].stack[1], Frame { object: "/a(b)/c".into(), address: 0x12 });
         let calls: Vec<_> = events.iter().map(Event::is_call).collect();
         assert_eq!(calls, [true, false, false]);
+    }
+
+    #[test]
+    fn who_was_made() {
+        let made = |text: &str| parse(&format!("4 {text}\n"))[0].made();
+        assert_eq!(made("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x7f) = 5"), Some(5));
+        assert_eq!(made("clone3({flags=CLONE_VM} => {parent_tid=[6]}, 88) = 6"), Some(6));
+        assert_eq!(made("vfork() = -1 EAGAIN (Resource temporarily unavailable)"), None);
+        assert_eq!(made("dup(5) = 6"), None);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::commands::compare::cases;
-use crate::compare::{Row, align, in_order};
+use crate::compare::{Row, align};
 use crate::normalise::{Normaliser, RULES};
-use crate::observation::Observation;
 use crate::project::{Project, Twin};
 use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
 use crate::run::{Instrument, processors};
 use crate::source::{Origin, Sources};
+use crate::trace::Event;
 
 /// Shows both traces of a scenario side by side.
 pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
@@ -28,8 +28,10 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
         styled(&format!("{program}, {}", case.scenario.name), HEADING),
         case.scenario.about
     );
-    let rows = align([&left.trace, &right.trace], &Normaliser::new(RULES));
-    let origins = [origins(&left, &twins[0])?, origins(&right, &twins[1])?];
+    let normaliser = Normaliser::new(RULES);
+    let traces = [&left, &right].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
+    let rows = align([&traces[0], &traces[1]], &normaliser);
+    let origins = [origins(&traces[0], &twins[0])?, origins(&traces[1], &twins[1])?];
     let mut origins = origins.map(Vec::into_iter);
     let column = if wide { 0 } else { (width() - 26) / 2 };
     let heading = |twin: &Twin| {
@@ -58,10 +60,10 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     Ok(rows.iter().all(|row| row.same))
 }
 
-/// Where each event comes from, in the order in which they are compared.
-pub fn origins(observation: &Observation, twin: &Twin) -> Result<Vec<Option<Origin>>> {
+/// Where each of these rows comes from.
+pub fn origins(rows: &[&Event], twin: &Twin) -> Result<Vec<Option<Origin>>> {
     let source = twin.source.as_deref().context("the source is not known")?;
-    Sources::default().origins(&in_order(&observation.trace), source)
+    Sources::default().origins(rows, source)
 }
 
 fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String {
