@@ -18,10 +18,10 @@ use nix::unistd::Pid;
 use crate::capture::Capture;
 use crate::compare::printable;
 use crate::observation::{End, Findings, Stream};
-use crate::peers::Peers;
+use crate::peers::{AT_ONCE, Peers};
 use crate::run::{Instrument, Job, PACKETS};
-use crate::scenario::Step;
-use crate::stage::{know_hosts, prepare};
+use crate::scenario::{Polls, Step};
+use crate::stage::{keep_little, know_hosts, prepare};
 use crate::start::start;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
 
@@ -31,10 +31,6 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A program that sleeps when every step is done, and still does after this time, is taken to have
 /// no end of its own. Only a run that goes wrong waits so long.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A peer sends at most this many bytes before it lets the program go back to sleep. They are one
-/// segment, so the program finds all of them at once.
-const SEND_AT_ONCE: usize = 4096;
 
 /// The first of the ports that the kernel gives to the program's own sockets.
 const FIRST_EPHEMERAL_PORT: u16 = 40000;
@@ -90,6 +86,9 @@ impl<'a> Run<'a> {
     fn new(job: &'a Job) -> Result<Self> {
         let last = FIRST_EPHEMERAL_PORT + job.scenario.ephemeral_ports - 1;
         prepare(job.processor, &format!("{FIRST_EPHEMERAL_PORT} {last}"))?;
+        if job.scenario.small_buffers {
+            keep_little()?;
+        }
         know_hosts(job)?;
         let capture = Capture::start(&job.file(PACKETS))?;
         let mut peers = Peers::default();
@@ -101,6 +100,9 @@ impl<'a> Run<'a> {
         let (child, collectors) = start(job)?;
         if job.instrument != Instrument::Callgrind {
             watch.except(child.id());
+        }
+        if job.scenario.polls == Polls::Always {
+            watch.polls(job.file("strace"));
         }
         Ok(Self {
             job,
@@ -124,7 +126,10 @@ impl<'a> Run<'a> {
         }
         // A timer of the program's own may still wake it.
         let patience = Instant::now() + PATIENCE;
-        let end = match self.wait_while(|_| Ok(Instant::now() < patience))? {
+        let may_wake =
+            |run: &mut Self| Ok(run.child.try_wait()?.is_none() && Instant::now() < patience);
+        self.wait_while(may_wake)?;
+        let end = match self.child.try_wait()? {
             Some(status) => end(status),
             None => End::StillThere,
         };
@@ -140,25 +145,26 @@ impl<'a> Run<'a> {
         Ok(Findings { end, complaints: self.complaints, peers: self.peers.records() })
     }
 
-    /// Returns when the program sleeps (`None`) or has ended.
-    fn wait_until_asleep(&mut self) -> Result<Option<ExitStatus>> {
+    /// Returns when the program sleeps or has ended.
+    fn wait_until_asleep(&mut self) -> Result<()> {
         self.wait_while(|_| Ok(false))
     }
 
-    /// Returns when the program sleeps and the condition no longer holds (`None`), or when the
-    /// program has ended. The peers go on reading meanwhile.
-    fn wait_while(
-        &mut self,
-        mut condition: impl FnMut(&mut Self) -> Result<bool>,
-    ) -> Result<Option<ExitStatus>> {
+    /// Returns when the program sleeps or has ended, and the condition no longer holds. The peers go
+    /// on reading meanwhile.
+    fn wait_while(&mut self, mut condition: impl FnMut(&mut Self) -> Result<bool>) -> Result<()> {
+        self.watch.moved()?;
         loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(Some(status));
+            let ended = self.child.try_wait()?.is_some();
+            if self.peers.drain() {
+                self.watch.moved()?;
             }
-            self.peers.drain();
             self.capture.drain()?;
-            if self.watch.look()? == Activity::Asleep && !condition(self)? {
-                return Ok(None);
+            if self.watch.look()? == Activity::Asleep || ended {
+                if !condition(self)? {
+                    return Ok(());
+                }
+                self.watch.moved()?;
             }
             if Instant::now() > self.deadline {
                 self.kill_all()?;
@@ -184,6 +190,12 @@ impl<'a> Run<'a> {
             Step::ExpectNothing { peer } => self.expect_nothing(peer),
             Step::ExpectEnd { peer } => self.expect_over(peer, Stream::Ended),
             Step::ExpectReset { peer } => self.expect_over(peer, Stream::Reset),
+            Step::Fill { peer } => self.fill(peer),
+            Step::ExpectFilling { peer } => {
+                let filling = self.peers.filling(peer)?;
+                self.expect(peer, &filling)
+            }
+            Step::ExpectSomeFilling { peer } => self.expect_some_filling(peer),
             Step::ExpectDatagram { peer, text } => self.expect_datagram(peer, &text.bytes()),
             Step::ExpectNoDatagram { peer } => {
                 self.wait_until_asleep()?;
@@ -197,7 +209,7 @@ impl<'a> Run<'a> {
     }
 
     fn send(&mut self, peer: &str, bytes: &[u8]) -> Result<()> {
-        for piece in bytes.chunks(SEND_AT_ONCE) {
+        for piece in bytes.chunks(AT_ONCE) {
             let mut rest = piece;
             while !rest.is_empty() {
                 self.wait_until_asleep()?;
@@ -207,28 +219,41 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Sends until the program sleeps and the connection takes no more.
+    fn fill(&mut self, peer: &str) -> Result<()> {
+        loop {
+            self.wait_until_asleep()?;
+            if self.peers.fill(peer)? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     fn expect(&mut self, peer: &str, expected: &[u8]) -> Result<()> {
         self.wait_while(|run| {
-            let (unread, stream) = run.peers.unread(peer)?;
-            let may_come = stream == Stream::Open && Watch::in_flight();
-            Ok(unread.len() < expected.len() && may_come)
+            let more = run.peers.read(peer)?;
+            Ok(more && run.peers.unread(peer)?.0.len() < expected.len())
         })?;
         let (unread, _) = self.peers.unread(peer)?;
         let length = expected.len().min(unread.len());
         let got: Vec<u8> = unread.drain(..length).collect();
-        if let Some(place) = got.iter().zip(expected).position(|(got, expected)| got != expected) {
-            bail!(
-                "byte {place} is {:?} and not {:?}",
-                char::from(got[place]),
-                char::from(expected[place])
-            );
-        }
+        same_bytes(&got, expected)?;
         ensure!(length == expected.len(), "only {length} bytes came");
         Ok(())
     }
 
+    fn expect_some_filling(&mut self, peer: &str) -> Result<()> {
+        let filling = self.peers.filling(peer)?;
+        self.wait_while(|run| run.peers.read(peer))?;
+        let (unread, _) = self.peers.unread(peer)?;
+        let got = std::mem::take(unread);
+        ensure!(!got.is_empty(), "nothing came");
+        ensure!(got.len() <= filling.len(), "{} bytes came", got.len());
+        same_bytes(&got, &filling)
+    }
+
     fn expect_nothing(&mut self, peer: &str) -> Result<()> {
-        self.wait_while(|_| Ok(Watch::in_flight()))?;
+        self.wait_while(|run| run.peers.read(peer))?;
         match self.peers.unread(peer)? {
             (bytes, Stream::Open) if bytes.is_empty() => Ok(()),
             (bytes, Stream::Open) => bail!("{} bytes came", bytes.len()),
@@ -247,10 +272,7 @@ impl<'a> Run<'a> {
     }
 
     fn expect_over(&mut self, peer: &str, expected: Stream) -> Result<()> {
-        self.wait_while(|run| {
-            let (_, stream) = run.peers.unread(peer)?;
-            Ok(stream == Stream::Open && Watch::in_flight())
-        })?;
+        self.wait_while(|run| run.peers.read(peer))?;
         let (unread, stream) = self.peers.unread(peer)?;
         ensure!(unread.is_empty(), "{} bytes came before", unread.len());
         ensure!(stream == expected, "the stream is {stream:?}");
@@ -263,6 +285,15 @@ impl<'a> Run<'a> {
         let program = self.watch.program().context("the program had ended before")?;
         Ok(signal::kill(program, signal)?)
     }
+}
+
+/// Whether these bytes are what was expected, as far as they go.
+fn same_bytes(got: &[u8], expected: &[u8]) -> Result<()> {
+    let Some(place) = got.iter().zip(expected).position(|(got, expected)| got != expected) else {
+        return Ok(());
+    };
+    let [got, expected] = [got, expected].map(|bytes| char::from(bytes[place]));
+    bail!("byte {place} is {got:?} and not {expected:?}")
 }
 
 fn end(status: ExitStatus) -> End {

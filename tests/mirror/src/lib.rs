@@ -3,7 +3,7 @@
 //! | stage | module | takes | gives |
 //! |---|---|---|---|
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
-//! | run | [`run`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`capture`] | a scenario, a program | files |
+//! | run | [`run`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`polling`], [`capture`] | a scenario, a program | files |
 //! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
 //! | compare | [`normalise`], [`rows`], [`likeness`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
 //! | show | [`report`], [`source`], [`commands`] | differences | text |
@@ -18,6 +18,7 @@ pub mod observation;
 pub mod packets;
 pub mod parallel;
 pub mod peers;
+pub mod polling;
 pub mod project;
 pub mod report;
 pub mod rows;

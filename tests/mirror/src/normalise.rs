@@ -247,5 +247,6 @@ mod tests {
         };
         assert_eq!(kept(Polls::Never), (0..11).collect::<Vec<_>>());
         assert_eq!(kept(Polls::BeforeSleep), [0, 2, 3, 4, 6, 7, 9, 10]);
+        assert_eq!(kept(Polls::Always), kept(Polls::BeforeSleep));
     }
 }

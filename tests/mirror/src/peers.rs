@@ -5,15 +5,21 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use socket2::{Domain, Socket, Type};
 
 use crate::observation::{PeerRecord, Stream};
-use crate::scenario::Step;
+use crate::scenario::{Step, pattern_bytes};
+use crate::watch::in_flight;
 
 /// The first of the ports that peers connect from, in the order in which they come. They are
 /// chosen here and not by the kernel, so that every run shows the program the same ones.
 const FIRST_PORT: u16 = 41001;
+
+/// A peer sends at most this many bytes before it lets the program go back to sleep. They are one
+/// segment, so the program finds all of them at once. One that has stopped reading reads no more
+/// than this either.
+pub const AT_ONCE: usize = 4096;
 
 /// All the peers of one run.
 #[derive(Debug, Default)]
@@ -27,6 +33,12 @@ pub struct Peers {
 struct Connection {
     name: String,
     socket: Option<TcpStream>,
+    /// The peer's and the program's.
+    ports: (u16, u16),
+    /// It reads all that comes, not only what a step expects.
+    reads_on: bool,
+    /// How many bytes it has filled the connection with.
+    filled: usize,
     /// What came and is not yet accounted for by an expectation.
     unread: Vec<u8>,
     received: usize,
@@ -62,6 +74,10 @@ impl Peers {
             Step::Listen { peer, port } => self.listen(peer, *port),
             Step::StopListening { peer } => self.stop_listening(peer),
             Step::Accept { peer } => self.accept(peer),
+            Step::StopReading { peer } => {
+                self.connection(peer)?.reads_on = false;
+                Ok(())
+            }
             Step::HalfClose { peer } => Ok(self.socket(peer)?.shutdown(Shutdown::Write)?),
             Step::Close { peer } => self.close(peer),
             Step::Reset { peer } => self.reset(peer),
@@ -121,7 +137,10 @@ impl Peers {
         socket.set_nonblocking(true)?;
         self.connections.push(Connection {
             name: name.to_owned(),
+            ports: (socket.local_addr()?.port(), socket.peer_addr()?.port()),
             socket: Some(socket),
+            reads_on: true,
+            filled: 0,
             unread: Vec::new(),
             received: 0,
             stream: Stream::Open,
@@ -129,11 +148,13 @@ impl Peers {
         Ok(())
     }
 
-    /// Reads all that has come for every peer.
-    pub fn drain(&mut self) {
-        for connection in &mut self.connections {
-            connection.drain();
+    /// Reads all that has come for the peers that read on, and tells whether anything has.
+    pub fn drain(&mut self) -> bool {
+        let mut moved = false;
+        for connection in self.connections.iter_mut().filter(|c| c.reads_on) {
+            moved |= connection.read();
         }
+        moved
     }
 
     fn connection(&mut self, name: &str) -> Result<&mut Connection> {
@@ -155,10 +176,34 @@ impl Peers {
         }
     }
 
-    /// What came for a peer and is not yet accounted for, and how far it has read.
+    /// Sends as much of an endless pattern as the connection takes at once, and tells how much that
+    /// is.
+    pub fn fill(&mut self, name: &str) -> Result<usize> {
+        let connection = self.connection(name)?;
+        ensure!(!connection.reads_on, "{name} reads on, so its connection never fills");
+        let filled = connection.filled;
+        let sent = self.send(name, &pattern_bytes(filled + AT_ONCE)[filled..])?;
+        self.connection(name)?.filled += sent;
+        Ok(sent)
+    }
+
+    /// All that a peer has filled its connection with, which must come back.
+    pub fn filling(&mut self, name: &str) -> Result<Vec<u8>> {
+        let filled = std::mem::take(&mut self.connection(name)?.filled);
+        ensure!(filled > 0, "{name} has not filled its connection");
+        Ok(pattern_bytes(filled))
+    }
+
+    /// Reads for a peer, and tells whether more may come at once.
+    pub fn read(&mut self, name: &str) -> Result<bool> {
+        let connection = self.connection(name)?;
+        let came = connection.read();
+        Ok(connection.stream == Stream::Open && (came || in_flight(connection.ports)))
+    }
+
+    /// What was read for a peer and is not yet accounted for, and how far it has read.
     pub fn unread(&mut self, name: &str) -> Result<(&mut Vec<u8>, Stream)> {
         let connection = self.connection(name)?;
-        connection.drain();
         Ok((&mut connection.unread, connection.stream))
     }
 
@@ -207,19 +252,27 @@ fn member(group: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
 }
 
 impl Connection {
-    fn drain(&mut self) {
+    /// Reads all that has come, or, if the peer has stopped reading, a piece. Tells whether anything
+    /// came.
+    fn read(&mut self) -> bool {
         let mut buffer = [0; 65536];
+        let room = if self.reads_on { buffer.len() } else { AT_ONCE };
+        let before = self.received;
         while let (Some(socket), Stream::Open) = (&mut self.socket, self.stream) {
-            match socket.read(&mut buffer) {
+            match socket.read(&mut buffer[..room]) {
                 Ok(0) => self.stream = Stream::Ended,
                 Ok(length) => {
                     self.received += length;
                     self.unread.extend_from_slice(&buffer[..length]);
+                    if !self.reads_on {
+                        break;
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => self.stream = Stream::Reset,
             }
         }
+        self.received > before
     }
 }

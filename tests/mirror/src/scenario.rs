@@ -65,6 +65,9 @@ pub struct Scenario {
     /// The names that the run's `/etc/hosts` knows besides localhost, with their addresses.
     #[serde(default)]
     pub hosts: BTreeMap<String, Vec<Ipv4Addr>>,
+    /// A connection takes little when nobody reads, and as much in every run.
+    #[serde(default)]
+    pub small_buffers: bool,
     /// Whether the program asks again and again where another would sleep.
     #[serde(default)]
     pub polls: Polls,
@@ -101,6 +104,8 @@ pub enum Polls {
     Never,
     /// It asks for a while, and then sleeps.
     BeforeSleep,
+    /// It never sleeps. It has nothing to do when it has asked for everything twice in vain.
+    Always,
 }
 
 /// Where standard output goes: what stdio buffers depends on it.
@@ -244,6 +249,16 @@ pub enum Step {
     Send { peer: String, text: Text },
     /// The next bytes that the peer gets are these.
     Expect { peer: String, text: Text },
+    /// From now on the peer reads only what a step expects, at most 4096 bytes at a time, each time
+    /// once the program sleeps.
+    StopReading { peer: String },
+    /// The peer, which has stopped reading, sends until the program sleeps and the connection takes
+    /// no more.
+    Fill { peer: String },
+    /// All that the peer has filled its connection with comes back.
+    ExpectFilling { peer: String },
+    /// The beginning of it comes, and nothing more for the time being.
+    ExpectSomeFilling { peer: String },
     /// There is nothing for the peer to read, and the program sleeps.
     ExpectNothing { peer: String },
     /// The peer's next read finds the end of the stream.
@@ -292,6 +307,10 @@ impl std::fmt::Display for Step {
             Step::Accept { peer } => write!(f, "{peer} accepts"),
             Step::Send { peer, text } => write!(f, "{peer} sends {} bytes", text.bytes().len()),
             Step::Expect { peer, text } => write!(f, "{peer} gets {} bytes", text.bytes().len()),
+            Step::StopReading { peer } => write!(f, "{peer} stops reading"),
+            Step::Fill { peer } => write!(f, "{peer} fills its connection"),
+            Step::ExpectFilling { peer } => write!(f, "{peer} gets all that it has sent"),
+            Step::ExpectSomeFilling { peer } => write!(f, "{peer} gets some of what it has sent"),
             Step::ExpectNothing { peer } => write!(f, "{peer} gets nothing"),
             Step::ExpectEnd { peer } => write!(f, "{peer} gets the end of the stream"),
             Step::ExpectReset { peer } => write!(f, "{peer} is reset"),

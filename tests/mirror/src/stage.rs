@@ -24,19 +24,38 @@ pub fn prepare(processor: usize, ephemeral_ports: &str) -> Result<()> {
         // SAFETY: no handler is installed, and none is replaced.
         unsafe { signal::signal(signal, SigHandler::SigDfl) }?;
     }
-    for arguments in ["link set lo up multicast on", "route add 224.0.0.0/4 dev lo"] {
-        let status = Command::new("ip").args(arguments.split(' ')).status();
-        ensure!(
-            status.context("ip is missing (package iproute2)")?.success(),
-            "the network namespace cannot be set up: ip {arguments}"
-        );
-    }
-    let settings = [
+    ip("link set lo up multicast on")?;
+    ip("route add 224.0.0.0/4 dev lo")?;
+    set(&[
         ("net/ipv4/ip_local_port_range", ephemeral_ports),
         ("net/ipv4/ip_unprivileged_port_start", "1024"),
         // No pacing: what is sent arrives at once.
         ("net/ipv4/tcp_congestion_control", "reno"),
-    ];
+    ])
+}
+
+/// Makes it the same in every run how much a connection takes when nobody reads: buffers that are
+/// small and stay as they are, and a TCP that does nothing because time has passed. So every
+/// acknowledgement is sent at once (`quickack`), and a sender that finds too little room waits for
+/// the receiver to make some, not for the clock (`rto_min`).
+pub fn keep_little() -> Result<()> {
+    let route = "local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1";
+    ip(&format!("route change {route} quickack 1 rto_min 60s"))?;
+    // The smallest, the first and the greatest size.
+    let sizes = "32768 32768 32768";
+    set(&[("net/ipv4/tcp_rmem", sizes), ("net/ipv4/tcp_wmem", sizes)])
+}
+
+fn ip(arguments: &str) -> Result<()> {
+    let status = Command::new("ip").args(arguments.split(' ')).status();
+    ensure!(
+        status.context("ip is missing (package iproute2)")?.success(),
+        "the network namespace cannot be set up: ip {arguments}"
+    );
+    Ok(())
+}
+
+fn set(settings: &[(&str, &str)]) -> Result<()> {
     for (name, value) in settings {
         fs::write(Path::new("/proc/sys").join(name), value)
             .with_context(|| format!("cannot set {name} to {value}"))?;

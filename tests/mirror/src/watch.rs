@@ -4,14 +4,18 @@
 //! device has one queue for each processor and empties it in order, so once a datagram that this
 //! process sends to itself has come back, every packet sent before it has arrived too, and has
 //! woken whoever waited for it. A program that is asleep after that sleeps for good, until
-//! somebody moves or a timer of its own runs out.
+//! somebody moves or a timer of its own runs out. A program that never sleeps has nothing to do
+//! once it has asked for everything twice in vain after that.
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::unistd::Pid;
+
+use crate::polling::Log;
 
 /// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
 pub const PORT: u16 = 39999;
@@ -25,6 +29,8 @@ pub struct Watch {
     loopback: UdpSocket,
     /// The tracer, which is no part of the program.
     tracer: Option<u32>,
+    /// What strace logs of a program that never sleeps.
+    log: Option<Log>,
 }
 
 /// What the program does at the moment.
@@ -32,7 +38,7 @@ pub struct Watch {
 pub enum Activity {
     /// At least one of its threads can run, or is about to.
     Busy,
-    /// All of its threads wait in system calls.
+    /// All of its threads wait in system calls, or it polls and finds nothing to do.
     Asleep,
 }
 
@@ -43,7 +49,7 @@ impl Watch {
         let loopback = UdpSocket::bind(address).context("cannot watch the loopback device")?;
         loopback.connect(address)?;
         loopback.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Self { loopback, tracer: None })
+        Ok(Self { loopback, tracer: None, log: None })
     }
 
     /// Leaves this process and its copies out of sight.
@@ -51,15 +57,31 @@ impl Watch {
         self.tracer = Some(tracer);
     }
 
+    /// The program never sleeps, and this is where strace logs what it does.
+    pub fn polls(&mut self, log: PathBuf) {
+        self.log = Some(Log::new(log));
+    }
+
+    /// A peer has moved, so that what the program asked before tells nothing more.
+    pub fn moved(&mut self) -> Result<()> {
+        if self.log.is_some() {
+            self.flush()?;
+        }
+        self.log.as_mut().map_or(Ok(()), Log::begin_anew)
+    }
+
     /// Looks twice, with a flush of the loopback device before each.
-    pub fn look(&self) -> Result<Activity> {
+    pub fn look(&mut self) -> Result<Activity> {
         self.flush()?;
-        let Some(first) = self.sleepers() else {
-            return Ok(Activity::Busy);
+        let idle = match (self.sleepers(), &mut self.log) {
+            (Some(first), _) => {
+                self.flush()?;
+                self.sleepers().is_some_and(|second| second == first)
+            }
+            (None, Some(log)) => log.asked_twice()?,
+            (None, None) => false,
         };
-        self.flush()?;
-        let same = self.sleepers().is_some_and(|second| second == first);
-        Ok(if same { Activity::Asleep } else { Activity::Busy })
+        Ok(if idle { Activity::Asleep } else { Activity::Busy })
     }
 
     /// The program's first process.
@@ -114,19 +136,25 @@ impl Watch {
         let file = |process| fs::read_link(format!("/proc/{process}/exe")).ok();
         self.tracer.is_some_and(|tracer| process == tracer || file(process) == file(tracer))
     }
+}
 
-    /// Whether any connection holds bytes that it still has to bring to its other end.
-    pub fn in_flight() -> bool {
-        let Ok(table) = fs::read_to_string("/proc/net/tcp") else {
-            return false;
+/// Whether the connection between these ports holds bytes that it still has to bring to its other
+/// end.
+pub fn in_flight(ports: (u16, u16)) -> bool {
+    let Ok(table) = fs::read_to_string("/proc/net/tcp") else {
+        return false;
+    };
+    table.lines().skip(1).any(|line| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        let port = |column: usize| {
+            let (_, port) = columns.get(column)?.split_once(':')?;
+            u16::from_str_radix(port, 16).ok()
         };
-        table.lines().skip(1).any(|line| {
-            let columns: Vec<_> = line.split_whitespace().collect();
-            let listens = columns.get(3) == Some(&"0A");
-            let queued = columns.get(4).and_then(|queues| queues.split(':').next());
-            !listens && queued.is_some_and(|bytes| bytes.bytes().any(|digit| digit != b'0'))
-        })
-    }
+        let ends = port(1).zip(port(2));
+        let queued = columns.get(4).and_then(|queues| queues.split(':').next());
+        (ends == Some(ports) || ends == Some((ports.1, ports.0)))
+            && queued.is_some_and(|bytes| bytes.bytes().any(|digit| digit != b'0'))
+    })
 }
 
 fn numbers(directory: &str) -> Vec<u32> {

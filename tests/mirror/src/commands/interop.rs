@@ -174,7 +174,7 @@ pub fn inside(directory: &Path) -> Result<()> {
         .stdout(output("server.stdout")?)
         .stderr(output("server.stderr")?)
         .spawn()?;
-    let watch = Watch::new()?;
+    let mut watch = Watch::new()?;
     while watch.look()? == Activity::Busy {
         if let Some(status) = server.try_wait()? {
             bail!("the server ended at once ({status})");
