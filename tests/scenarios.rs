@@ -90,7 +90,14 @@ fn needed(rule: &Rule, pairs: &[Pair]) -> Result<()> {
     let normaliser = Normaliser::new(&others);
     let processor = processors()?[0];
     let output = output("needed").join(rule.name);
-    for case in cases(pairs, None)? {
+    let mut cases = cases(pairs, None)?;
+    cases.retain(|case| rule.concerns(case.scenario));
+    // The first of each program, then the second: programs differ more than what is done to one.
+    cases.sort_by_cached_key(|case| {
+        let mut all = case.pair.scenarios.scenarios.iter();
+        all.position(|scenario| scenario.name == case.scenario.name)
+    });
+    for case in cases {
         if !case.run(&output, processor, &normaliser)?.is_same() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use regex::{Captures, Regex};
 
 use crate::rows;
-use crate::scenario::Polls;
+use crate::scenario::{Polls, Scenario};
 use crate::trace::{self, Event};
 
 /// One thing that may differ.
@@ -20,6 +20,13 @@ pub struct Rule {
     pub change: Change,
     /// Why this may differ.
     pub reason: &'static str,
+}
+
+impl Rule {
+    /// Whether the rule is applied in this scenario at all.
+    pub fn concerns(&self, scenario: &Scenario) -> bool {
+        !matches!(self.change, Change::Fold { .. }) || scenario.polls != Polls::Never
+    }
 }
 
 /// What is done to a trace before it is compared.

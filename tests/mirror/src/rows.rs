@@ -18,7 +18,10 @@ pub struct Process<'a> {
 
 /// The events process by process, in the order in which the processes first appear: how the kernel
 /// interleaves them is not the program's doing. `threads` gives each further thread's process.
-pub fn by_process<'a>(trace: &'a [Event], threads: &HashMap<u32, u32>) -> Vec<Process<'a>> {
+pub fn by_process<'a>(
+    trace: impl IntoIterator<Item = &'a Event>,
+    threads: &HashMap<u32, u32>,
+) -> Vec<Process<'a>> {
     let mut processes: Vec<Process<'_>> = Vec::new();
     let mut places = HashMap::new();
     for event in trace {
@@ -33,7 +36,7 @@ pub fn by_process<'a>(trace: &'a [Event], threads: &HashMap<u32, u32>) -> Vec<Pr
 }
 
 /// The numbers of the threads that processes made, each with that of its process.
-pub fn threads(trace: &[Event]) -> HashMap<u32, u32> {
+pub fn threads<'a>(trace: impl IntoIterator<Item = &'a Event>) -> HashMap<u32, u32> {
     let mut threads = HashMap::new();
     for event in trace {
         if let Some(made) = event.made().filter(|_| event.text.contains("CLONE_THREAD")) {

@@ -1,5 +1,6 @@
 //! `mirror trace`.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use crate::compare::{Row, align};
 use crate::normalise::{Normaliser, RULES};
 use crate::project::{Project, Twin};
 use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
+use crate::rows::{by_process, threads};
 use crate::run::{Instrument, processors};
 use crate::source::{Origin, Sources};
 use crate::trace::Event;
@@ -33,6 +35,8 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let rows = align([&traces[0], &traces[1]], &normaliser);
     let origins = [origins(&traces[0], &twins[0])?, origins(&traces[1], &twins[1])?];
     let mut origins = origins.map(Vec::into_iter);
+    let mut owners = traces.each_ref().map(|rows| owners(rows).into_iter());
+    let mut owner = None;
     let column = if wide { 0 } else { (width() - 26) / 2 };
     let heading = |twin: &Twin| {
         let source = twin.source.as_deref().and_then(|path| path.file_name());
@@ -43,6 +47,14 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     for row in &rows {
         let here = [0, 1]
             .map(|side| row.sides[side].as_ref().and_then(|_| origins[side].next()).flatten());
+        let [left, right] =
+            [0, 1].map(|side| row.sides[side].as_ref().and_then(|_| owners[side].next()));
+        if let Some(now) = left.or(right)
+            && owner.as_ref() != Some(&now)
+        {
+            anstream::println!("{}", styled(&now, HEADING));
+            owner = Some(now);
+        }
         let mut cells = [0, 1].map(|side| cell(row, side, here[side], column));
         if wide {
             // One below the other: a call can be as long as what it sends.
@@ -60,6 +72,31 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     Ok(rows.iter().all(|row| row.same))
 }
 
+/// Whose each of these rows is; nothing, where all are of one thread.
+fn owners(rows: &[&Event]) -> Vec<String> {
+    let threads = threads(rows.iter().copied());
+    let processes = by_process(rows.iter().copied(), &threads);
+    if threads.is_empty() && processes.len() == 1 {
+        return Vec::new();
+    }
+    let process = |thread: u32| {
+        let number = threads.get(&thread).copied().unwrap_or(thread);
+        let place = processes.iter().position(|process| process.number == number);
+        format!("process {}", place.map_or(0, |place| place + 1))
+    };
+    let mut names: HashMap<u32, String> = HashMap::new();
+    for (thread, maker) in rows.iter().filter_map(|row| Some((row.made()?, row.process))) {
+        let name = if threads.contains_key(&thread) {
+            format!("the other threads of {}", process(thread))
+        } else {
+            format!("{}, forked by {}", process(thread), process(maker))
+        };
+        names.insert(thread, name);
+    }
+    let name = |row: &&Event| names.get(&row.process).cloned();
+    rows.iter().map(|row| name(row).unwrap_or_else(|| process(row.process))).collect()
+}
+
 /// Where each of these rows comes from.
 pub fn origins(rows: &[&Event], twin: &Twin) -> Result<Vec<Option<Origin>>> {
     let source = twin.source.as_deref().context("the source is not known")?;
@@ -72,4 +109,27 @@ fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String
     let text = row.sides[side].as_deref().unwrap_or("");
     let text = if column == 0 { text.to_owned() } else { pad(&crop(text, 0, column), column) };
     format!("{step:>4} {line:>4}  {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::parse;
+
+    #[test]
+    fn who_made_whom() {
+        let owners = |log: &str| owners(&parse(log).iter().collect::<Vec<_>>());
+        assert_eq!(owners("3 close(4) = 0\n3 +++ exited with 0 +++\n"), [""; 0]);
+        let log = "3 clone(flags=SIGCHLD) = 7\n7 clone3({flags=CLONE_THREAD}, 88) = 9\n\
+                   3 close(4) = 0\n9 read(5, \"\", 1) = 0\n";
+        assert_eq!(
+            owners(log),
+            [
+                "process 1",
+                "process 2, forked by process 1",
+                "process 1",
+                "the other threads of process 2",
+            ]
+        );
+    }
 }
