@@ -34,7 +34,7 @@
 #define USAGE "./echo_server_fork PORT"
 /* What is received at once, at most. A process has as much of it in memory as its client has filled. */
 #define BUFFER_SIZE 262144
-/* How long accept() rests when the system has not enough for another client, in nanoseconds. */
+/* How long accept() and fork() rest if the system has not enough for another client, in nanoseconds. */
 #define REST 100000000
 /* How long the end may take, in seconds. */
 #define GRACE 5
@@ -165,16 +165,16 @@ int main(int argc, char *argv[])
         }
 
         /* [6] Make a process for it. The connection is that one's: this one waits for the next client */
-        if ((child = fork()) < 0)
-            reset_on_close(PROGRAM, sock, "fork", errno);
+        while ((child = fork()) < 0) {
+            explain_errno(PROGRAM, "fork", errno);
+            nanosleep(&rest, NULL);
+        }
 
         if (child == 0)
             break;
 
-        close(sock);
-
-        if (child < 0)
-            nanosleep(&rest, NULL);
+        if (close(sock) < 0)
+            explain_errno(PROGRAM, "close", errno);
     }
 
     /* [7] In the client's process, signals are heard */

@@ -42,7 +42,7 @@ const PROGRAM: &CStr = c"echo_server_fork";
 const USAGE: &CStr = c"./echo_server_fork PORT";
 // What is received at once, at most. A process has as much of it in memory as its client has filled.
 const BUFFER_SIZE: size_t = 262144;
-// How long accept() rests when the system has not enough for another client, in nanoseconds.
+// How long accept() and fork() rest if the system has not enough for another client, in nanoseconds.
 const REST: c_long = 100_000_000;
 // How long the end may take, in seconds.
 const GRACE: c_uint = 5;
@@ -211,22 +211,25 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         };
 
         // [6] Make a process for it. The connection is that one's: this one waits for the next client
-        // SAFETY: one thread, and each process closes what is the other's.
-        let child = unsafe { fork() }.unwrap_or_else(|error| {
-            reset_on_close(PROGRAM, sock, c"fork", error);
-            -1
-        });
+        let child = loop {
+            // SAFETY: one thread, and each process closes what is the other's.
+            match unsafe { fork() } {
+                Ok(child) => break child,
+                Err(error) => {
+                    explain_errno(PROGRAM, c"fork", error);
+                    // SAFETY: as above.
+                    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+                }
+            }
+        };
 
         if child == 0 {
             break;
         }
 
         // SAFETY: the child's, which this process does not use.
-        _ = unsafe { close(sock) };
-
-        if child < 0 {
-            // SAFETY: as above.
-            _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+        if let Err(error) = unsafe { close(sock) } {
+            explain_errno(PROGRAM, c"close", error);
         }
     }
 
