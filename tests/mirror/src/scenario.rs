@@ -20,6 +20,9 @@ pub struct ScenarioFile {
     /// Files, beside this one, whose scenarios are its own as well. Empty once the file is read.
     #[serde(default)]
     pub shared: Vec<String>,
+    /// How it waits in all scenarios that do not say otherwise.
+    #[serde(default)]
+    pub polls: Polls,
     /// What is done to it, one after another.
     #[serde(rename = "scenario")]
     pub scenarios: Vec<Scenario>,
@@ -346,6 +349,11 @@ impl ScenarioFile {
             let shared: SharedFile = parse(&folder.join(name))?;
             let scenarios = shared.scenarios.iter().map(|scenario| scenario.of(&file.program));
             file.scenarios.extend(scenarios);
+        }
+        for scenario in &mut file.scenarios {
+            if scenario.polls == Polls::Never {
+                scenario.polls = file.polls;
+            }
         }
         file.complete().with_context(|| format!("in {}", path.display()))?;
         Ok(file)
