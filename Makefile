@@ -5,11 +5,11 @@ CARGO  ?= cargo
 CFLAGS ?= -O2 -g
 
 # What the C must always be compiled and linked with, whatever CFLAGS and LDFLAGS say. Without
-# cross-jumping, two equal calls stay two, so that each system call can be traced back to its own
-# line. What a program does not use of the shared modules is left out. The linker's options are
+# cross-jumping and tail merging, two equal calls stay two, so that each system call can be traced back
+# to its own line. What a program does not use of the shared modules is left out. The linker's options are
 # those that rustc gives it, too.
 C_RULES = -std=c17 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror \
-          -fno-crossjumping -ffunction-sections -fPIE
+          -fno-crossjumping -fno-tree-tail-merge -ffunction-sections -fPIE
 C_LINK  = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now,--gc-sections
 
 # Modules that several programs share; every other .c file is a program.
