@@ -112,8 +112,13 @@ impl Peers {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         let taken = u16::try_from(self.connections.len()).expect("a scenario has few peers");
         socket.bind(&loopback(FIRST_PORT + taken).into())?;
-        socket.connect_timeout(&loopback(port).into(), Duration::from_secs(10))?;
-        self.add(name, socket.into())
+        let connected = socket.connect_timeout(&loopback(port).into(), Duration::from_secs(10));
+        let stream = match connected {
+            // It was connected, and the program was so quick that nobody saw it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Stream::Reset,
+            other => other.map(|()| Stream::Open)?,
+        };
+        self.add(name, socket.into(), port, stream)
     }
 
     /// Takes the next connection of the peer that listens.
@@ -123,7 +128,7 @@ impl Peers {
         };
         listener.set_nonblocking(true)?;
         match listener.accept() {
-            Ok((socket, _)) => Ok(self.add(name, socket)?),
+            Ok((socket, from)) => Ok(self.add(name, socket, from.port(), Stream::Open)?),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 bail!("nobody has connected to {name}")
             }
@@ -131,19 +136,19 @@ impl Peers {
         }
     }
 
-    fn add(&mut self, name: &str, socket: TcpStream) -> io::Result<()> {
+    fn add(&mut self, name: &str, socket: TcpStream, port: u16, stream: Stream) -> io::Result<()> {
         // Every send is a segment of its own, as the steps say.
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         self.connections.push(Connection {
             name: name.to_owned(),
-            ports: (socket.local_addr()?.port(), socket.peer_addr()?.port()),
+            ports: (socket.local_addr()?.port(), port),
             socket: Some(socket),
             reads_on: true,
             filled: 0,
             unread: Vec::new(),
             received: 0,
-            stream: Stream::Open,
+            stream,
         });
         Ok(())
     }
