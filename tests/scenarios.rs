@@ -86,7 +86,7 @@ fn every_pairing() -> Result<()> {
 }
 
 fn needed(rule: &Rule, pairs: &[Pair]) -> Result<()> {
-    let others: Vec<Rule> = RULES.iter().filter(|other| *other != rule).copied().collect();
+    let others: Vec<Rule> = RULES.iter().filter(|other| other.name != rule.name).copied().collect();
     let normaliser = Normaliser::new(&others);
     let processor = processors()?[0];
     let output = output("needed").join(rule.name);

@@ -12,7 +12,7 @@ use crate::scenario::{Polls, Scenario};
 use crate::trace::{self, Event};
 
 /// One thing that may differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Rule {
     /// Its name, in one word.
     pub name: &'static str,
@@ -25,12 +25,12 @@ pub struct Rule {
 impl Rule {
     /// Whether the rule is applied in this scenario at all.
     pub fn concerns(&self, scenario: &Scenario) -> bool {
-        !matches!(self.change, Change::Fold { .. }) || scenario.polls != Polls::Never
+        !matches!(self.change, Change::Fold(_)) || scenario.polls != Polls::Never
     }
 }
 
 /// What is done to a trace before it is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Change {
     /// A value is replaced.
     Value {
@@ -40,11 +40,9 @@ pub enum Change {
         /// What stands in its place.
         replacement: Replacement,
     },
-    /// Where a program polls, consecutive rows of a process that match count once for each text.
-    Fold {
-        /// A regular expression.
-        pattern: &'static str,
-    },
+    /// Where a program polls, consecutive rows of a process for which this holds count once for each
+    /// text.
+    Fold(fn(&str) -> bool),
     /// What threads do, but for a process's first, is put together by descriptor, and how threads
     /// wait for each other is left out.
     Threads,
@@ -93,14 +91,14 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "again",
-        change: Change::Fold { pattern: trace::AGAIN },
+        change: Change::Fold(trace::would_wait),
         reason: "How often a program that polls asks in vain, before there is something for it, \
                  depends on how fast the machine is. What it asks is compared, and in which order \
                  it first does; not how often, nor in which order it goes on.",
     },
     Rule {
         name: "nothing_ready",
-        change: Change::Fold { pattern: trace::NOTHING_READY },
+        change: Change::Fold(trace::found_none_ready),
         reason: "How often a program that polls before it sleeps finds that nothing is ready \
                  depends on how fast the machine is. That it polled is compared, not how long.",
     },
@@ -119,7 +117,7 @@ pub const RULES: &[Rule] = &[
 #[derive(Debug, Default)]
 pub struct Normaliser {
     values: Vec<(Regex, Replacement)>,
-    folds: Vec<Regex>,
+    folds: Vec<fn(&str) -> bool>,
     threads: bool,
 }
 
@@ -133,7 +131,7 @@ impl Normaliser {
                 Change::Value { pattern, replacement } => {
                     normaliser.values.push((compile(pattern), replacement));
                 }
-                Change::Fold { pattern } => normaliser.folds.push(compile(pattern)),
+                Change::Fold(vain) => normaliser.folds.push(vain),
                 Change::Threads => normaliser.threads = true,
             }
         }
@@ -147,7 +145,8 @@ impl Normaliser {
         for process in rows::by_process(trace, &threads) {
             let mut process = rows::by_descriptor(process);
             if polls != Polls::Never {
-                process = self.folds.iter().fold(process, rows::fold);
+                process =
+                    self.folds.iter().fold(process, |process, vain| rows::fold(process, vain));
             }
             rows.extend(process.events);
         }

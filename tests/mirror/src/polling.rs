@@ -1,22 +1,20 @@
 //! Tells from strace's log when a program that never sleeps has nothing to do.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use regex::RegexSet;
 
-use crate::trace::{AGAIN, NOTHING_READY, row};
+use crate::trace::{found_none_ready, row, would_wait};
 
 /// The log of a program that polls, as it grows.
 #[derive(Debug)]
 pub struct Log {
     path: PathBuf,
-    file: Option<File>,
-    /// What was read of a line that is not whole yet.
-    begun: Vec<u8>,
-    vain: RegexSet,
+    file: Option<BufReader<File>>,
+    /// A line, or what was read of one that is not whole yet.
+    line: Vec<u8>,
     /// The last rows, as far as all of them were asked in vain.
     asked: Vec<String>,
 }
@@ -24,8 +22,7 @@ pub struct Log {
 impl Log {
     /// The log that strace will write there.
     pub fn new(path: PathBuf) -> Self {
-        let vain = RegexSet::new([AGAIN, NOTHING_READY]).expect("the patterns are valid");
-        Self { path, file: None, begun: Vec::new(), vain, asked: Vec::new() }
+        Self { path, file: None, line: Vec::new(), asked: Vec::new() }
     }
 
     /// Only what is asked from now on counts.
@@ -52,25 +49,25 @@ impl Log {
     }
 
     fn read(&mut self) -> Result<()> {
-        if self.file.is_none() {
-            self.file = match File::open(&self.path) {
-                Ok(file) => Some(file),
+        let file = match &mut self.file {
+            Some(file) => file,
+            file => match File::open(&self.path) {
+                Ok(opened) => file.insert(BufReader::new(opened)),
                 // strace has not begun.
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(error.into()),
-            };
-        }
-        if let Some(file) = &mut self.file {
-            file.read_to_end(&mut self.begun)?;
-        }
-        let whole = self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let lines: Vec<u8> = self.begun.drain(..whole).collect();
-        for (_, text) in String::from_utf8_lossy(&lines).lines().filter_map(row) {
-            if self.vain.is_match(text) {
-                self.asked.push(text.to_owned());
-            } else {
-                self.asked.clear();
+            },
+        };
+        while file.read_until(b'\n', &mut self.line)? > 0 && self.line.ends_with(b"\n") {
+            let line = String::from_utf8_lossy(&self.line);
+            if let Some((_, text)) = row(line.trim_end()) {
+                if would_wait(text) || found_none_ready(text) {
+                    self.asked.push(text.to_owned());
+                } else {
+                    self.asked.clear();
+                }
             }
+            self.line.clear();
         }
         Ok(())
     }

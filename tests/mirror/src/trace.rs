@@ -2,12 +2,6 @@
 
 use std::collections::HashMap;
 
-/// A call that would have had to wait, and did not.
-pub const AGAIN: &str = r" = -1 EAGAIN \(Resource temporarily unavailable\)(?: \(INJECTED\))?$";
-
-/// A look at descriptors, without waiting, that found none ready.
-pub const NOTHING_READY: &str = r"^(?:epoll_wait|poll)\(.*, 0\) = 0(?: \(Timeout\))?$";
-
 /// One line of a trace: a system call with its result, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -41,6 +35,19 @@ impl Event {
         let makes = ["clone", "clone3", "fork", "vfork"].contains(&call);
         result.parse().ok().filter(|_| makes)
     }
+}
+
+/// Whether this row is a call that would have had to wait, and did not.
+pub fn would_wait(row: &str) -> bool {
+    let row = row.strip_suffix(" (INJECTED)").unwrap_or(row);
+    row.ends_with(" = -1 EAGAIN (Resource temporarily unavailable)")
+}
+
+/// Whether this row is a look at descriptors, without waiting, that found none ready.
+pub fn found_none_ready(row: &str) -> bool {
+    let call = row.split_once('(').map_or("", |(call, _)| call);
+    let row = row.strip_suffix(" (Timeout)").unwrap_or(row);
+    ["epoll_wait", "poll"].contains(&call) && row.ends_with(", 0) = 0")
 }
 
 /// Reads a log written by `strace -f -o`.
