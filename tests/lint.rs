@@ -19,6 +19,7 @@ fn cargo(arguments: &[&str], environment: &[(&str, &str)]) {
 #[test]
 fn formatted() {
     cargo(&["fmt", "--all", "--check"], &[]);
+    cargo(&["fmt", "--check", "--manifest-path", "tests/bench/peers/rust/Cargo.toml"], &[]);
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! tokio's current-thread runtime: one thread does everything, as in our own servers.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    peers::tokio_echo::serve().await
+}
