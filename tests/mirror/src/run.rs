@@ -104,23 +104,21 @@ pub fn in_namespaces(half: &str, directory: &Path) -> Result<()> {
         return Ok(());
     }
     let message = String::from_utf8_lossy(&output.stderr);
-    match forbidden(&message) {
-        Some(setting) => bail!("namespaces cannot be created: {setting}\n{}", message.trim()),
-        None => bail!("{}", message.trim()),
+    if message.contains("unshare:") {
+        let setting = what_forbids_namespaces();
+        bail!("namespaces cannot be created: {setting}\n{}", message.trim());
     }
+    bail!("{}", message.trim())
 }
 
-/// The setting of the system that forbids namespaces, where `unshare` itself failed.
-fn forbidden(message: &str) -> Option<&'static str> {
-    if !message.contains("unshare:") {
-        return None;
-    }
+/// The setting of the system that forbids namespaces, once one could not be created.
+pub fn what_forbids_namespaces() -> &'static str {
     let setting = |path: &str| fs::read_to_string(path).ok().map(|value| value.trim().to_owned());
     let is = |path: &str, value: &str| setting(path).is_some_and(|found| found == value);
     let status = setting("/proc/self/status").unwrap_or_default();
     let mounts = setting("/proc/self/mountinfo").unwrap_or_default();
     let root_is_mounted = mounts.lines().any(|line| line.split(' ').nth(4) == Some("/"));
-    Some(if is("/proc/sys/user/max_user_namespaces", "0") {
+    if is("/proc/sys/user/max_user_namespaces", "0") {
         "the sysctl user.max_user_namespaces is 0"
     } else if is("/proc/sys/user/max_net_namespaces", "0") {
         "the sysctl user.max_net_namespaces is 0"
@@ -137,7 +135,7 @@ fn forbidden(message: &str) -> Option<&'static str> {
         "this is a chroot, in which the kernel creates no user namespaces"
     } else {
         "no known setting forbids it"
-    })
+    }
 }
 
 /// The processors that this process may use.

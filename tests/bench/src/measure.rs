@@ -1,0 +1,207 @@
+//! A whole run: every server under every load, in turns.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use mirror::project::Project;
+use mirror::report::Progress;
+
+use crate::count;
+use crate::loads::{LOADS, Load};
+use crate::results::{Count, Failure, Machine, NotMeasured, Results, Sample};
+use crate::sample::Sampler;
+use crate::servers::{self, Server};
+use crate::stage::Stage;
+
+/// Where a run leaves its files, in the project's folder.
+const OUTPUT: &str = "target/bench";
+
+/// Descriptors that a server needs besides those of its connections.
+const SPARE_DESCRIPTORS: usize = 100;
+
+/// What is to be measured.
+#[derive(Debug)]
+pub struct Plan {
+    /// The names of the servers; all, where none is named.
+    pub servers: Vec<String>,
+    /// The names of the loads; all, where none is named.
+    pub loads: Vec<String>,
+    /// How often the servers take their turns.
+    pub rounds: usize,
+    /// How long a sample takes.
+    pub seconds: Duration,
+    /// Whether instructions and system calls are counted.
+    pub counts: bool,
+    /// The congestion control.
+    pub congestion: String,
+}
+
+/// Measures all that the plan asks for.
+pub fn run(plan: &Plan) -> Result<Results> {
+    let project = Project::find()?;
+    // The servers' commands start in the project's folder.
+    std::env::set_current_dir(project.path("."))?;
+    let all = servers::all(&project)?;
+    let servers = chosen("server", &all, &plan.servers, |server| &server.name)?;
+    let loads = chosen("load", &LOADS, &plan.loads, |load| load.name)?;
+    let machine = machine(plan)?;
+    let stage = Stage::enter(&plan.congestion)?;
+    if machine.processors == 1 {
+        eprintln!("bench: there is only one processor: the servers share it with the clients");
+    }
+    let logs = project.path(OUTPUT).join("logs");
+    fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
+    let mut run = Run {
+        sampler: Sampler::new(stage, logs),
+        results: Results { machine, ..Results::default() },
+    };
+    let servers = run.present(servers, loads[0])?;
+    run.take_samples(plan, &servers, &loads)?;
+    if plan.counts {
+        let progress = Progress::new(servers.len());
+        for (done, server) in servers.iter().enumerate() {
+            progress.show(done, &format!("instructions and system calls of {}", server.name));
+            let count = match same_program(&run.results.counts, server) {
+                Some(count) => count,
+                None => {
+                    count::count(&mut run.sampler, server, &project.path(OUTPUT).join("count"))?
+                }
+            };
+            run.results.counts.push(count);
+        }
+        progress.clear();
+    }
+    Ok(run.results)
+}
+
+/// Those of all that are named.
+fn chosen<'a, T>(
+    what: &str,
+    all: &'a [T],
+    names: &[String],
+    name_of: impl Fn(&'a T) -> &'a str,
+) -> Result<Vec<&'a T>> {
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|one| name_of(one) == *name)) {
+        bail!("there is no {what} '{unknown}'; 'bench list' names those that there are");
+    }
+    let is_named = |one: &'a T| names.is_empty() || names.iter().any(|name| name == name_of(one));
+    Ok(all.iter().filter(|one| is_named(one)).collect())
+}
+
+/// What was counted is exact, so the base need not be counted again.
+fn same_program(counts: &[Count], server: &Server) -> Option<Count> {
+    let of_base = counts.iter().find(|count| count.server == servers::BASE);
+    let count = of_base.filter(|_| server.name == servers::AGAIN)?;
+    Some(Count { server: server.name.clone(), ..count.clone() })
+}
+
+struct Run {
+    sampler: Sampler,
+    results: Results,
+}
+
+/// A sample to be taken.
+struct Turn<'a> {
+    round: usize,
+    server: &'a Server,
+    load: &'a Load,
+}
+
+impl Run {
+    /// The servers that start. The others are missing, and the results say why.
+    fn present<'a>(&mut self, servers: Vec<&'a Server>, load: &Load) -> Result<Vec<&'a Server>> {
+        let mut present = Vec::new();
+        for server in servers {
+            match self.sampler.missing(server, load)? {
+                None => {
+                    self.results.servers.push((server.name.clone(), server.about.clone()));
+                    present.push(server);
+                }
+                Some(reason) => {
+                    eprintln!("bench: {} is missing: {reason}", server.name);
+                    self.results.missing.push((server.name.clone(), reason));
+                }
+            }
+        }
+        Ok(present)
+    }
+
+    /// Why a server is not put under a load, if so.
+    fn unfit(&mut self, server: &Server, load: &Load) -> Result<Option<String>> {
+        if let Some(reason) = server.declines(load) {
+            return Ok(Some(reason));
+        }
+        let most = self.sampler.stage.descriptors;
+        if load.connections() + SPARE_DESCRIPTORS > most {
+            return Ok(Some(format!("the limit is {most} descriptors (ulimit -Hn)")));
+        }
+        Ok(None)
+    }
+
+    fn take_samples(&mut self, plan: &Plan, servers: &[&Server], loads: &[&Load]) -> Result<()> {
+        let mut turns = Vec::new();
+        for round in 0..plan.rounds {
+            for load in loads.iter().filter(|load| round == 0 || load.every_round) {
+                let mut fit = Vec::new();
+                for server in servers {
+                    match self.unfit(server, load)? {
+                        None => fit.push(*server),
+                        Some(reason) if round == 0 => {
+                            let (server, load) = (server.name.clone(), load.name.to_owned());
+                            self.results.not_measured.push(NotMeasured { server, load, reason });
+                        }
+                        Some(_) => {}
+                    }
+                }
+                // Nobody always comes after the same neighbour's start or end of a slow phase.
+                let first = round * fit.len() / plan.rounds;
+                fit.rotate_left(first);
+                turns.extend(fit.into_iter().map(|server| Turn { round, server, load }));
+            }
+        }
+        let progress = Progress::new(turns.len());
+        for (done, Turn { round, server, load }) in turns.iter().enumerate() {
+            progress.show(done, &format!("round {}: {}, {}", round + 1, load.name, server.name));
+            match self.take(plan, server, load, *round) {
+                Ok(sample) => self.results.samples.push(sample),
+                Err(error) => {
+                    progress.clear();
+                    let error = format!("{error:#}");
+                    eprintln!("bench: {} under {}: {error}", server.name, load.name);
+                    let (server, load) = (server.name.clone(), load.name.to_owned());
+                    self.results.failures.push(Failure { server, load, round: *round, error });
+                }
+            }
+        }
+        progress.clear();
+        Ok(())
+    }
+
+    fn take(&mut self, plan: &Plan, server: &Server, load: &Load, round: usize) -> Result<Sample> {
+        self.sampler.stage.set_congestion(load.congestion.unwrap_or(&plan.congestion))?;
+        self.sampler.take(server, load, round, plan.seconds)
+    }
+}
+
+fn machine(plan: &Plan) -> Result<Machine> {
+    let system = nix::sys::utsname::uname()?;
+    let cpus = <procfs::CpuInfo as procfs::Current>::current()?;
+    let version = |program: &str| -> Result<String> {
+        let output = Command::new(program).arg("--version").output();
+        let output = output.with_context(|| format!("cannot run {program}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().next().unwrap_or_default().to_owned())
+    };
+    Ok(Machine {
+        date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        kernel: system.release().to_string_lossy().into_owned(),
+        processor: cpus.model_name(0).unwrap_or("unknown").to_owned(),
+        processors: mirror::run::processors()?.len(),
+        congestion: plan.congestion.clone(),
+        versions: vec![version("cc")?, version("rustc")?],
+        rounds: plan.rounds,
+        seconds: plan.seconds.as_secs_f64(),
+    })
+}
