@@ -26,9 +26,10 @@ PROGRAMS_c    = target/c-reference
 PROGRAMS_rust = target/release
 programs_of   = $(or $(PROGRAMS_$($(1))),$(error $(1)=$($(1)): c or rust was expected))
 
-# The tool, in the same target directory whatever CARGO_TARGET_DIR says.
+# The tools, in the same target directory whatever CARGO_TARGET_DIR says.
 export CARGO_TARGET_DIR = $(CURDIR)/target
 MIRROR = $(CARGO) run --quiet --package mirror --
+BENCH  = $(CARGO) run --quiet --release --package bench --
 
 .DEFAULT_GOAL := build
 .PHONY: build c rust set-up compare test bench run-server run-client clean help
@@ -51,9 +52,11 @@ compare: set-up build ## run every scenario in C and in Rust and compare; then e
 test: set-up build ## all tests
 	$(CARGO) test --workspace
 
-bench: set-up build ## sizes and instructions, side by side
+bench: set-up build ## sizes and instructions, side by side; then the servers and what people would take instead
 	@sh tests/set-up.sh valgrind
+	@sh tests/bench/peers/build.sh
 	$(MIRROR) bench
+	$(BENCH) run
 
 set-up:
 	@sh tests/set-up.sh

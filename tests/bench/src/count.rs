@@ -25,22 +25,16 @@ const MESSAGES: [u64; 2] = [20, 120];
 const END: Duration = Duration::from_secs(20);
 
 /// Counts both, in a folder that is empty afterwards.
-pub fn count(sampler: &mut Sampler, server: &Server, folder: &Path) -> Result<Count> {
-    let load = Load::find(LOAD).context("the load for counting is one of the loads")?;
-    let mut counted = |instrument: Instrument| -> Result<Counted> {
-        if let Some(reason) = server.declines(load) {
-            return Ok(Counted::NotMeasured(reason));
-        }
-        Ok(match each(sampler, server, load, folder, instrument) {
-            Ok(number) => Counted::Each(number),
-            Err(error) => Counted::NotMeasured(format!("{error:#}")),
-        })
+pub fn count(sampler: &mut Sampler, server: &Server, load: &Load, folder: &Path) -> Count {
+    let mut counted = |instrument| match each(sampler, server, load, folder, instrument) {
+        Ok(number) => Counted::Each(number),
+        Err(error) => Counted::NotMeasured(format!("{error:#}")),
     };
-    Ok(Count {
+    Count {
         server: server.name.clone(),
-        instructions: counted(Instrument::Callgrind)?,
-        system_calls: counted(Instrument::Strace)?,
-    })
+        instructions: counted(Instrument::Callgrind),
+        system_calls: counted(Instrument::Strace),
+    }
 }
 
 #[derive(Clone, Copy)]

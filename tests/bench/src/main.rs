@@ -84,7 +84,7 @@ struct RunArguments {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// How long each sample takes, after a third of that to warm up
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.3, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = seconds)]
     seconds: f64,
     /// The TCP congestion control
     #[arg(long, value_name = "NAME", default_value = "reno")]

@@ -1,6 +1,7 @@
 //! A whole run: every server under every load, in turns.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +11,8 @@ use mirror::report::Progress;
 
 use crate::count;
 use crate::loads::{LOADS, Load};
-use crate::results::{Count, Failure, Machine, NotMeasured, Results, Sample};
+use crate::process::cpu_counter;
+use crate::results::{Count, Failure, Machine, Missing, NotMeasured, Present, Results, Sample};
 use crate::sample::Sampler;
 use crate::servers::{self, Server};
 use crate::stage::Stage;
@@ -48,30 +50,29 @@ pub fn run(plan: &Plan) -> Result<Results> {
     let loads = chosen("load", &LOADS, &plan.loads, |load| load.name)?;
     let machine = machine(plan)?;
     let stage = Stage::enter(&plan.congestion)?;
+    let mut notes = Vec::new();
     if machine.processors == 1 {
-        eprintln!("bench: there is only one processor: the servers share it with the clients");
+        notes.push("There is only one processor: the servers share it with the clients".to_owned());
+    }
+    if let Err(error) = cpu_counter() {
+        notes.push(format!(
+            "The CPU time of processes that end without being waited for is missing from \
+             connect_1 and connect_16, because perf_event_open failed: {error}"
+        ));
+    }
+    for note in &notes {
+        eprintln!("bench: {note}");
     }
     let logs = project.path(OUTPUT).join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     let mut run = Run {
         sampler: Sampler::new(stage, logs),
-        results: Results { machine, ..Results::default() },
+        results: Results { machine, notes, ..Results::default() },
     };
     let servers = run.present(servers, loads[0])?;
     run.take_samples(plan, &servers, &loads)?;
     if plan.counts {
-        let progress = Progress::new(servers.len());
-        for (done, server) in servers.iter().enumerate() {
-            progress.show(done, &format!("instructions and system calls of {}", server.name));
-            let count = match same_program(&run.results.counts, server) {
-                Some(count) => count,
-                None => {
-                    count::count(&mut run.sampler, server, &project.path(OUTPUT).join("count"))?
-                }
-            };
-            run.results.counts.push(count);
-        }
-        progress.clear();
+        run.count(&servers, &project.path(OUTPUT).join("count"))?;
     }
     Ok(run.results)
 }
@@ -116,12 +117,13 @@ impl Run {
         for server in servers {
             match self.sampler.missing(server, load)? {
                 None => {
-                    self.results.servers.push((server.name.clone(), server.about.clone()));
+                    let Server { name, about, which, .. } = server.clone();
+                    self.results.servers.push(Present { name, about, which });
                     present.push(server);
                 }
                 Some(reason) => {
                     eprintln!("bench: {} is missing: {reason}", server.name);
-                    self.results.missing.push((server.name.clone(), reason));
+                    self.results.missing.push(Missing { name: server.name.clone(), reason });
                 }
             }
         }
@@ -129,7 +131,7 @@ impl Run {
     }
 
     /// Why a server is not put under a load, if so.
-    fn unfit(&mut self, server: &Server, load: &Load) -> Result<Option<String>> {
+    fn too_much(&mut self, server: &Server, load: &Load) -> Result<Option<String>> {
         if let Some(reason) = server.declines(load) {
             return Ok(Some(reason));
         }
@@ -145,8 +147,8 @@ impl Run {
         for round in 0..plan.rounds {
             for load in loads.iter().filter(|load| round == 0 || load.every_round) {
                 let mut fit = Vec::new();
-                for server in servers {
-                    match self.unfit(server, load)? {
+                for server in servers.iter().filter(|server| server.is_for(load)) {
+                    match self.too_much(server, load)? {
                         None => fit.push(*server),
                         Some(reason) if round == 0 => {
                             let (server, load) = (server.name.clone(), load.name.to_owned());
@@ -174,6 +176,23 @@ impl Run {
                     self.results.failures.push(Failure { server, load, round: *round, error });
                 }
             }
+        }
+        progress.clear();
+        Ok(())
+    }
+
+    /// Counts instructions and system calls, in a folder that is empty afterwards.
+    fn count(&mut self, servers: &[&Server], folder: &Path) -> Result<()> {
+        let load = Load::find(count::LOAD).context("the load for counting is one of the loads")?;
+        let servers: Vec<_> = servers.iter().filter(|server| server.is_for(load)).collect();
+        let progress = Progress::new(servers.len());
+        for (done, server) in servers.iter().enumerate() {
+            progress.show(done, &format!("instructions and system calls of {}", server.name));
+            let count = match same_program(&self.results.counts, server) {
+                Some(count) => count,
+                None => count::count(&mut self.sampler, server, load, folder),
+            };
+            self.results.counts.push(count);
         }
         progress.clear();
         Ok(())

@@ -9,8 +9,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::loads::{Kind, Load};
-use crate::results::Results;
-use crate::servers::{self, FLOOR, MODELS};
+use crate::results::{Present, Results};
+use crate::servers::{FLOOR, MODELS, Which};
 use crate::statistics::{Figure, Spread};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -141,14 +141,14 @@ impl Curve {
 
 /// A figure of the Rust servers, the floor and the peers, from the least to the most.
 fn bars(results: &Results, file: &Path, title: &str, load: &str, figure: Figure) -> Result<()> {
-    let bar = |(name, _): &(String, String)| {
-        let colour = match servers::which(name) {
-            servers::Which::Rust => OURS,
-            servers::Which::Floor => BLACK,
-            servers::Which::Peer => PEERS,
-            servers::Which::Other => return None,
+    let bar = |server: &Present| {
+        let colour = match server.which {
+            Which::Rust => OURS,
+            Which::Floor => BLACK,
+            Which::Peer => PEERS,
+            Which::Other => return None,
         };
-        Some((name.clone(), colour, results.figure(name, load, figure)?))
+        Some((server.name.clone(), colour, results.figure(&server.name, load, figure)?))
     };
     let mut rows: Vec<(String, RGBColor, Spread)> =
         results.servers.iter().filter_map(bar).collect();

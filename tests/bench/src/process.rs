@@ -1,11 +1,13 @@
 //! A server that runs: its start, what it and its children use, and its end.
 
 use std::fs::{self, File};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread::sleep;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +18,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use perf_event::events::Software;
+use perf_event::{Builder, Counter};
 use procfs::process::{Process, Stat};
 
 /// How long a server may take until it listens: also one that runs on valgrind's processor.
@@ -30,12 +34,22 @@ pub struct Running {
     process: Pid,
     address: SocketAddr,
     log: PathBuf,
+    counter: Option<Counter>,
+    /// Dropped when the server is no longer needed.
+    _keep: mpsc::Sender<()>,
 }
 
 impl Running {
     /// Starts a command, and returns when a connection to the port succeeds. Standard error goes
-    /// to the log.
-    pub fn start(command: &[String], port: u16, processors: CpuSet, log: &Path) -> Result<Self> {
+    /// to the log. `short_lived` are the processes of a server that makes one for each connection:
+    /// what those have used the kernel counts, if it lets us, at a small price.
+    pub fn start(
+        command: &[String],
+        port: u16,
+        processors: CpuSet,
+        log: &Path,
+        short_lived: bool,
+    ) -> Result<Self> {
         let (program, arguments) = command.split_first().context("the command is empty")?;
         let mut command = Command::new(program);
         command
@@ -51,11 +65,14 @@ impl Running {
                 Ok(sched_setaffinity(Pid::this(), &processors)?)
             })
         };
-        let child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+        let (Started { child, counter }, keep) = spawn(command, short_lived)?;
+        let child = child.with_context(|| format!("cannot start {program}"))?;
         let running = Self {
             process: Pid::from_raw(i32::try_from(child.id())?),
             address: (Ipv4Addr::LOCALHOST, port).into(),
             log: log.to_owned(),
+            counter,
+            _keep: keep,
         };
         match running.wait_until_ready() {
             Ok(()) => Ok(running),
@@ -97,7 +114,10 @@ impl Running {
     }
 
     /// The CPU time of all its threads and processes so far, of those that have ended, too.
-    pub fn cpu(&self) -> Result<Duration> {
+    pub fn cpu(&mut self) -> Result<Duration> {
+        if let Some(counter) = &mut self.counter {
+            return Ok(Duration::from_nanos(counter.read()?));
+        }
         let tick = Duration::from_secs(1) / u32::try_from(procfs::ticks_per_second())?;
         let mut sum = Duration::ZERO;
         for stat in descendants()? {
@@ -145,6 +165,37 @@ impl Running {
             }
         }
     }
+}
+
+/// What the thread that starts a server hands over.
+struct Started {
+    child: io::Result<Child>,
+    counter: Option<Counter>,
+}
+
+/// Starts the command on a thread of its own, which lives as long as the sender is kept: it is the
+/// parent whose end would kill the server. A counter counts this thread, which does nothing any
+/// more, and all that it has started.
+fn spawn(mut command: Command, count: bool) -> Result<(Started, mpsc::Sender<()>)> {
+    let (hand_over, handed_over) = mpsc::channel();
+    let (keep, kept) = mpsc::channel();
+    thread::spawn(move || {
+        let counter = if count { cpu_counter().ok() } else { None };
+        // The receiver waits for this.
+        let _ = hand_over.send(Started { child: command.spawn(), counter });
+        // Nothing is ever sent: this returns when the sender is dropped.
+        let _ = kept.recv();
+    });
+    Ok((handed_over.recv()?, keep))
+}
+
+/// Counts the CPU time of this thread, of all that it starts, and of all that those start.
+pub fn cpu_counter() -> io::Result<Counter> {
+    let mut builder = Builder::new().kind(Software::TASK_CLOCK);
+    builder.inherit(true);
+    let mut counter = builder.build()?;
+    counter.enable()?;
+    Ok(counter)
 }
 
 fn how(status: WaitStatus) -> String {

@@ -38,12 +38,12 @@ pub fn tables(results: &Results, form: Form) -> String {
     text.push_str(&target_table(results, form));
     section(&mut text, form, "Servers");
     let mut servers = table(form, &["server", "what it is"]);
-    servers.add_rows(results.servers.iter().map(|(name, about)| [name, about]));
+    servers.add_rows(results.servers.iter().map(|server| [&server.name, &server.about]));
     text.push_str(&finished(servers, 2));
     if !results.missing.is_empty() {
         section(&mut text, form, "Missing");
         let mut missing = table(form, &["server", "why"]);
-        missing.add_rows(results.missing.iter().map(|(name, reason)| [name, reason]));
+        missing.add_rows(results.missing.iter().map(|server| [&server.name, &server.reason]));
         text.push_str(&finished(missing, 2));
     }
     if !results.not_measured.is_empty() {
@@ -87,6 +87,9 @@ fn method(results: &Results) -> String {
             " {BASE} against itself, CPU time at {}: {median:.3} ({least:.3}–{most:.3}).",
             count::LOAD
         );
+    }
+    for note in &results.notes {
+        let _ = write!(text, " {note}.");
     }
     text.push('\n');
     text
@@ -146,7 +149,7 @@ fn load_table(results: &Results, load: &Load, form: Form) -> String {
         results.samples.iter().any(|s| s.server == **server && s.load == load.name)
     };
     let servers: Vec<&String> =
-        results.servers.iter().map(|(name, _)| name).filter(measured).collect();
+        results.servers.iter().map(|server| &server.name).filter(measured).collect();
     let columns: Vec<_> = columns
         .into_iter()
         .filter(|(_, cell)| servers.iter().any(|server| cell(server).is_some()))
@@ -235,7 +238,11 @@ fn not_measured(results: &Results) -> Vec<(String, String, String)> {
 }
 
 fn spread(Spread { least, median, most }: Spread) -> String {
-    format!("{median:.2} ({least:.2}–{most:.2})")
+    if least < most {
+        format!("{median:.2} ({least:.2}–{most:.2})")
+    } else {
+        format!("{median:.2}")
+    }
 }
 
 /// A number with blanks between thousands.

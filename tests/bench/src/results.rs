@@ -6,16 +6,20 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::servers::Which;
+
 /// All of a run, as it stands in its JSON file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Results {
     /// Where and when it was measured.
     pub machine: Machine,
-    /// The servers that were measured, in the order of the tables: name and description.
-    pub servers: Vec<(String, String)>,
-    /// The servers that were not there, and why.
-    pub missing: Vec<(String, String)>,
-    /// What a server was not asked to do, and why.
+    /// What a reader should know of this run.
+    pub notes: Vec<String>,
+    /// The servers that were measured, in the order of the tables.
+    pub servers: Vec<Present>,
+    /// The servers that could not be started.
+    pub missing: Vec<Missing>,
+    /// What would have been too much for a server or for this machine.
     pub not_measured: Vec<NotMeasured>,
     /// Every sample.
     pub samples: Vec<Sample>,
@@ -46,8 +50,28 @@ pub struct Machine {
     pub seconds: f64,
 }
 
+/// A server that was measured.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Present {
+    /// Its name.
+    pub name: String,
+    /// What it is, in one line.
+    pub about: String,
+    /// What kind of server it is.
+    pub which: Which,
+}
+
+/// A server that could not be started.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Missing {
+    /// Its name.
+    pub name: String,
+    /// Why not.
+    pub reason: String,
+}
+
 /// A server under a load, once.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Sample {
     /// The server's name.
     pub server: String,
@@ -94,8 +118,8 @@ pub enum Counted {
     NotMeasured(String),
 }
 
-/// A server and a load that do not go together.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A server and a load that is too much for it.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct NotMeasured {
     /// The server's name.
     pub server: String,
@@ -106,7 +130,7 @@ pub struct NotMeasured {
 }
 
 /// A sample that went wrong.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Failure {
     /// The server's name.
     pub server: String,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::generator::{self, Until};
-use crate::loads::Load;
+use crate::loads::{Kind, Load};
 use crate::process::Running;
 use crate::results::Sample;
 use crate::servers::Server;
@@ -45,7 +45,9 @@ impl Sampler {
         let port = self.ports.next().context("the ports never run out")?;
         let command = [instrument, &server.command(port, load.kind)].concat();
         let processors = self.stage.server_processors(server.processors)?;
-        Running::start(&command, port, processors, &self.logs.join(format!("{}.log", server.name)))
+        let log = self.logs.join(format!("{}.log", server.name));
+        let short_lived = matches!(load.kind, Kind::Connect { .. });
+        Running::start(&command, port, processors, &log, short_lived)
     }
 
     /// Whether a server starts at all; if not, why.
@@ -67,8 +69,8 @@ impl Sampler {
         round: usize,
         seconds: Duration,
     ) -> Result<Sample> {
-        let running = self.start(server, load, &[])?;
-        let result = measure(&running, server, load, seconds);
+        let mut running = self.start(server, load, &[])?;
+        let result = measure(&mut running, server, load, seconds);
         let last_words = running.last_words();
         running.end(END)?;
         let Measured { tally, elapsed, server_cpu, client_cpu, resident } = match result {
@@ -103,7 +105,12 @@ struct Measured {
     resident: u64,
 }
 
-fn measure(running: &Running, server: &Server, load: &Load, seconds: Duration) -> Result<Measured> {
+fn measure(
+    running: &mut Running,
+    server: &Server,
+    load: &Load,
+    seconds: Duration,
+) -> Result<Measured> {
     let mut clients = generator::connect(load.kind, running.address(), server.in_turn)?;
     clients.run(Until::Elapsed(seconds / 3))?;
     // Before and after, nothing is in flight: the CPU time is that of these round trips.

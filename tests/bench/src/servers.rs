@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use mirror::project::Project;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::loads::{Kind, Load};
 
@@ -43,12 +43,12 @@ struct Variant {
 impl Variant {
     const fn busy_poll(model: &'static str) -> Self {
         let loads = &["ping_1x128"];
-        Self { model, suffix: "b50", option: ["-b", "50"], processors: 1, loads }
+        Self { model, suffix: "_b50", option: ["-b", "50"], processors: 1, loads }
     }
 
     const fn two_workers(model: &'static str) -> Self {
         let loads = &["ping_1000x128"];
-        Self { model, suffix: "w2", option: ["-w", "2"], processors: 2, loads }
+        Self { model, suffix: "_w2", option: ["-w", "2"], processors: 2, loads }
     }
 }
 
@@ -59,8 +59,9 @@ const VARIANTS: [Variant; 4] = [
     Variant::two_workers("uring"),
 ];
 
-/// What kind of server a name stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What kind of server one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Which {
     /// A model in Rust, without an option.
     Rust,
@@ -72,17 +73,6 @@ pub enum Which {
     Peer,
 }
 
-/// What kind of server that name stands for.
-pub fn which(name: &str) -> Which {
-    let model = MODELS.iter().find_map(|(model, _)| name.strip_prefix(model)?.strip_prefix('_'));
-    match model {
-        Some("rust") => Which::Rust,
-        Some(_) => Which::Other,
-        None if name == FLOOR => Which::Floor,
-        None => Which::Peer,
-    }
-}
-
 /// A server to be measured.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -90,6 +80,8 @@ pub struct Server {
     pub name: String,
     /// What it is, in one line.
     pub about: String,
+    /// What kind of server it is.
+    pub which: Which,
     /// Its program and arguments, to be started in the project's folder. `{port}`, `{connections}`
     /// and `{size}` stand for numbers.
     command: Vec<String>,
@@ -120,9 +112,23 @@ struct Peers {
 }
 
 impl Server {
-    fn new(name: String, about: String, command: Vec<String>) -> Self {
+    fn new(name: String, about: String, which: Which, command: Vec<String>) -> Self {
         let (connections, loads) = (None, &[]);
-        Self { name, about, command, processors: 1, connections, loads, in_turn: false }
+        Self { name, about, which, command, processors: 1, connections, loads, in_turn: false }
+    }
+
+    /// The C and the Rust of a model, with an option or without.
+    fn twins(model: &str, suffix: &str, option: &[&str]) -> [Self; 2] {
+        let program = format!("echo_server_{model}");
+        let twin = |language: &str, folder: &str, which| {
+            let name = format!("{model}_{language}{suffix}");
+            let about = [&[program.as_str()], option].concat().join(" ") + " in " + language;
+            let mut command = vec![format!("{folder}/{program}")];
+            command.extend(option.iter().chain(&["{port}"]).map(ToString::to_string));
+            Self::new(name, about, which, command)
+        };
+        let rust = if option.is_empty() { Which::Rust } else { Which::Other };
+        [twin("c", "target/c-reference", Which::Other), twin("rust", "target/release", rust)]
     }
 
     /// Its command for a load on a port.
@@ -139,19 +145,17 @@ impl Server {
         self.command.iter().map(fill).collect()
     }
 
-    /// Why a load is not for it, if so.
-    pub fn declines(&self, load: &Load) -> Option<String> {
-        if !self.loads.is_empty() && !self.loads.contains(&load.name) {
-            return Some(format!("it is only for {}", self.loads.join(", ")));
-        }
-        if let Some(most) = self.connections
-            && load.connections() > most
-        {
-            return Some(format!("it takes {most} connections at most"));
-        }
-        let plain = matches!(load.kind, Kind::Ping { connections, active, sizes: [_] }
+    /// Whether it is made for such a load.
+    pub fn is_for(&self, load: &Load) -> bool {
+        let even = matches!(load.kind, Kind::Ping { connections, active, sizes: [_] }
             if connections == active);
-        (self.in_turn && !plain).then(|| "it is only for equal messages on all connections".into())
+        (self.loads.is_empty() || self.loads.contains(&load.name)) && (even || !self.in_turn)
+    }
+
+    /// Why a load is too much for it, if so.
+    pub fn declines(&self, load: &Load) -> Option<String> {
+        let most = self.connections.filter(|most| load.connections() > *most)?;
+        Some(format!("it takes {most} connections at most"))
     }
 }
 
@@ -159,38 +163,24 @@ impl Server {
 pub fn all(project: &Project) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
     for (model, connections) in MODELS {
-        for twin in [project.c(&program(model)), project.rust(&program(model))] {
-            let name = format!("{model}_{}", twin.label.to_lowercase());
-            let about = format!("{} in {}", program(model), twin.label);
-            let mut command = twin.command;
-            command.push("{port}".into());
-            servers.push(Server { connections, ..Server::new(name, about, command) });
-        }
+        let twins = Server::twins(model, "", &[]);
+        servers.extend(twins.map(|twin| Server { connections, ..twin }));
     }
     let base = servers.iter().find(|server| server.name == BASE).context("the base is a model")?;
     let about = format!("{BASE} once more: what differs is chance");
-    servers.push(Server { name: AGAIN.into(), about, ..base.clone() });
+    servers.push(Server { name: AGAIN.into(), about, which: Which::Other, ..base.clone() });
     for Variant { model, suffix, option, processors, loads } in VARIANTS {
-        for twin in [project.c(&program(model)), project.rust(&program(model))] {
-            let name = format!("{model}_{}_{suffix}", twin.label.to_lowercase());
-            let about = format!("{} {} in {}", program(model), option.join(" "), twin.label);
-            let mut command = twin.command;
-            command.extend(option.map(str::to_owned));
-            command.push("{port}".into());
-            servers.push(Server { processors, loads, ..Server::new(name, about, command) });
-        }
+        let twins = Server::twins(model, suffix, &option);
+        servers.extend(twins.map(|twin| Server { processors, loads, ..twin }));
     }
     let floor = std::env::current_exe()?.to_string_lossy().into_owned();
     let arguments = ["floor", "{port}", "{connections}", "{size}"].map(str::to_owned);
-    let floor = [floor].into_iter().chain(arguments).collect();
+    let command = [floor].into_iter().chain(arguments).collect();
     let about = "one blocking recv and one send for each message, and nothing else".to_owned();
-    servers.push(Server { in_turn: true, ..Server::new(FLOOR.into(), about, floor) });
+    let floor = Server::new(FLOOR.into(), about, Which::Floor, command);
+    servers.push(Server { in_turn: true, ..floor });
     servers.extend(peers(project)?);
     Ok(servers)
-}
-
-fn program(model: &str) -> String {
-    format!("echo_server_{model}")
 }
 
 fn peers(project: &Project) -> Result<Vec<Server>> {
@@ -201,7 +191,7 @@ fn peers(project: &Project) -> Result<Vec<Server>> {
     let server = |peer: Peer| {
         ensure!(!peer.command.is_empty(), "{}: {}: no command", path.display(), peer.name);
         let connections = peer.connections;
-        Ok(Server { connections, ..Server::new(peer.name, peer.about, peer.command) })
+        Ok(Server { connections, ..Server::new(peer.name, peer.about, Which::Peer, peer.command) })
     };
     peers.peer.into_iter().map(server).collect()
 }
