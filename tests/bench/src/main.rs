@@ -6,9 +6,9 @@
 //! | what is to be done | [`servers`], [`loads`] | names | [`Server`](servers::Server), [`Load`](loads::Load) |
 //! | set the stage | [`stage`], [`process`] | a server | [`Running`](process::Running) |
 //! | load | [`generator`], [`floor`] | a load | [`Tally`](generator::Tally) |
-//! | measure | [`sample`], [`count`], [`measure`] | a plan | [`Results`](results::Results) |
+//! | measure | [`sample`], [`count`], [`measure`] | a plan | [`Results`] |
 //! | conclude | [`statistics`], [`targets`] | results | [`Spread`](statistics::Spread), [`Outcome`](targets::Outcome) |
-//! | show | [`report`], [`plot`] | results | tables, SVG |
+//! | show | [`mod@report`], [`plot`] | results | tables, SVG |
 
 mod count;
 mod floor;

@@ -157,7 +157,7 @@ impl Run {
                         Some(_) => {}
                     }
                 }
-                // Nobody always comes after the same neighbour's start or end of a slow phase.
+                // Each round begins with another server, so that nobody always comes first.
                 let first = round * fit.len() / plan.rounds;
                 fit.rotate_left(first);
                 turns.extend(fit.into_iter().map(|server| Turn { round, server, load }));

@@ -29,6 +29,9 @@ const COLOURS: [RGBColor; MODELS.len()] = [
 const OURS: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const PEERS: RGBColor = RGBColor(0xb0, 0xb0, 0xb0);
 
+const BAR_COLOURS: &str =
+    "blue: this project's servers, in Rust; grey: what people would take instead; black: the floor";
+
 const TITLE: (&str, i32) = ("sans-serif", 20);
 const TEXT: (&str, i32) = ("sans-serif", 15);
 
@@ -156,13 +159,14 @@ fn bars(results: &Results, file: &Path, title: &str, load: &str, figure: Figure)
     let Some(most) = Spread::of(rows.iter().map(|row| row.2.most)) else {
         return Ok(());
     };
-    let height = 56 + 24 * u32::try_from(rows.len())?;
+    let height = 84 + 24 * u32::try_from(rows.len())?;
     drawn(file, (860, height), |area| {
         area.draw(&Text::new(title.to_owned(), (16, 14), TITLE))?;
+        area.draw(&Text::new(BAR_COLOURS, (16, 40), TEXT))?;
         let left = 190;
         let place = |value: f64| left + (value / most.most * 560.0).round() as i32;
         for (row, (name, colour, Spread { least, median, most })) in (0..).zip(&rows) {
-            let y = 56 + 24 * row;
+            let y = 84 + 24 * row;
             area.draw(&Text::new(name.clone(), (left - 10, y), beside(HPos::Right)))?;
             let corners = [(left, y - 8), (place(*median), y + 8)];
             area.draw(&Rectangle::new(corners, colour.filled()))?;
