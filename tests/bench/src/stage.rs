@@ -2,7 +2,6 @@
 //! clients.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -43,7 +42,8 @@ impl Stage {
             status.context("ip is missing (package iproute2)")?.success(),
             "the network namespace cannot be set up"
         );
-        set("net/ipv4/ip_local_port_range", CLIENT_PORTS)?;
+        fs::write("/proc/sys/net/ipv4/ip_local_port_range", CLIENT_PORTS)
+            .context("the clients' ports cannot be set")?;
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
         // What a server leaves behind becomes this process's to find and to wait for.
@@ -58,10 +58,11 @@ impl Stage {
     /// Chooses the congestion control of the sockets that are made from now on.
     pub fn set_congestion(&mut self, name: &str) -> Result<()> {
         if self.congestion != name {
-            set("net/ipv4/tcp_congestion_control", name).with_context(|| {
+            fs::write("/proc/sys/net/ipv4/tcp_congestion_control", name).with_context(|| {
                 let sysctl = "/proc/sys/net/ipv4/tcp_allowed_congestion_control";
                 let allowed = fs::read_to_string(sysctl).unwrap_or_default();
-                format!("this system allows a network namespace: {}", allowed.trim())
+                let allowed = allowed.trim();
+                format!("the congestion control cannot be {name} (allowed here: {allowed})")
             })?;
             name.clone_into(&mut self.congestion);
         }
@@ -84,9 +85,4 @@ fn set_of(processors: &[usize]) -> Result<CpuSet> {
         set.set(*processor)?;
     }
     Ok(set)
-}
-
-fn set(name: &str, value: &str) -> Result<()> {
-    fs::write(Path::new("/proc/sys").join(name), value)
-        .with_context(|| format!("cannot set {name} to {value}"))
 }
