@@ -7,6 +7,18 @@ use serde::Deserialize;
 
 use crate::scenario::ScenarioFile;
 
+/// The servers of the I/O models.
+pub const MODELS: [&str; 8] = [
+    "echo_server_fork",
+    "echo_server_nonblocking",
+    "echo_server_select",
+    "echo_server_poll",
+    "echo_server_epoll",
+    "echo_server_sigio",
+    "echo_server_aio",
+    "echo_server_uring",
+];
+
 /// Two programs that should be the same, and what is done to them.
 #[derive(Debug, Clone)]
 pub struct Pair {

@@ -1,0 +1,143 @@
+//! How a server ends, and how soon it can start again.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, setsockopt, sockopt};
+
+use crate::client::{Client, End, take_turns};
+use crate::server::{GRACE, Server};
+
+const MIB: u64 = 1 << 20;
+
+pub fn told_without_clients(server: &mut Server) -> Result<()> {
+    server.signal(Signal::SIGINT)?;
+    server.expect_exit()
+}
+
+pub fn told_with_idle_clients(server: &mut Server) -> Result<()> {
+    let mut clients = Client::several(server, 5)?;
+    clients.iter_mut().try_for_each(|client| client.round_trip(100))?;
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    clients.iter_mut().try_for_each(Client::expect_end)?;
+    // What they still send is thrown away, and the server sleeps as long as they keep it waiting.
+    clients.iter_mut().try_for_each(|client| client.send(100))?;
+    drop(clients);
+    server.expect_exit()?;
+    ensure_sooner_than_grace(told)
+}
+
+pub fn told_with_slow_reader(server: &mut Server) -> Result<()> {
+    let mut other = Client::new(server)?;
+    let mut slow = Client::slow(server)?;
+    slow.fill(server, &mut other)?;
+    let taken = server.taken_from(&slow)?;
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    other.expect_end().context("an idle client")?;
+    expect_all_that_was_taken(&mut slow, taken)?;
+    drop((slow, other));
+    server.expect_exit()?;
+    ensure_sooner_than_grace(told)
+}
+
+pub fn told_in_the_middle(server: &mut Server) -> Result<()> {
+    let mut clients = Client::several(server, 5)?;
+    while clients.iter().any(|client| client.received < MIB) {
+        take_turns(&mut clients, |_| true)?;
+    }
+    let taken: Vec<u64> =
+        clients.iter().map(|client| server.taken_from(client)).collect::<Result<_>>()?;
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    // They go on sending until they learn of the end.
+    while clients.iter().any(|client| client.end.is_none()) {
+        take_turns(&mut clients, |_| true)?;
+    }
+    for (client, taken) in clients.iter_mut().zip(taken) {
+        expect_all_that_was_taken(client, taken)?;
+    }
+    drop(clients);
+    server.expect_exit()?;
+    ensure_sooner_than_grace(told)
+}
+
+pub fn told_twice(server: &mut Server) -> Result<()> {
+    let mut other = Client::new(server)?;
+    let mut slow = Client::slow(server)?;
+    slow.fill(server, &mut other)?;
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    other.expect_end().context("an idle client")?;
+    server.wait_until_told()?;
+    server.signal(Signal::SIGTERM)?;
+    server.expect_exit()?;
+    ensure_sooner_than_grace(told)?;
+    expect_reset(&mut slow)
+}
+
+pub fn grace_is_over(server: &mut Server) -> Result<()> {
+    let mut other = Client::new(server)?;
+    let mut slow = Client::slow(server)?;
+    slow.fill(server, &mut other)?;
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    other.expect_end().context("an idle client")?;
+    server.expect_rest(&[])?;
+    server.expect_exit()?;
+    let waited = told.elapsed();
+    ensure!(waited >= GRACE, "it waited for {waited:?} only");
+    expect_reset(&mut slow)
+}
+
+pub fn starts_again_at_once(server: &mut Server) -> Result<()> {
+    server.finish(None)?;
+    // A port that nobody else is given: it is bound, and the server shares it by SO_REUSEADDR.
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let holder = socket::socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    setsockopt(&holder, sockopt::ReuseAddr, &true)?;
+    socket::bind(
+        holder.as_raw_fd(),
+        &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
+    )?;
+    let port = socket::getsockname::<SockaddrIn>(holder.as_raw_fd())?.port();
+
+    server.start_again(port)?;
+    let mut clients = Client::several(server, 5)?;
+    clients.iter_mut().try_for_each(|client| client.round_trip(100))?;
+    server.signal(Signal::SIGTERM)?;
+    clients.iter_mut().try_for_each(Client::expect_end)?;
+    drop(clients);
+    server.expect_exit()?;
+    ensure!(server.is_remembered()?, "there is no connection in TIME_WAIT, so this shows nothing");
+
+    server.start_again(port)?;
+    Client::new(server)?.finish_with(100)
+}
+
+fn expect_all_that_was_taken(client: &mut Client, taken: u64) -> Result<()> {
+    let end = client.read_to_end()?;
+    ensure!(end == End::Fin, "{end:?} came instead of the end, after {} bytes", client.received);
+    ensure!(
+        client.received >= taken,
+        "of {taken} bytes that it took, {} came back",
+        client.received
+    );
+    Ok(())
+}
+
+fn expect_reset(client: &mut Client) -> Result<()> {
+    let end = client.read_to_end()?;
+    ensure!(end == End::Reset, "{end:?} came after {} of {} bytes", client.received, client.sent);
+    Ok(())
+}
+
+fn ensure_sooner_than_grace(told: Instant) -> Result<()> {
+    let taken = told.elapsed();
+    ensure!(taken < GRACE, "it ended after {taken:?}, not when its last client had");
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! Many connections at once, and more than there are descriptors.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+
+use crate::client::Client;
+use crate::server::{Server, wait_until};
+
+/// Tests with so many connections are made one at a time: together they would need more
+/// descriptors than a process may have.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// How many connections the descriptors are enough for when they run short, and how many want one.
+const ENOUGH_FOR: usize = 8;
+const WANTED: usize = 24;
+
+pub fn connections_100(server: &mut Server) -> Result<()> {
+    connections(server, 100)
+}
+
+pub fn connections_1000(server: &mut Server) -> Result<()> {
+    connections(server, 1000)
+}
+
+pub fn connections_10000(server: &mut Server) -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    connections(server, server.most_connections(10_000)?)
+}
+
+fn connections(server: &Server, count: usize) -> Result<()> {
+    let mut clients = Vec::new();
+    for number in 0..count {
+        let served = Client::new(server).and_then(|mut client| {
+            client.round_trip(100)?;
+            Ok(client)
+        });
+        clients.push(served.with_context(|| format!("connection {number}"))?);
+    }
+    for client in &mut clients {
+        client.send(100)?;
+    }
+    for (number, client) in clients.iter_mut().enumerate().rev() {
+        client.expect_rest().with_context(|| format!("connection {number} of {count}"))?;
+    }
+    clients.iter_mut().try_for_each(|client| client.finish_with(1))
+}
+
+pub fn descriptors_run_short(server: &mut Server) -> Result<()> {
+    // Whatever it opens besides is open once it has served one.
+    Client::new(server)?.finish_with(1)?;
+    server.expect_no_connections()?;
+    server.leave_descriptors(ENOUGH_FOR)?;
+    let mut clients = Client::several(server, WANTED)?;
+    clients.iter_mut().try_for_each(|client| client.send(100))?;
+    let mut waiting = clients.split_off(ENOUGH_FOR);
+    for client in &mut clients {
+        client.expect_rest().context("a client for which there is a descriptor")?;
+    }
+    wait_until("it says that descriptors are short", || Ok(!server.stderr()?.is_empty()))?;
+    server.expect_rest(&waiting)?;
+    clients.iter_mut().try_for_each(|client| client.round_trip(100))?;
+    // Each connection that ends makes room for one that waits.
+    drop(clients);
+    for mut client in waiting.drain(..) {
+        client.expect_rest().context("a client that has waited for a descriptor")?;
+        client.finish_with(100)?;
+    }
+    Ok(())
+}
+
+pub fn no_descriptor(server: &mut Server) -> Result<()> {
+    Client::new(server)?.finish_with(1)?;
+    server.expect_no_connections()?;
+    server.leave_descriptors(0)?;
+    let mut waiting = Client::several(server, WANTED)?;
+    waiting.iter_mut().try_for_each(|client| client.send(100))?;
+    wait_until("it says that descriptors are short", || Ok(!server.stderr()?.is_empty()))?;
+    server.expect_rest(&waiting)?;
+    server.leave_all_descriptors()?;
+    waiting.iter_mut().try_for_each(|client| client.finish_with(100))
+}
