@@ -144,12 +144,9 @@ impl Client {
 
     /// Expects that so many bytes come back.
     pub fn expect(&mut self, length: u64) -> Result<()> {
-        let aim = self.received + length;
-        while self.received < aim {
-            self.receive(aim - self.received)?;
-            if let Some(end) = self.end {
-                bail!("{aim} bytes were to come back; after {} came {end:?}", self.received);
-            }
+        let before = self.received;
+        if let Some(end) = self.read_to_end_or(length)? {
+            bail!("of {length} bytes {} came back, then {end:?}", self.received - before);
         }
         Ok(())
     }
@@ -176,10 +173,17 @@ impl Client {
 
     /// Reads until the server ends the stream, and tells how it does.
     pub fn read_to_end(&mut self) -> Result<End> {
-        while self.end.is_none() {
-            self.receive(u64::MAX)?;
+        let end = self.read_to_end_or(u64::MAX - self.received)?;
+        end.context("it has ended")
+    }
+
+    /// Reads so many bytes; or until the server ends the stream, and tells how it does.
+    pub fn read_to_end_or(&mut self, length: u64) -> Result<Option<End>> {
+        let aim = self.received + length;
+        while self.end.is_none() && self.received < aim {
+            self.receive(aim - self.received)?;
         }
-        self.end.context("it has ended")
+        Ok(self.end)
     }
 
     /// Sends no more. What comes back is still received.

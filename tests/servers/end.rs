@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, setsockopt, sockopt};
 
 use crate::client::{Client, End, take_turns};
-use crate::server::{GRACE, Server};
+use crate::server::{GRACE, Server, wait_until};
 
 const MIB: u64 = 1 << 20;
 
@@ -25,7 +25,11 @@ pub fn told_with_idle_clients(server: &mut Server) -> Result<()> {
     server.signal(Signal::SIGTERM)?;
     clients.iter_mut().try_for_each(Client::expect_end)?;
     // What they still send is thrown away, and the server sleeps as long as they keep it waiting.
-    clients.iter_mut().try_for_each(|client| client.send(100))?;
+    for client in &mut clients {
+        client.send(100)?;
+        wait_until("it takes what is sent", || Ok(server.taken_from(client)? == client.sent))?;
+    }
+    server.expect_rest(&[])?;
     drop(clients);
     server.expect_exit()?;
     ensure_sooner_than_grace(told)

@@ -68,6 +68,11 @@ const CHECKS: &[Check] = &[
         ..check("connections_10000", many::connections_10000)
     },
     Check {
+        servers: |name| name == "echo_server_select",
+        says: Some("FD_SETSIZE"),
+        ..check("more_than_a_set_holds", many::more_than_a_set_holds)
+    },
+    Check {
         says: SHORT_OF_DESCRIPTORS,
         // Its connections belong to processes of their own.
         servers: |name| name != "echo_server_fork",

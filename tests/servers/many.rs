@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::client::Client;
 use crate::server::{Server, wait_until};
@@ -14,6 +14,12 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// How many connections the descriptors are enough for when they run short, and how many want one.
 const ENOUGH_FOR: usize = 8;
 const WANTED: usize = 24;
+
+/// What a set of descriptors holds at most, and how many of them belong to no client: standard
+/// input, output and error, the listening socket; and what else a server may need.
+const FD_SETSIZE: usize = 1024;
+const FEWEST_NOT_FOR_CLIENTS: usize = 4;
+const NOT_FOR_CLIENTS: usize = 16;
 
 pub fn connections_100(server: &mut Server) -> Result<()> {
     connections(server, 100)
@@ -44,6 +50,25 @@ fn connections(server: &Server, count: usize) -> Result<()> {
         client.expect_rest().with_context(|| format!("connection {number} of {count}"))?;
     }
     clients.iter_mut().try_for_each(|client| client.finish_with(1))
+}
+
+/// For a server whose descriptors are below `FD_SETSIZE`.
+pub fn more_than_a_set_holds(server: &mut Server) -> Result<()> {
+    let mut listed = Client::several(server, FD_SETSIZE - NOT_FOR_CLIENTS)?;
+    listed.iter_mut().try_for_each(|client| client.round_trip(100))?;
+    // Of these, some are still listed; those that come later are not.
+    for mut client in Client::several(server, 2 * NOT_FOR_CLIENTS)? {
+        client.send(100)?;
+        if client.read_to_end_or(100)?.is_none() {
+            listed.push(client);
+        }
+    }
+    let most = FD_SETSIZE - FEWEST_NOT_FOR_CLIENTS;
+    ensure!(listed.len() <= most, "{} clients are served, more than {most}", listed.len());
+    listed.iter_mut().try_for_each(|client| client.round_trip(100)).context("a listed client")?;
+    // Whoever ends leaves room for another.
+    listed.pop().context("there are some")?.finish_with(100)?;
+    Client::new(server)?.finish_with(100).context("a client for whom there is room again")
 }
 
 pub fn descriptors_run_short(server: &mut Server) -> Result<()> {

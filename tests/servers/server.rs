@@ -1,7 +1,6 @@
 //! A server under test: its processes, what it says, and what the kernel knows of its connections.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::libc;
 use nix::poll::PollTimeout;
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -43,6 +43,9 @@ const NEARLY_NOTHING: Duration = Duration::from_millis(10);
 /// The soft limit of descriptors that servers are started with: fewer than they are to have.
 const FEW_DESCRIPTORS: u64 = 256;
 
+/// How much a server may say, in bytes.
+const PAPER: u64 = 1 << 14;
+
 /// Which program runs.
 #[derive(Debug, Clone)]
 pub struct Subject {
@@ -58,6 +61,7 @@ pub struct Subject {
 pub struct Server {
     subject: Subject,
     child: Child,
+    pid: Pid,
     status: Option<ExitStatus>,
     stdout: File,
     stderr: File,
@@ -69,8 +73,7 @@ impl Server {
     pub fn start(subject: &Subject, port: u16) -> Result<Self> {
         let program = &subject.program;
         ensure!(program.is_file(), "there is no program {}", program.display());
-        let file = |name| -> Result<File> { Ok(memfd_create(name, MFdFlags::MFD_CLOEXEC)?.into()) };
-        let (stdout, stderr) = (file(c"stdout")?, file(c"stderr")?);
+        let (stdout, stderr) = (paper()?, paper()?);
         let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)?;
         let prepare = move || {
             // Its processes are those of this session.
@@ -91,8 +94,9 @@ impl Server {
         unsafe { command.pre_exec(prepare) };
         let child =
             command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let pid = Pid::from_raw(i32::try_from(child.id())?);
         let mut server =
-            Self { subject: subject.clone(), child, status: None, stdout, stderr, port };
+            Self { subject: subject.clone(), child, pid, status: None, stdout, stderr, port };
         server.wait_until_listening().map_err(|error| server.explain(error))?;
         Ok(server)
     }
@@ -156,7 +160,7 @@ impl Server {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        Ok(kill(self.pid(), signal)?)
+        Ok(kill(self.pid, signal)?)
     }
 
     /// Waits until the signals that were sent have been taken by all its processes, so that the next
@@ -236,13 +240,9 @@ impl Server {
         Ok(procfs::net::tcp()?.iter().filter(|entry| listens(entry)).count())
     }
 
-    fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id() as i32)
-    }
-
     /// Its processes, with those that have ended and are not reaped.
     pub fn processes(&self) -> Result<Vec<(Process, Stat)>> {
-        let session = self.pid().as_raw();
+        let session = self.pid.as_raw();
         // A process may end while it is looked at.
         let stat = |process: Process| process.stat().ok().map(|stat| (process, stat));
         let processes = all_processes()?.filter_map(|process| process.ok().and_then(stat));
@@ -251,7 +251,7 @@ impl Server {
 
     /// Its processes but the first one.
     pub fn children(&self) -> Result<Vec<(Process, Stat)>> {
-        let first = self.pid().as_raw();
+        let first = self.pid.as_raw();
         let processes = self.processes()?.into_iter();
         Ok(processes.filter(|(process, _)| process.pid != first).collect())
     }
@@ -416,12 +416,19 @@ pub fn sockets(process: &Process) -> usize {
     descriptors.flatten().filter(|fd| matches!(fd.target, FDTarget::Socket(_))).count()
 }
 
-/// All of a file that its writers still write.
-fn text(file: &File) -> Result<String> {
-    let mut bytes = vec![0; usize::try_from(file.metadata()?.len())?];
-    file.read_exact_at(&mut bytes, 0).or_else(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Ok(()),
-        _ => Err(error),
-    })?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+/// A file in memory for what a server says. Beyond its size nothing is written: a server that goes
+/// mad must not fill the memory.
+fn paper() -> Result<File> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let file = File::from(memfd_create(c"paper", flags)?);
+    file.set_len(PAPER)?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW))?;
+    Ok(file)
+}
+
+/// What has been written so far.
+fn text(paper: &File) -> Result<String> {
+    let mut bytes = vec![0; usize::try_from(PAPER)?];
+    paper.read_exact_at(&mut bytes, 0)?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned())
 }

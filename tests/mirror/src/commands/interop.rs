@@ -5,17 +5,18 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::printable;
 use crate::parallel;
-use crate::project::{Project, Twin};
+use crate::project::{MODELS, Project, Twin};
 use crate::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
 use crate::run::in_namespaces;
 use crate::scenario::pattern_bytes;
 use crate::stage::prepare;
 use crate::start::unprivileged;
-use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
+use crate::watch::BETWEEN_LOOKS;
 
 /// A server and its client, and the longest word that goes between them.
 struct Service {
@@ -24,15 +25,21 @@ struct Service {
     longest: usize,
 }
 
-const SERVICES: [Service; 2] = [
+/// Every server, with the client that speaks to it.
+fn services() -> Vec<Service> {
     // The longest argument that the kernel passes on: 32 pages with the NUL at the end
     // (MAX_ARG_STRLEN).
-    Service { server: "echo_server", client: "echo_client", longest: 128 * 1024 - 1 },
+    let stream = |server| Service { server, client: "echo_client", longest: 128 * 1024 - 1 };
+    let mut services: Vec<Service> =
+        ["echo_server"].into_iter().chain(MODELS).map(stream).collect();
     // The longest datagram: 65535 bytes less the headers of IP and UDP.
-    Service { server: "udp_echo_server", client: "udp_echo_client", longest: 65507 },
-];
+    let datagrams =
+        Service { server: "udp_echo_server", client: "udp_echo_client", longest: 65507 };
+    services.push(datagrams);
+    services
+}
 
-const PORT: &str = "5000";
+const PORT: u16 = 5000;
 
 /// A word that goes from a client to a server and back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,7 +81,7 @@ fn words(longest: usize) -> Vec<Word> {
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
     let mut same = true;
-    for service in &SERVICES {
+    for service in &services() {
         same &= pairings(&project, service)?;
     }
     Ok(same)
@@ -170,12 +177,11 @@ pub fn inside(directory: &Path) -> Result<()> {
     };
     let mut server = unprivileged(&job.server[0])
         .args(&job.server[1..])
-        .arg(PORT)
+        .arg(PORT.to_string())
         .stdout(output("server.stdout")?)
         .stderr(output("server.stderr")?)
         .spawn()?;
-    let mut watch = Watch::new()?;
-    while watch.look()? == Activity::Busy {
+    while !is_taken(PORT)? {
         if let Some(status) = server.try_wait()? {
             bail!("the server ended at once ({status})");
         }
@@ -189,13 +195,22 @@ pub fn inside(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether somebody listens on a port, or takes datagrams there.
+fn is_taken(port: u16) -> Result<bool> {
+    let listens = |socket: &TcpNetEntry| {
+        socket.local_address.port() == port && socket.state == TcpState::Listen
+    };
+    let takes = |socket: &UdpNetEntry| socket.local_address.port() == port;
+    Ok(net::tcp()?.iter().any(listens) || net::udp()?.iter().any(takes))
+}
+
 fn ask(client: &[String], word: &Word) -> Result<Option<String>> {
     let output = unprivileged("timeout")
         .args(["--signal=KILL", "60"])
         .args(client)
         .arg("127.0.0.1")
         .arg(std::ffi::OsString::from_vec(word.bytes.clone()))
-        .arg(PORT)
+        .arg(PORT.to_string())
         .output()?;
     let expected = [b"Received: ", word.bytes.as_slice(), b"\n"].concat();
     Ok(if !output.status.success() {
