@@ -101,7 +101,8 @@ pub fn no_descriptor(server: &mut Server) -> Result<()> {
     let mut waiting = Client::several(server, WANTED)?;
     waiting.iter_mut().try_for_each(|client| client.send(100))?;
     wait_until("it says that descriptors are short", || Ok(!server.stderr()?.is_empty()))?;
-    server.expect_rest(&waiting)?;
+    // An accept() that slept already had a descriptor for the first.
+    server.expect_rest(&waiting[1..])?;
     server.leave_all_descriptors()?;
     waiting.iter_mut().try_for_each(|client| client.finish_with(100))
 }
