@@ -11,9 +11,8 @@ use crate::server::{Server, wait_until};
 /// descriptors than a process may have.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// How many connections the descriptors are enough for when they run short, and how many want one.
-const ENOUGH_FOR: usize = 8;
-const WANTED: usize = 24;
+/// How many clients wait when descriptors run short.
+const WAITING: usize = 16;
 
 /// What a set of descriptors holds at most, and how many of them belong to no client: standard
 /// input, output and error, the listening socket; and what else a server may need.
@@ -75,10 +74,10 @@ pub fn descriptors_run_short(server: &mut Server) -> Result<()> {
     // Whatever it opens besides is open once it has served one.
     Client::new(server)?.finish_with(1)?;
     server.expect_no_connections()?;
-    server.leave_descriptors(ENOUGH_FOR)?;
-    let mut clients = Client::several(server, WANTED)?;
+    let enough_for = server.free_descriptors()?;
+    let mut clients = Client::several(server, enough_for + WAITING)?;
     clients.iter_mut().try_for_each(|client| client.send(100))?;
-    let mut waiting = clients.split_off(ENOUGH_FOR);
+    let mut waiting = clients.split_off(enough_for);
     for client in &mut clients {
         client.expect_rest().context("a client for which there is a descriptor")?;
     }
@@ -97,8 +96,8 @@ pub fn descriptors_run_short(server: &mut Server) -> Result<()> {
 pub fn no_descriptor(server: &mut Server) -> Result<()> {
     Client::new(server)?.finish_with(1)?;
     server.expect_no_connections()?;
-    server.leave_descriptors(0)?;
-    let mut waiting = Client::several(server, WANTED)?;
+    server.leave_no_descriptors()?;
+    let mut waiting = Client::several(server, WAITING)?;
     waiting.iter_mut().try_for_each(|client| client.send(100))?;
     wait_until("it says that descriptors are short", || Ok(!server.stderr()?.is_empty()))?;
     // An accept() that slept already had a descriptor for the first.

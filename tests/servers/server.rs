@@ -16,10 +16,11 @@ use nix::libc;
 use nix::poll::PollTimeout;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, setsid};
+use procfs::ProcResult;
 use procfs::net::{TcpNetEntry, TcpState};
 use procfs::process::{FDTarget, Process, Stat, all_processes};
 
@@ -41,7 +42,7 @@ const WATCHED: Duration = Duration::from_millis(200);
 const NEARLY_NOTHING: Duration = Duration::from_millis(10);
 
 /// The soft limit of descriptors that servers are started with: fewer than they are to have.
-const FEW_DESCRIPTORS: u64 = 256;
+const SOFT_LIMIT: u64 = 256;
 
 /// How much a server may say, in bytes.
 const PAPER: u64 = 1 << 14;
@@ -55,6 +56,8 @@ pub struct Subject {
     pub program: PathBuf,
     /// What stands before the port.
     pub options: &'static [&'static str],
+    /// How many descriptors it may have. As many as this process, where this is not stated.
+    pub descriptors: Option<u64>,
 }
 
 /// A server that runs. It ends with this value at the latest.
@@ -74,11 +77,12 @@ impl Server {
         let program = &subject.program;
         ensure!(program.is_file(), "there is no program {}", program.display());
         let (stdout, stderr) = (paper()?, paper()?);
-        let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)?;
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        let most = subject.descriptors.unwrap_or(most);
         let prepare = move || {
             // Its processes are those of this session.
             setsid()?;
-            setrlimit(Resource::RLIMIT_NOFILE, FEW_DESCRIPTORS.min(most), most)?;
+            setrlimit(Resource::RLIMIT_NOFILE, SOFT_LIMIT.min(most), most)?;
             prctl::set_pdeathsig(Signal::SIGKILL)?;
             Ok(())
         };
@@ -314,13 +318,19 @@ impl Server {
         Ok(())
     }
 
-    /// Leaves each of its processes so many descriptors to open.
-    pub fn leave_descriptors(&self, free: usize) -> Result<()> {
+    /// How many descriptors its first process can still open. It must have a limit of its own.
+    pub fn free_descriptors(&self) -> Result<usize> {
+        let limit = self.subject.descriptors.context("it has as many as this process")?;
+        let used = descriptors(&Process::new(self.pid.as_raw())?)?;
+        Ok((0..i32::try_from(limit)?).filter(|number| !used.contains(number)).count())
+    }
+
+    /// Leaves its processes no descriptor to open.
+    pub fn leave_no_descriptors(&self) -> Result<()> {
         self.limit(Resource::RLIMIT_NOFILE, |process, limit| {
-            let used: Vec<i32> = process.fd()?.flatten().map(|descriptor| descriptor.fd).collect();
-            let mut unused = (0..).filter(|number| !used.contains(number));
-            let first_too_many = unused.nth(free).context("there are more numbers")?;
-            limit.rlim_cur = u64::try_from(first_too_many)?;
+            let used = descriptors(process)?;
+            let unused = (0..).find(|number| !used.contains(number));
+            limit.rlim_cur = u64::try_from(unused.context("there are more numbers")?)?;
             Ok(())
         })
     }
@@ -343,7 +353,7 @@ impl Server {
 
     /// The most connections that it and a client may have, at most `wanted`.
     pub fn most_connections(&self, wanted: usize) -> Result<usize> {
-        let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)?;
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         // What either has open besides.
         Ok(wanted.min(usize::try_from(most)?.saturating_sub(100)))
     }
@@ -407,6 +417,11 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Re
         thread::sleep(BETWEEN_LOOKS);
     }
     Ok(())
+}
+
+/// The descriptors of a process.
+fn descriptors(process: &Process) -> Result<Vec<i32>> {
+    Ok(process.fd()?.map(|descriptor| Ok(descriptor?.fd)).collect::<ProcResult<_>>()?)
 }
 
 /// How many sockets a process has.
