@@ -69,6 +69,7 @@ pub struct Server {
     stdout: File,
     stderr: File,
     port: u16,
+    told: Option<Instant>,
 }
 
 impl Server {
@@ -99,8 +100,16 @@ impl Server {
         let child =
             command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
-        let mut server =
-            Self { subject: subject.clone(), child, pid, status: None, stdout, stderr, port };
+        let mut server = Self {
+            subject: subject.clone(),
+            child,
+            pid,
+            status: None,
+            stdout,
+            stderr,
+            port,
+            told: None,
+        };
         server.wait_until_listening().map_err(|error| server.explain(error))?;
         Ok(server)
     }
@@ -119,9 +128,8 @@ impl Server {
         Ok(())
     }
 
-    /// Starts the same program once more, when it has ended.
+    /// Starts the same program once more.
     pub fn start_again(&mut self, port: u16) -> Result<()> {
-        ensure!(self.has_ended()?, "it has not ended");
         *self = Self::start(&self.subject, port)?;
         Ok(())
     }
@@ -129,6 +137,11 @@ impl Server {
     /// The model's name.
     pub fn model(&self) -> &'static str {
         self.subject.model
+    }
+
+    /// When it was sent its first signal.
+    pub fn told(&self) -> Option<Instant> {
+        self.told
     }
 
     /// The port that it listens on.
@@ -163,7 +176,8 @@ impl Server {
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, signal: Signal) -> Result<()> {
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.told.get_or_insert_with(Instant::now);
         Ok(kill(self.pid, signal)?)
     }
 
