@@ -225,6 +225,17 @@ impl Client {
         Ok(())
     }
 
+    /// Sends and never reads, until the server holds bytes that it cannot send back. Mostly it has read
+    /// all that was sent then: what comes next, be it the end, is not behind other bytes.
+    pub fn overfill(&mut self, server: &Server, other: &mut Self) -> Result<()> {
+        while server.held_of(self)? == 0 {
+            self.send(PIECE)?;
+            (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
+            ensure!(self.sent < TOO_MUCH, "{} bytes went into the kernel's buffers", self.sent);
+        }
+        Ok(())
+    }
+
     /// Sends a piece, if there is room for any of it.
     fn try_send(&mut self) -> Result<usize> {
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;

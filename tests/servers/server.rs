@@ -404,6 +404,13 @@ impl Server {
         Ok(client.sent.saturating_sub(u64::from(server.rx_queue) + u64::from(other.tx_queue)))
     }
 
+    /// How many bytes of a client it has read and not sent back, at least.
+    pub fn held_of(&self, client: &Client) -> Result<u64> {
+        let [server, other] = self.ends(client)?;
+        let elsewhere = [server.rx_queue, server.tx_queue, other.rx_queue, other.tx_queue];
+        Ok((client.sent - client.received).saturating_sub(elsewhere.map(u64::from).iter().sum()))
+    }
+
     /// Whether the kernel remembers a connection of this port that was ended from the server's side.
     pub fn is_remembered(&self) -> Result<bool> {
         let remembered = |entry: TcpNetEntry| {
