@@ -33,7 +33,7 @@
 /* malloc(): the state of a server that has a listening socket and no connection. */
 struct server new_server(const char *program, int listener)
 {
-    struct server server = {.program = program, .listener = listener};
+    struct server server = {.program = program, .listener = listener, .flags = SOCK_NONBLOCK | SOCK_CLOEXEC};
 
     if ((server.buffer = malloc(BUFFER_SIZE)) == NULL)
         fail(program, "malloc", errno);
@@ -141,7 +141,7 @@ int accept_connection(struct server *server)
     struct connection *connection;
     int sock;
 
-    if ((sock = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) < 0) {
+    if ((sock = accept4(server->listener, NULL, NULL, server->flags)) < 0) {
         accept_failed(server, errno);
         return -1;
     }
@@ -185,6 +185,12 @@ int patience(struct server *server, int ready)
 bool is_open(const struct server *server, int sock)
 {
     return sock < server->capacity && server->connections[sock].open;
+}
+
+/* Whether a connection has something to send before it receives more. */
+bool is_sending(const struct server *server, int sock)
+{
+    return server->connections[sock].pending != NULL;
 }
 
 /* Whether accept() is to be called when a connection waits. */
@@ -305,14 +311,20 @@ int serve(struct server *server, int sock)
     return received < BUFFER_SIZE ? TO_RECEIVE : NEXT_TURN;
 }
 
-/* Begins the end: nobody is accepted, and each connection ends with what was received from it. */
+/* close(): nobody is accepted any more, and SIGALRM will come when the end takes too long. */
+void stop_accepting(struct server *server)
+{
+    server->finishing = true;
+    close(server->listener);
+    set_timer(server->program, GRACE);
+}
+
+/* Begins the end: each connection ends with what was received from it. */
 static void finish(struct server *server)
 {
     struct connection *connection;
 
-    server->finishing = true;
-    close(server->listener);
-    set_timer(server->program, GRACE);
+    stop_accepting(server);
 
     for (int sock = 0; sock < server->capacity; sock++) {
         connection = &server->connections[sock];

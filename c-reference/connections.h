@@ -32,10 +32,14 @@ struct server {
     const char *program;
     /* The listening socket. */
     int listener;
+    /* Those that a connection gets from accept4(). */
+    int flags;
     struct connection *connections;
+    /* How many entries the table has. */
     int capacity;
     /* How many connections there are. */
     int open;
+    /* Whether accept() rests. */
     bool resting;
     /* Whether the end has begun. */
     bool finishing;
@@ -49,12 +53,14 @@ struct server new_server(const char *program, int listener);
 int accept_connection(struct server *server);
 int patience(struct server *server, int ready);
 bool is_open(const struct server *server, int sock);
+bool is_sending(const struct server *server, int sock);
 bool accepting(const struct server *server);
 int serve(struct server *server, int sock);
 void close_connection(struct server *server, int sock);
 bool next_may_come(int error);
 void reset_on_close(const char *program, int sock, const char *call, int error);
 void reset_connection(struct server *server, int sock, const char *call, int error);
+void stop_accepting(struct server *server);
 void read_signal(struct server *server, int signals);
 void obey_signal(struct server *server, int number);
 

@@ -57,11 +57,15 @@ pub struct Server<'a> {
     program: &'a CStr,
     /// The listening socket.
     pub listener: c_int,
+    /// Those that a connection gets from accept4().
+    pub flags: c_int,
     connections: *mut Connection,
-    capacity: c_int,
+    /// How many entries the table has.
+    pub capacity: c_int,
     /// How many connections there are.
     pub open: c_int,
-    resting: bool,
+    /// Whether accept() rests.
+    pub resting: bool,
     /// Whether the end has begun.
     pub finishing: bool,
     buffer: *mut c_void,
@@ -81,6 +85,7 @@ pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
     let mut server = Server {
         program,
         listener,
+        flags: SOCK_NONBLOCK | SOCK_CLOEXEC,
         connections: null_mut(),
         capacity: 0,
         open: 0,
@@ -224,9 +229,7 @@ fn accept_failed(server: &mut Server<'_>, error: Errno) {
 pub fn accept_connection(server: &mut Server<'_>) -> c_int {
     let sock = match
         // SAFETY: both pointers are null.
-        unsafe {
-            accept4(server.listener, null_mut(), null_mut(), SOCK_NONBLOCK | SOCK_CLOEXEC)
-        }
+        unsafe { accept4(server.listener, null_mut(), null_mut(), server.flags) }
     {
         Ok(sock) => sock,
         Err(error) => {
@@ -281,6 +284,12 @@ pub fn patience(server: &mut Server<'_>, ready: c_int) -> c_int {
 pub fn is_open(server: &Server<'_>, sock: c_int) -> bool {
     // SAFETY: `sock` is a descriptor, and the table reaches it.
     sock < server.capacity && unsafe { (*server.connections.wrapping_add(sock as usize)).open }
+}
+
+/// Whether a connection has something to send before it receives more.
+pub fn is_sending(server: &Server<'_>, sock: c_int) -> bool {
+    // SAFETY: the table reaches every connection.
+    unsafe { !(*server.connections.wrapping_add(sock as usize)).pending.is_null() }
 }
 
 /// Whether accept() is to be called when a connection waits.
@@ -435,12 +444,17 @@ pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
     if received < BUFFER_SIZE as ssize_t { TO_RECEIVE } else { NEXT_TURN }
 }
 
-/// Begins the end: nobody is accepted, and each connection ends with what was received from it.
-fn finish(server: &mut Server<'_>) {
+/// close(): nobody is accepted any more, and SIGALRM will come when the end takes too long.
+pub fn stop_accepting(server: &mut Server<'_>) {
     server.finishing = true;
     // SAFETY: the server's own, which is not used any more.
     _ = unsafe { close(server.listener) };
     set_timer(server.program, GRACE);
+}
+
+/// Begins the end: each connection ends with what was received from it.
+fn finish(server: &mut Server<'_>) {
+    stop_accepting(server);
 
     for sock in 0..server.capacity {
         // SAFETY: the table has so many entries, and nothing else refers to this one.
