@@ -42,6 +42,9 @@ pub unsafe fn read(fd: c_int, buf: *mut c_void, count: size_t) -> Result<ssize_t
     cvt(unsafe { libc::read(fd, buf, count) })
 }
 
+/// For [`fcntl`]: which signal, in place of SIGIO. The libc crate lacks it.
+pub const F_SETSIG: c_int = 10;
+
 /// `fcntl(fd, cmd, arg)` — looks at a descriptor or changes how it works.
 ///
 /// ```c

@@ -1,5 +1,6 @@
 //! What the libc crate does not declare. Every other C function comes from `libc::`.
 
+use crate::aio::aioinit;
 use libc::{FILE, c_char, c_int, in_addr, in_addr_t};
 
 // The link attribute is needed: the libc crate names the C library itself only as long as no crate
@@ -29,4 +30,7 @@ unsafe extern "C" {
 
     /// `<arpa/inet.h>`; see [`crate::address::inet_ntoa`].
     pub fn inet_ntoa(r#in: in_addr) -> *mut c_char;
+
+    /// `<aio.h>`; see [`crate::aio::aio_init`].
+    pub fn aio_init(init: *const aioinit);
 }

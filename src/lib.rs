@@ -31,6 +31,8 @@
 //! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`options`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
 //! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`options`] | `handshake` |
 //! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`options`], [`datagram`] | `multicast_receiver`, `multicast_sender` |
+//! | I/O models (671-end) | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
+//! | | `stat` | [`files`] | `echo_server_aio` |
 //! | Client and server, P2P (16-25); I/O models (671-end) | `poll` | [`multiplexing`] | `peer` |
 //! | errno (222) | `errno` | [`error`], [`explain`] | all |
 //! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `stdout` `stderr` | [`stdio`] | all |
@@ -45,6 +47,7 @@
 #![no_std]
 
 pub mod address;
+pub mod aio;
 pub mod byte_order;
 pub mod command_line;
 pub mod connections;
@@ -54,6 +57,7 @@ pub mod epoll;
 pub mod error;
 pub mod explain;
 mod ffi;
+pub mod files;
 pub mod getopt;
 pub mod limits;
 pub mod loopback;

@@ -125,3 +125,19 @@ pub fn setpgid(pid: pid_t, pgid: pid_t) -> Result<(), Errno> {
     // SAFETY: integers.
     cvt(unsafe { libc::setpgid(pid, pgid) }).map(drop)
 }
+
+/// `getpid()` — the number of this process.
+///
+/// ```c
+/// pid_t getpid(void);
+/// ```
+///
+/// # Source
+///
+/// getpid(2).
+#[inline]
+#[must_use]
+pub fn getpid() -> pid_t {
+    // SAFETY: no arguments.
+    unsafe { libc::getpid() }
+}

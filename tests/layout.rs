@@ -18,12 +18,14 @@ const C_RULES: [&str; 6] =
     ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Names that have no place in the table, and why.
-const NOT_IN_THE_TABLE: [(&str, &str); 8] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 10] = [
     ("FILE", "only libc knows what is in it; a program has a pointer"),
     ("bool", "a type of both languages; Rust's is defined to be C's"),
     ("c_void", "no type of its own: a pointer to it points to anything"),
     ("void", "the same, in C"),
     ("sighandler_t", "the address of a function, which C does not compare with numbers"),
+    ("INT_MAX", "c_int::MAX in Rust"),
+    ("SIGRTMIN", "a function in Rust, and both ask the C library"),
     ("SIG_ERR", "the address that is -1, which Rust has as a number without a sign"),
     ("fprintf", "a function"),
     ("printf", "a function"),
@@ -49,10 +51,11 @@ macro_rules! table {
     (
         structures { $($structure:ident { $($field:ident $(= $field_in_c:literal)?)* })* }
         beginnings { $($beginning:ident { $($first:ident)* })* }
-        opaque { $($opaque:ident)* }
+        opaque { $($opaque:ident $(= $opaque_in_c:literal)?)* }
         types { $($type:ident $(= $in_c:literal)?)* }
         constants { $($constant:ident $(= $value_in_c:literal)?)* }
-        ours { $($ours:ident)* }
+        ours { $($module:ident { $($ours:ident)* })* }
+        structures_of_ours { $($place:ident { $($our_structure:ident { $($our_field:ident)* })* })* }
     ) => {
         fn table() -> Table {
             let mut table = Table::default();
@@ -95,9 +98,10 @@ macro_rules! table {
             // A type whose inside only libc looks at.
             $({
                 let name = stringify!($opaque);
-                table.name(name, name);
-                table.add(format!("sizeof({name})"), size_of::<libc::$opaque>());
-                table.add(format!("_Alignof({name})"), align_of::<libc::$opaque>());
+                let c = [$($opaque_in_c,)? name][0];
+                table.name(c, name);
+                table.add(format!("sizeof({c})"), size_of::<libc::$opaque>());
+                table.add(format!("_Alignof({c})"), align_of::<libc::$opaque>());
             })*
             $({
                 let name = stringify!($type);
@@ -116,11 +120,34 @@ macro_rules! table {
                 let value = [$($value_in_c,)? name][0];
                 table.add(value.to_owned(), libc::$constant);
             })*
-            $({
+            // What the libc crate lacks.
+            $($({
                 let name = stringify!($ours);
                 table.name(name, name);
-                table.add(name.to_owned(), sockmirror::options::$ours);
-            })*
+                table.add(name.to_owned(), sockmirror::$module::$ours);
+            })*)*
+            $($({
+                let name = stringify!($our_structure);
+                let c = format!("struct {name}");
+                table.name(name, name);
+                table.add(format!("sizeof({c})"), size_of::<sockmirror::$place::$our_structure>());
+                table.add(format!("_Alignof({c})"), align_of::<sockmirror::$place::$our_structure>());
+                $({
+                    let field = stringify!($our_field);
+                    let offset =
+                        core::mem::offset_of!(sockmirror::$place::$our_structure, $our_field);
+                    // SAFETY: never called; no more than a type is asked for.
+                    let size = size_of_field(
+                        |whole: *const sockmirror::$place::$our_structure| unsafe {
+                            &raw const (*whole).$our_field
+                        },
+                    );
+                    table.add(format!("offsetof({c}, {field})"), offset);
+                    table.add(format!("sizeof((({c} *)0)->{field})"), size);
+                })*
+                // Does not compile if a field is missing in the table.
+                let _ = |sockmirror::$place::$our_structure { $($our_field: _),* }| ();
+            })*)*
             table
         }
     };
@@ -145,13 +172,17 @@ table! {
         timeval { tv_sec tv_usec }
     }
     beginnings {
+        aiocb { aio_fildes aio_lio_opcode aio_reqprio aio_buf aio_nbytes aio_sigevent aio_offset }
+        sigevent { sigev_value sigev_signo sigev_notify }
         signalfd_siginfo { ssi_signo ssi_errno ssi_code ssi_pid ssi_uid ssi_fd }
+        stat { st_dev st_ino st_nlink st_mode }
         tcp_info { tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options }
     }
     opaque {
         fd_set
         siginfo_t
         sigset_t
+        sigval = "sigval_t"
     }
     types {
         Ioctl = "unsigned long"
@@ -170,6 +201,7 @@ table! {
         clockid_t
         in_addr_t
         in_port_t
+        intptr_t
         nfds_t
         pid_t
         sa_family_t
@@ -180,6 +212,7 @@ table! {
     }
     constants {
         AF_INET
+        AIO_CANCELED
         CLOCK_MONOTONIC
         EADDRINUSE
         EAGAIN
@@ -215,6 +248,7 @@ table! {
         ETIMEDOUT
         FD_SETSIZE
         F_SETFL
+        F_SETOWN
         INADDR_ANY
         INADDR_LOOPBACK
         INADDR_NONE
@@ -237,6 +271,7 @@ table! {
         MSG_PEEK
         MSG_TRUNC
         MSG_WAITALL
+        O_ASYNC
         O_NONBLOCK
         PF_INET
         POLLIN
@@ -251,12 +286,17 @@ table! {
         SHUT_WR
         SIGALRM
         SIGCHLD
+        SIGEV_SIGNAL
         SIGINT
+        SIGIO
+        SIGPIPE
         SIGTERM
+        SIGUSR1
         SIG_BLOCK
         SIG_IGN
         SIG_UNBLOCK
         SIOCOUTQNSD
+        SI_QUEUE
         SOCK_CLOEXEC
         SOCK_DGRAM
         SOCK_NONBLOCK
@@ -290,17 +330,27 @@ table! {
         WNOHANG
     }
     ours {
-        TCP_CLOSE
-        TCP_CLOSE_WAIT
-        TCP_CLOSING
-        TCP_ESTABLISHED
-        TCP_FIN_WAIT1
-        TCP_FIN_WAIT2
-        TCP_LAST_ACK
-        TCP_LISTEN
-        TCP_SYN_RECV
-        TCP_SYN_SENT
-        TCP_TIME_WAIT
+        descriptor {
+            F_SETSIG
+        }
+        options {
+            TCP_CLOSE
+            TCP_CLOSE_WAIT
+            TCP_CLOSING
+            TCP_ESTABLISHED
+            TCP_FIN_WAIT1
+            TCP_FIN_WAIT2
+            TCP_LAST_ACK
+            TCP_LISTEN
+            TCP_SYN_RECV
+            TCP_SYN_SENT
+            TCP_TIME_WAIT
+        }
+    }
+    structures_of_ours {
+        aio {
+            aioinit { aio_threads aio_num aio_locks aio_usedba aio_debug aio_numusers aio_idle_time aio_reserved }
+        }
     }
 }
 

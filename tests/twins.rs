@@ -20,6 +20,7 @@ use tree_sitter::{Node, Parser, Tree};
 
 /// Functions that a Rust twin calls where C has an operator, a variable, or nothing at all.
 const NOT_CALLED_IN_C: &[(&str, &str)] = &[
+    ("SIGRTMIN", "a macro in C"),
     ("arguments", "makes argv a slice; C indexes the pointer"),
     ("errno", "a variable in C"),
     ("from", "widens a number; C does so without a word"),
