@@ -127,26 +127,24 @@ macro_rules! table {
                 table.add(name.to_owned(), sockmirror::$module::$ours);
             })*)*
             $($({
+                type Ours = sockmirror::$place::$our_structure;
                 let name = stringify!($our_structure);
                 let c = format!("struct {name}");
                 table.name(name, name);
-                table.add(format!("sizeof({c})"), size_of::<sockmirror::$place::$our_structure>());
-                table.add(format!("_Alignof({c})"), align_of::<sockmirror::$place::$our_structure>());
+                table.add(format!("sizeof({c})"), size_of::<Ours>());
+                table.add(format!("_Alignof({c})"), align_of::<Ours>());
                 $({
                     let field = stringify!($our_field);
-                    let offset =
-                        core::mem::offset_of!(sockmirror::$place::$our_structure, $our_field);
+                    let offset = core::mem::offset_of!(Ours, $our_field);
                     // SAFETY: never called; no more than a type is asked for.
-                    let size = size_of_field(
-                        |whole: *const sockmirror::$place::$our_structure| unsafe {
-                            &raw const (*whole).$our_field
-                        },
-                    );
+                    let size = size_of_field(|whole: *const Ours| unsafe {
+                        &raw const (*whole).$our_field
+                    });
                     table.add(format!("offsetof({c}, {field})"), offset);
                     table.add(format!("sizeof((({c} *)0)->{field})"), size);
                 })*
                 // Does not compile if a field is missing in the table.
-                let _ = |sockmirror::$place::$our_structure { $($our_field: _),* }| ();
+                let _ = |Ours { $($our_field: _),* }: Ours| ();
             })*)*
             table
         }

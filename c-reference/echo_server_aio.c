@@ -1,0 +1,326 @@
+/*
+ * Echo server, asynchronous with POSIX AIO: a request to read or write is handed over, and a signal tells that it
+ * is done.
+ *
+ * The last of the five I/O models of which the tutorial's chapter begins to tell (lines 671 to the end). The
+ * others learn that a socket is ready, and then receive; here the bytes are in the buffer when the server hears
+ * of them. Each connection has one request under way at any time: it is read, and what was read is written.
+ *
+ * The kernel has no part in it: the C library hands each request to a thread, which makes the call (pread, which
+ * fails for a socket, and then read) and waits in it. So each client costs a thread, idle or not, and a message
+ * costs the more the more clients there are, because the library looks for each request among all. Where the
+ * system makes no more threads, a request would wait without a word until another client is gone; so that is
+ * looked for, and the server then takes no more clients until one has gone.
+ *
+ * The signal is SIGIO, which waits once, however many requests are done: so it is never lost, as a signal that is
+ * queued for each would be when the queue is full, and all requests are looked at. SIGUSR1 tells of connections.
+ *
+ * Call: `echo_server_aio PORT`; with port 0 the kernel chooses a free one.
+ * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ */
+#define _GNU_SOURCE
+#include <aio.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "connections.h"
+#include "explain.h"
+#include "server.h"
+
+#define PROGRAM "echo_server_aio"
+#define USAGE "./echo_server_aio PORT"
+#define BUFFER_SIZE 65536
+/* How long a thread that is lacking may take to be made, in milliseconds. Then it is taken to be one too many. */
+#define THREAD_WAIT 100
+
+/* A connection's request, and what was read and is to be written: `length` bytes, of which `sent` are. */
+struct exchange {
+    struct exchange *next;
+    int sock;
+    struct aiocb request;
+    size_t length;
+    size_t sent;
+    char bytes[BUFFER_SIZE];
+};
+
+/* aio_read(), or aio_write() if there is something to write: hands the next request over. */
+static int hand_over(struct exchange *exchange)
+{
+    struct aiocb *request = &exchange->request;
+
+    request->aio_buf = exchange->bytes + exchange->sent;
+
+    if (exchange->length == 0) {
+        request->aio_nbytes = BUFFER_SIZE;
+        return aio_read(request);
+    }
+
+    request->aio_nbytes = exchange->length - exchange->sent;
+    return aio_write(request);
+}
+
+/* Which of the two it is. */
+static const char *call_for(const struct exchange *exchange)
+{
+    return exchange->length == 0 ? "aio_read" : "aio_write";
+}
+
+/* free(): forgets a connection that is over. */
+static void forget(struct exchange **place)
+{
+    struct exchange *exchange = *place;
+
+    *place = exchange->next;
+    free(exchange);
+}
+
+/* malloc(): begins with a connection. */
+static void begin(struct server *server, struct exchange **first, int sock)
+{
+    struct exchange *exchange;
+    struct aiocb *request;
+
+    if ((exchange = malloc(sizeof(*exchange))) == NULL) {
+        reset_connection(server, sock, "malloc", errno);
+        return;
+    }
+
+    memset(exchange, 0, offsetof(struct exchange, bytes));
+    exchange->sock = sock;
+    request = &exchange->request;
+    request->aio_fildes = sock;
+    request->aio_sigevent.sigev_notify = SIGEV_SIGNAL;
+    request->aio_sigevent.sigev_signo = SIGIO;
+    exchange->next = *first;
+    *first = exchange;
+
+    if (hand_over(exchange) < 0) {
+        reset_connection(server, sock, call_for(exchange), errno);
+        forget(first);
+    }
+}
+
+/* poll(): if a connection waits, whatever the signals have told, there is another one. */
+static void look(int listener)
+{
+    struct pollfd asked = {.fd = listener, .events = POLLIN};
+
+    if (poll(&asked, 1, 0) != 0)
+        kill(getpid(), SIGUSR1);
+}
+
+/* stat(): whether each connection has a thread. The directory has a link for each, one for main()'s, and two more. */
+static bool enough_threads(const struct server *server)
+{
+    struct stat threads;
+
+    if (stat("/proc/self/task", &threads) < 0)
+        return true;
+
+    return (int)threads.st_nlink - 3 >= server->open;
+}
+
+/* aio_cancel(): resets a connection whose request waits for a thread, so that it takes no other one's, if there is one. */
+static bool give_up_one(struct server *server, struct exchange **place)
+{
+    struct exchange *exchange;
+
+    while ((exchange = *place) != NULL) {
+        if (aio_cancel(exchange->sock, &exchange->request) == AIO_CANCELED) {
+            reset_connection(server, exchange->sock, call_for(exchange), EAGAIN);
+            forget(place);
+            return true;
+        }
+
+        place = &exchange->next;
+    }
+
+    return false;
+}
+
+/* shutdown(): the echo is complete. If the client is gone, the request that is under way will tell. */
+static void finish_connection(int sock)
+{
+    if (shutdown(sock, SHUT_WR) < 0 && errno != ENOTCONN)
+        explain_errno(PROGRAM, "shutdown", errno);
+}
+
+/* aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there. */
+static bool go_on(struct server *server, struct exchange *exchange)
+{
+    struct aiocb *request = &exchange->request;
+    int error = aio_error(request);
+    ssize_t done;
+
+    if (error == EINPROGRESS)
+        return true;
+
+    if ((done = aio_return(request)) < 0) {
+        reset_connection(server, exchange->sock, call_for(exchange), error);
+        return false;
+    }
+
+    if (exchange->length == 0) {
+        if (done == 0) {
+            close_connection(server, exchange->sock);
+            return false;
+        }
+
+        /* What comes after the end has begun gets no answer. */
+        if (!server->finishing)
+            exchange->length = done;
+    } else {
+        exchange->sent += done;
+    }
+
+    if (exchange->length > 0 && exchange->sent == exchange->length) {
+        exchange->length = 0;
+        exchange->sent = 0;
+
+        if (server->finishing)
+            finish_connection(exchange->sock);
+    }
+
+    if (hand_over(exchange) == 0)
+        return true;
+
+    reset_connection(server, exchange->sock, call_for(exchange), errno);
+    return false;
+}
+
+/* Looks at all requests, since nobody knows which of them are done. */
+static void go_on_with_all(struct server *server, struct exchange **place)
+{
+    struct exchange *exchange;
+
+    while ((exchange = *place) != NULL) {
+        if (go_on(server, exchange))
+            place = &exchange->next;
+        else
+            forget(place);
+    }
+}
+
+/* Begins the end: what was read is written, and then each connection has only the client's end to wait for. */
+static void finish(struct server *server, struct exchange **place)
+{
+    struct exchange *exchange;
+
+    go_on_with_all(server, place);
+    stop_accepting(server);
+
+    while ((exchange = *place) != NULL) {
+        if (exchange->length == 0)
+            finish_connection(exchange->sock);
+
+        place = &exchange->next;
+    }
+}
+
+/* Ends at once. A client whose echo is not complete is reset. The threads still have what they wait with. */
+static void abandon(struct server *server, struct exchange **place)
+{
+    struct exchange *exchange;
+
+    while ((exchange = *place) != NULL) {
+        if (exchange->length == 0)
+            close_connection(server, exchange->sock);
+        else
+            reset_connection(server, exchange->sock, call_for(exchange), ETIMEDOUT);
+
+        place = &exchange->next;
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    struct aioinit threads = {.aio_threads = INT_MAX, .aio_idle_time = INT_MAX};
+    struct settings settings;
+    struct server server;
+    struct exchange *first = NULL;
+    sigset_t signals;
+    int number, sock, looks = 0;
+    bool listening = false;
+
+    /* [1] Take the port, and let signals wait until they are asked for */
+    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    keep_back_signals(PROGRAM, &signals);
+    sigaddset(&signals, SIGIO);
+    sigaddset(&signals, SIGUSR1);
+
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        fail(PROGRAM, "sigprocmask", errno);
+
+    /* [2] A client that is gone must not end the server with SIGPIPE: write() cannot be told to send none */
+    signal(SIGPIPE, SIG_IGN);
+
+    /* [3] Have as many threads as the system makes, and keep them */
+    aio_init(&threads);
+
+    /* [4] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait */
+    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    server.flags = SOCK_CLOEXEC;
+
+    if (fcntl(server.listener, F_SETOWN, getpid()) < 0 || fcntl(server.listener, F_SETSIG, SIGUSR1) < 0 ||
+        fcntl(server.listener, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
+        fail(PROGRAM, "fcntl", errno);
+
+    while (!server.finishing || server.open > 0) {
+        /* [5] Look for connections that came when accept() was not to be called: before now, or while it rested */
+        if (accepting(&server) && !listening)
+            look(server.listener);
+
+        listening = accepting(&server);
+
+        /* [6] Sleep until a signal comes */
+        if ((number = sigwaitinfo(&signals, NULL)) < 0) {
+            if (errno != EINTR)
+                explain_errno(PROGRAM, "sigwaitinfo", errno);
+        } else if (number == SIGUSR1) {
+            /* [7] Take a connection and begin to read. If others wait, they have the next turn */
+            if (accepting(&server) && (sock = accept_connection(&server)) >= 0)
+                begin(&server, &first, sock);
+
+            /* [8] A thread may be lacking because it is not made yet, or because the system makes no more: rest, and see */
+            if (accepting(&server) && !enough_threads(&server)) {
+                server.resting = true;
+                looks = 0;
+                set_timer(PROGRAM, 1);
+            }
+
+            if (accepting(&server))
+                look(server.listener);
+        } else if (number == SIGIO) {
+            /* [9] Requests are done: go on with those connections */
+            go_on_with_all(&server, &first);
+        } else if (server.finishing) {
+            /* [10] The second signal, or the end of the time, completes the end */
+            abandon(&server, &first);
+        } else if (number == SIGALRM) {
+            /* [11] The rest is over, unless a thread is still lacking: then it will not come before a connection ends */
+            server.resting = !enough_threads(&server);
+
+            if (server.resting && looks < THREAD_WAIT) {
+                looks++;
+                set_timer(PROGRAM, 1);
+            } else if (server.resting) {
+                server.resting = give_up_one(&server, &first);
+            }
+        } else {
+            /* [12] A signal begins the end, which is when the last connection has ended */
+            finish(&server, &first);
+        }
+    }
+
+    exit(0);
+}

@@ -1,0 +1,392 @@
+//! Echo server, asynchronous with POSIX AIO: a request to read or write is handed over, and a signal tells that it
+//! is done.
+//!
+//! The last of the five I/O models of which the tutorial's chapter begins to tell (lines 671 to the end). The
+//! others learn that a socket is ready, and then receive; here the bytes are in the buffer when the server hears
+//! of them. Each connection has one request under way at any time: it is read, and what was read is written.
+//!
+//! The kernel has no part in it: the C library hands each request to a thread, which makes the call (pread, which
+//! fails for a socket, and then read) and waits in it. So each client costs a thread, idle or not, and a message
+//! costs the more the more clients there are, because the library looks for each request among all. Where the
+//! system makes no more threads, a request would wait without a word until another client is gone; so that is
+//! looked for, and the server then takes no more clients until one has gone.
+//!
+//! The signal is SIGIO, which waits once, however many requests are done: so it is never lost, as a signal that is
+//! queued for each would be when the queue is full, and all requests are looked at. SIGUSR1 tells of connections.
+//!
+//! Call: `echo_server_aio PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::cell::{Cell, UnsafeCell};
+use core::ffi::CStr;
+use core::mem::{MaybeUninit, offset_of};
+use core::ptr::null_mut;
+use errno::Errno;
+use libc::{
+    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ENOTCONN, ETIMEDOUT, F_SETFL, F_SETOWN, O_ASYNC,
+    O_NONBLOCK, POLLIN, SHUT_WR, SIG_BLOCK, SIG_IGN, SIGALRM, SIGEV_SIGNAL, SIGIO, SIGPIPE,
+    SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, pollfd, sigset_t, size_t,
+};
+use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
+use sockmirror::connections::{
+    Server, accept_connection, accepting, close_connection, new_server, reset_connection,
+    stop_accepting,
+};
+use sockmirror::descriptor::{F_SETSIG, fcntl};
+use sockmirror::error::errno;
+use sockmirror::explain::{explain_errno, fail};
+use sockmirror::files::stat;
+use sockmirror::multiplexing::poll;
+use sockmirror::process::getpid;
+use sockmirror::server::{keep_back_signals, read_settings, set_timer, start_listening};
+use sockmirror::shutdown::shutdown;
+use sockmirror::signals::{kill, sigaddset, signal, sigprocmask, sigwaitinfo};
+use sockmirror::stdlib::{exit, free, malloc};
+use sockmirror::string::memset;
+
+const PROGRAM: &CStr = c"echo_server_aio";
+const USAGE: &CStr = c"./echo_server_aio PORT";
+const BUFFER_SIZE: usize = 65536;
+// How long a thread that is lacking may take to be made, in milliseconds. Then it is taken to be one too many.
+const THREAD_WAIT: c_int = 100;
+
+/// A connection's request, and what was read and is to be written: `length` bytes, of which `sent` are.
+// Rust: a thread of the C library uses what is in an UnsafeCell, so no reference to it is ever made.
+#[repr(C)]
+struct Exchange {
+    next: Cell<*mut Exchange>,
+    sock: c_int,
+    request: UnsafeCell<aiocb>,
+    length: Cell<size_t>,
+    sent: Cell<size_t>,
+    bytes: UnsafeCell<MaybeUninit<[c_char; BUFFER_SIZE]>>,
+}
+
+sockmirror::panic_handler!();
+
+/// aio_read(), or aio_write() if there is something to write: hands the next request over.
+fn hand_over(exchange: &Exchange) -> Result<(), Errno> {
+    let request = exchange.request.get();
+
+    // SAFETY: no request is under way.
+    unsafe {
+        (*request).aio_buf =
+            exchange.bytes.get().cast::<c_char>().wrapping_add(exchange.sent.get()).cast();
+    }
+
+    if exchange.length.get() == 0 {
+        // SAFETY: the same.
+        unsafe { (*request).aio_nbytes = BUFFER_SIZE };
+        // SAFETY: the request is filled in, and has so many bytes; all of it stays until the request is done.
+        return unsafe { aio_read(request) };
+    }
+
+    // SAFETY: the same.
+    unsafe { (*request).aio_nbytes = exchange.length.get() - exchange.sent.get() };
+    // SAFETY: the same; so many bytes were read and are not written yet.
+    unsafe { aio_write(request) }
+}
+
+/// Which of the two it is.
+fn call_for(exchange: &Exchange) -> &'static CStr {
+    if exchange.length.get() == 0 { c"aio_read" } else { c"aio_write" }
+}
+
+/// free(): forgets a connection that is over.
+fn forget(place: &Cell<*mut Exchange>) {
+    let exchange = place.get();
+
+    // SAFETY: it is in the list.
+    place.set(unsafe { (*exchange).next.get() });
+    // SAFETY: what malloc gave out; its request is done, and it is in no list any more.
+    unsafe { free(exchange.cast()) };
+}
+
+/// malloc(): begins with a connection.
+#[inline(never)]
+fn begin(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
+    let exchange = malloc(size_of::<Exchange>()).cast::<Exchange>();
+    if exchange.is_null() {
+        reset_connection(server, sock, c"malloc", errno());
+        return;
+    }
+
+    // SAFETY: the memory is larger. Zero is a value of all that comes before the bytes.
+    unsafe { memset(exchange.cast(), 0, offset_of!(Exchange, bytes)) };
+    // SAFETY: nobody else knows of it yet.
+    unsafe { (*exchange).sock = sock };
+    // SAFETY: it has a value, of whose bytes none is needed.
+    let exchange = unsafe { &*exchange };
+    // SAFETY: no request is under way.
+    let request = unsafe { &mut *exchange.request.get() };
+    request.aio_fildes = sock;
+    request.aio_sigevent.sigev_notify = SIGEV_SIGNAL;
+    request.aio_sigevent.sigev_signo = SIGIO;
+    exchange.next.set(first.get());
+    first.set((&raw const *exchange).cast_mut());
+
+    if let Err(error) = hand_over(exchange) {
+        reset_connection(server, sock, call_for(exchange), error);
+        forget(first);
+    }
+}
+
+/// poll(): if a connection waits, whatever the signals have told, there is another one.
+fn look(listener: c_int) {
+    let mut asked = pollfd { fd: listener, events: POLLIN, revents: 0 };
+
+    // SAFETY: one entry, as it says.
+    if unsafe { poll(&raw mut asked, 1, 0) } != Ok(0) {
+        _ = kill(getpid(), SIGUSR1);
+    }
+}
+
+/// stat(): whether each connection has a thread. The directory has a link for each, one for main()'s, and two more.
+fn enough_threads(server: &Server<'_>) -> bool {
+    let mut threads = MaybeUninit::<libc::stat>::uninit();
+
+    // SAFETY: a C string, and a structure that may be written.
+    if unsafe { stat(c"/proc/self/task".as_ptr(), threads.as_mut_ptr()) }.is_err() {
+        return true;
+    }
+
+    // SAFETY: stat has filled it in.
+    let threads = unsafe { threads.assume_init() };
+    threads.st_nlink as c_int - 3 >= server.open
+}
+
+/// aio_cancel(): resets a connection whose request waits for a thread, so that it takes no other one's, if there is one.
+fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool {
+    // SAFETY: null, or a connection in the list.
+    while let Some(exchange) = unsafe { place.get().as_ref() } {
+        // SAFETY: the request was handed over.
+        if unsafe { aio_cancel(exchange.sock, exchange.request.get()) } == Ok(AIO_CANCELED) {
+            reset_connection(server, exchange.sock, call_for(exchange), Errno(EAGAIN));
+            forget(place);
+            return true;
+        }
+
+        place = &exchange.next;
+    }
+
+    false
+}
+
+/// shutdown(): the echo is complete. If the client is gone, the request that is under way will tell.
+fn finish_connection(sock: c_int) {
+    match shutdown(sock, SHUT_WR) {
+        Ok(()) | Err(Errno(ENOTCONN)) => {}
+        Err(error) => explain_errno(PROGRAM, c"shutdown", error),
+    }
+}
+
+/// aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there.
+fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
+    let request = exchange.request.get();
+    // SAFETY: the request was handed over.
+    let error = unsafe { aio_error(request) };
+
+    if error == EINPROGRESS {
+        return true;
+    }
+
+    // SAFETY: the request is done.
+    let done = unsafe { aio_return(request) };
+    if done < 0 {
+        reset_connection(server, exchange.sock, call_for(exchange), Errno(error));
+        return false;
+    }
+
+    if exchange.length.get() == 0 {
+        if done == 0 {
+            close_connection(server, exchange.sock);
+            return false;
+        }
+
+        // What comes after the end has begun gets no answer.
+        if !server.finishing {
+            exchange.length.set(done as size_t);
+        }
+    } else {
+        exchange.sent.set(exchange.sent.get() + done as size_t);
+    }
+
+    if exchange.length.get() > 0 && exchange.sent == exchange.length {
+        exchange.length.set(0);
+        exchange.sent.set(0);
+
+        if server.finishing {
+            finish_connection(exchange.sock);
+        }
+    }
+
+    match hand_over(exchange) {
+        Ok(()) => true,
+        Err(error) => {
+            reset_connection(server, exchange.sock, call_for(exchange), error);
+            false
+        }
+    }
+}
+
+/// Looks at all requests, since nobody knows which of them are done.
+fn go_on_with_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
+    // SAFETY: null, or a connection in the list.
+    while let Some(exchange) = unsafe { place.get().as_ref() } {
+        if go_on(server, exchange) {
+            place = &exchange.next;
+        } else {
+            forget(place);
+        }
+    }
+}
+
+/// Begins the end: what was read is written, and then each connection has only the client's end to wait for.
+fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
+    go_on_with_all(server, place);
+    stop_accepting(server);
+
+    // SAFETY: null, or a connection in the list.
+    while let Some(exchange) = unsafe { place.get().as_ref() } {
+        if exchange.length.get() == 0 {
+            finish_connection(exchange.sock);
+        }
+
+        place = &exchange.next;
+    }
+}
+
+/// Ends at once. A client whose echo is not complete is reset. The threads still have what they wait with.
+fn abandon(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
+    // SAFETY: null, or a connection in the list.
+    while let Some(exchange) = unsafe { place.get().as_ref() } {
+        if exchange.length.get() == 0 {
+            close_connection(server, exchange.sock);
+        } else {
+            reset_connection(server, exchange.sock, call_for(exchange), Errno(ETIMEDOUT));
+        }
+
+        place = &exchange.next;
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let threads = aioinit {
+        aio_threads: c_int::MAX,
+        aio_num: 0,
+        aio_locks: 0,
+        aio_usedba: 0,
+        aio_debug: 0,
+        aio_numusers: 0,
+        aio_idle_time: c_int::MAX,
+        aio_reserved: 0,
+    };
+    let first = Cell::new(null_mut());
+    let mut signals = MaybeUninit::<sigset_t>::uninit();
+    let mut looks = 0;
+    let mut listening = false;
+
+    // [1] Take the port, and let signals wait until they are asked for
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    keep_back_signals(PROGRAM, &mut signals);
+    // SAFETY: keep_back_signals has made it a set.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR1) };
+
+    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
+        fail(PROGRAM, c"sigprocmask", error);
+    }
+
+    // [2] A client that is gone must not end the server with SIGPIPE: write() cannot be told to send none
+    // SAFETY: no handler.
+    _ = unsafe { signal(SIGPIPE, SIG_IGN) };
+
+    // [3] Have as many threads as the system makes, and keep them
+    // SAFETY: the structure is filled in.
+    unsafe { aio_init(&raw const threads) };
+
+    // [4] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait
+    let mut server =
+        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    server.flags = SOCK_CLOEXEC;
+
+    // SAFETY: the command takes a process.
+    if let Err(error) = unsafe { fcntl(server.listener, F_SETOWN, getpid()) }
+        // SAFETY: the command takes a signal.
+        .and_then(|_| unsafe { fcntl(server.listener, F_SETSIG, SIGUSR1) })
+        // SAFETY: the command takes flags, and nobody else uses the socket.
+        .and_then(|_| unsafe { fcntl(server.listener, F_SETFL, O_NONBLOCK | O_ASYNC) })
+    {
+        fail(PROGRAM, c"fcntl", error);
+    }
+
+    while !server.finishing || server.open > 0 {
+        // [5] Look for connections that came when accept() was not to be called: before now, or while it rested
+        if accepting(&server) && !listening {
+            look(server.listener);
+        }
+
+        listening = accepting(&server);
+
+        // [6] Sleep until a signal comes
+        // SAFETY: the set is made, and what is known of the signal is not asked for.
+        match unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) } {
+            Err(error) => {
+                if error.0 != EINTR {
+                    explain_errno(PROGRAM, c"sigwaitinfo", error);
+                }
+            }
+            Ok(number) if number == SIGUSR1 => {
+                // [7] Take a connection and begin to read. If others wait, they have the next turn
+                if accepting(&server) {
+                    let sock = accept_connection(&mut server);
+                    if sock >= 0 {
+                        begin(&mut server, &first, sock);
+                    }
+                }
+
+                // [8] A thread may be lacking because it is not made yet, or because the system makes no more: rest, and see
+                if accepting(&server) && !enough_threads(&server) {
+                    server.resting = true;
+                    looks = 0;
+                    set_timer(PROGRAM, 1);
+                }
+
+                if accepting(&server) {
+                    look(server.listener);
+                }
+            }
+            Ok(number) if number == SIGIO => {
+                // [9] Requests are done: go on with those connections
+                go_on_with_all(&mut server, &first);
+            }
+            Ok(_) if server.finishing => {
+                // [10] The second signal, or the end of the time, completes the end
+                abandon(&mut server, &first);
+            }
+            Ok(number) if number == SIGALRM => {
+                // [11] The rest is over, unless a thread is still lacking: then it will not come before a connection ends
+                server.resting = !enough_threads(&server);
+
+                if server.resting && looks < THREAD_WAIT {
+                    looks += 1;
+                    set_timer(PROGRAM, 1);
+                } else if server.resting {
+                    server.resting = give_up_one(&mut server, &first);
+                }
+            }
+            Ok(_) => {
+                // [12] A signal begins the end, which is when the last connection has ended
+                finish(&mut server, &first);
+            }
+        }
+    }
+
+    exit(0);
+}
