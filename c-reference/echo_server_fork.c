@@ -44,6 +44,8 @@
 
 static volatile sig_atomic_t told;
 static int connection;
+/* The process that accepts, and the group of all but the first process. */
+static pid_t acceptor;
 
 /*
  * Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
@@ -76,36 +78,45 @@ static _Noreturn void give_up(const char *call, int error)
     exit(1);
 }
 
-/* Waits for signals, and passes them on to all the others; and for the end of the last of these. */
-static _Noreturn void watch_over(pid_t acceptor, const sigset_t *signals)
+/*
+ * Takes the signals of the first process, and passes them on. SIGTERM may come from others as well, and counts
+ * once. So the second time SIGALRM goes out.
+ */
+static void pass_on(int number)
 {
+    (void)number;
+    kill(-acceptor, told == 0 ? SIGTERM : SIGALRM);
+    told = TO_END;
+}
+
+/* Passes signals on to all the others, and waits for the end of the last of these. */
+static _Noreturn void watch_over(void)
+{
+    sigset_t signals;
     pid_t ended;
-    int number;
 
     /* Whoever comes first makes the group: this process, which sends to it, or the one that is in it. */
     setpgid(acceptor, acceptor);
 
-    for (;;) {
-        if ((number = sigwaitinfo(signals, NULL)) < 0)
-            continue;
+    signal(SIGTERM, pass_on);
+    signal(SIGINT, pass_on);
+    signal(SIGALRM, pass_on);
 
-        if (number != SIGCHLD) {
-            /* SIGTERM may come from others as well, and counts once. So the second time SIGALRM goes out. */
-            kill(-acceptor, told == 0 ? SIGTERM : SIGALRM);
-            told = TO_END;
-            continue;
+    /* What SIGCHLD says, waitpid() says, too. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+
+    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0)
+        fail(PROGRAM, "sigprocmask", errno);
+
+    /* When nobody accepts any more, all are to end. */
+    while ((ended = waitpid(-1, NULL, 0)) > 0 || errno == EINTR)
+        if (ended == acceptor && told == 0) {
+            fprintf(stderr, "%s: the process that accepts has ended\n", PROGRAM);
+            kill(-acceptor, SIGTERM);
         }
 
-        /* One SIGCHLD may stand for several processes. When nobody accepts any more, all are to end. */
-        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0)
-            if (ended == acceptor && told == 0) {
-                fprintf(stderr, "%s: the process that accepts has ended\n", PROGRAM);
-                kill(-acceptor, SIGTERM);
-            }
-
-        if (ended < 0)
-            exit(told == 0 ? 1 : 0);
-    }
+    exit(told == 0 ? 1 : 0);
 }
 
 int main(int argc, char *argv[])
@@ -114,17 +125,13 @@ int main(int argc, char *argv[])
     struct settings settings;
     sigset_t signals;
     int listener, sock;
-    pid_t acceptor, child;
+    pid_t child;
     char *buffer;
     ssize_t received, sent, count;
 
     /* [1] Take the port, and keep signals back */
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     keep_back_signals(PROGRAM, &signals);
-    sigaddset(&signals, SIGCHLD);
-
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        fail(PROGRAM, "sigprocmask", errno);
 
     /* [2] Listen */
     listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
@@ -141,7 +148,7 @@ int main(int argc, char *argv[])
 
     if (acceptor > 0) {
         close(listener);
-        watch_over(acceptor, &signals);
+        watch_over();
     }
 
     /* [4] End when the first process ends, or sends SIGTERM. Of children that have ended, keep nothing */

@@ -292,6 +292,7 @@ table! {
         SIGUSR1
         SIG_BLOCK
         SIG_IGN
+        SIG_SETMASK
         SIG_UNBLOCK
         SIOCOUTQNSD
         SI_QUEUE

@@ -21,9 +21,9 @@ use core::sync::atomic::Ordering::Relaxed;
 use errno::Errno;
 use libc::{
     EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER,
-    PR_SET_PDEATHSIG, SHUT_WR, SIG_BLOCK, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGTERM,
-    SOCK_CLOEXEC, WNOHANG, c_char, c_int, c_long, c_uint, c_ulong, pid_t, sighandler_t, sigset_t,
-    size_t, ssize_t, timespec,
+    PR_SET_PDEATHSIG, SHUT_WR, SIG_IGN, SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT,
+    SIGTERM, SOCK_CLOEXEC, c_char, c_int, c_long, c_uint, c_ulong, sighandler_t, sigset_t, size_t,
+    ssize_t, timespec,
 };
 use sockmirror::connections::{next_may_come, reset_on_close};
 use sockmirror::descriptor::fcntl;
@@ -32,7 +32,7 @@ use sockmirror::explain::{explain_errno, fail};
 use sockmirror::process::{fork, prctl, setpgid, waitpid};
 use sockmirror::server::{keep_back_signals, read_settings, start_listening};
 use sockmirror::shutdown::shutdown;
-use sockmirror::signals::{kill, sigaddset, signal, sigprocmask, sigwaitinfo};
+use sockmirror::signals::{kill, sigaddset, sigemptyset, signal, sigprocmask};
 use sockmirror::socket::{accept4, close, recv, send};
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::{exit, malloc};
@@ -54,6 +54,9 @@ const TIME_IS_OVER: c_int = 2;
 static told: AtomicI32 = AtomicI32::new(0);
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
 static connection: AtomicI32 = AtomicI32::new(0);
+// The process that accepts, and the group of all but the first process.
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static acceptor: AtomicI32 = AtomicI32::new(0);
 
 sockmirror::panic_handler!();
 
@@ -86,53 +89,62 @@ fn give_up(call: &CStr, error: Errno) -> ! {
     exit(1);
 }
 
-/// Waits for signals, and passes them on to all the others; and for the end of the last of these.
-///
-/// # Safety
-///
-/// `signals` is a set that has been made.
-unsafe fn watch_over(acceptor: pid_t, signals: &MaybeUninit<sigset_t>) -> ! {
+/// Takes the signals of the first process, and passes them on. SIGTERM may come from others as well, and counts
+/// once. So the second time SIGALRM goes out.
+extern "C" fn pass_on(number: c_int) {
+    _ = number;
+    _ = kill(-acceptor.load(Relaxed), if told.load(Relaxed) == 0 { SIGTERM } else { SIGALRM });
+    told.store(TO_END, Relaxed);
+}
+
+/// Passes signals on to all the others, and waits for the end of the last of these.
+fn watch_over() -> ! {
+    let mut signals = MaybeUninit::<sigset_t>::uninit();
+
     // Whoever comes first makes the group: this process, which sends to it, or the one that is in it.
-    _ = setpgid(acceptor, acceptor);
+    _ = setpgid(acceptor.load(Relaxed), acceptor.load(Relaxed));
 
+    // SAFETY: the handler sends a signal and touches atomics, no more.
+    _ = unsafe { signal(SIGTERM, pass_on as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGINT, pass_on as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGALRM, pass_on as *const () as sighandler_t) };
+
+    // What SIGCHLD says, waitpid() says, too.
+    // SAFETY: the set may be written.
+    _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
+    // SAFETY: the same, and sigemptyset has made it a set.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
+
+    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_SETMASK, signals.as_ptr(), null_mut()) } {
+        fail(PROGRAM, c"sigprocmask", error);
+    }
+
+    // When nobody accepts any more, all are to end.
     loop {
-        // SAFETY: the set is made, and what is known of the signal is not asked for.
-        let Ok(number) = (unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) }) else {
-            continue;
+        // SAFETY: how it ended is not asked for.
+        let ended = match unsafe { waitpid(-1, null_mut(), 0) } {
+            Ok(ended) => ended,
+            Err(Errno(EINTR)) => continue,
+            Err(_) => break,
         };
 
-        if number != SIGCHLD {
-            // SIGTERM may come from others as well, and counts once. So the second time SIGALRM goes out.
-            _ = kill(-acceptor, if told.load(Relaxed) == 0 { SIGTERM } else { SIGALRM });
-            told.store(TO_END, Relaxed);
-            continue;
-        }
-
-        // One SIGCHLD may stand for several processes. When nobody accepts any more, all are to end.
-        let failed = loop {
-            // SAFETY: how it ended is not asked for.
-            match unsafe { waitpid(-1, null_mut(), WNOHANG) } {
-                Ok(ended @ 1..) => {
-                    if ended == acceptor && told.load(Relaxed) == 0 {
-                        // SAFETY: a C string, as the format asks.
-                        unsafe {
-                            fprintf(
-                                stderr(),
-                                c"%s: the process that accepts has ended\n".as_ptr(),
-                                PROGRAM.as_ptr(),
-                            )
-                        };
-                        _ = kill(-acceptor, SIGTERM);
-                    }
-                }
-                ended => break ended.is_err(),
-            }
-        };
-
-        if failed {
-            exit(if told.load(Relaxed) == 0 { 1 } else { 0 });
+        if ended == acceptor.load(Relaxed) && told.load(Relaxed) == 0 {
+            // SAFETY: a C string, as the format asks.
+            unsafe {
+                fprintf(
+                    stderr(),
+                    c"%s: the process that accepts has ended\n".as_ptr(),
+                    PROGRAM.as_ptr(),
+                )
+            };
+            _ = kill(-acceptor.load(Relaxed), SIGTERM);
         }
     }
+
+    exit(if told.load(Relaxed) == 0 { 1 } else { 0 });
 }
 
 #[unsafe(no_mangle)]
@@ -145,13 +157,6 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
     let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
     keep_back_signals(PROGRAM, &mut signals);
-    // SAFETY: keep_back_signals has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
 
     // [2] Listen
     let listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
@@ -168,13 +173,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     // SAFETY: one thread, and only the child uses the listening socket.
-    let acceptor = unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error));
+    acceptor
+        .store(unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error)), Relaxed);
 
-    if acceptor > 0 {
+    if acceptor.load(Relaxed) > 0 {
         // SAFETY: the child's, which this process does not use.
         _ = unsafe { close(listener) };
-        // SAFETY: the set is made.
-        unsafe { watch_over(acceptor, &signals) };
+        watch_over();
     }
 
     // [4] End when the first process ends, or sends SIGTERM. Of children that have ended, keep nothing
