@@ -156,11 +156,12 @@ impl<'a> Run<'a> {
         self.watch.moved()?;
         loop {
             let ended = self.child.try_wait()?.is_some();
+            self.capture.drain()?;
+            let rests = self.watch.look()? == Activity::Asleep || ended;
+            // Whoever reads on has read all that the program sent before it went to sleep.
             if self.peers.drain() {
                 self.watch.moved()?;
-            }
-            self.capture.drain()?;
-            if self.watch.look()? == Activity::Asleep || ended {
+            } else if rests {
                 if !condition(self)? {
                     return Ok(());
                 }
