@@ -36,6 +36,9 @@ const TOO_MUCH: u64 = 64 << 20;
 /// So often another client is served before one that cannot send is taken to be held up for good.
 const ROUNDS_IN_VAIN: usize = 100;
 
+/// How often a connection is made anew that did not come into the wanted state.
+const MORE_ATTEMPTS: usize = 9;
+
 /// One connection, and how far it has come.
 pub struct Client {
     stream: TcpStream,
@@ -97,6 +100,22 @@ impl Client {
             setsockopt(socket, sockopt::TcpCongestion, &OsString::from("reno"))?;
             Ok(())
         })
+    }
+
+    /// Connects one and sends until the server holds bytes that it cannot send back, and has read all
+    /// others: what comes next, be it the end, is the next that it can read.
+    pub fn overfull(server: &Server, other: &mut Self) -> Result<Self> {
+        let mut client = Self::slow(server)?;
+        client.overfill(server, other)?;
+        // Whether the last piece is read in one go, the kernel decides.
+        for _ in 0..MORE_ATTEMPTS {
+            if server.unread_from(&client)? == 0 {
+                break;
+            }
+            client = Self::slow(server)?;
+            client.overfill(server, other)?;
+        }
+        Ok(client)
     }
 
     fn prepared(server: &Server, prepare: fn(&OwnedFd) -> Result<()>) -> Result<Self> {
@@ -225,10 +244,11 @@ impl Client {
         Ok(())
     }
 
-    /// Sends and never reads, until the server holds bytes that it cannot send back. Mostly it has read
-    /// all that was sent then: what comes next, be it the end, is not behind other bytes.
-    pub fn overfill(&mut self, server: &Server, other: &mut Self) -> Result<()> {
-        while server.held_of(self)? == 0 {
+    /// Sends and never reads, until the server holds bytes that it cannot send back.
+    fn overfill(&mut self, server: &Server, other: &mut Self) -> Result<()> {
+        // What comes into the client's own buffer while the kernel lists both ends can be missed. The
+        // kernel makes it twice as large as it was told.
+        while server.held_of(self)? <= 2 * SMALL as u64 {
             self.send(PIECE)?;
             (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
             ensure!(self.sent < TOO_MUCH, "{} bytes went into the kernel's buffers", self.sent);

@@ -45,11 +45,11 @@ pub fn half_close(server: &mut Server) -> Result<()> {
     for length in [0, 1, 128 * KIB] {
         Client::new(server)?.finish_with(length).with_context(|| format!("{length} bytes"))?;
     }
-    // The end stands behind bytes that the server does not take yet; or right behind those that it
-    // cannot send back yet.
-    for fill in [Client::fill, Client::overfill] {
-        let mut slow = Client::slow(server)?;
-        fill(&mut slow, server, &mut other)?;
+    // The end stands behind bytes that the server does not take yet; or it is the next to be read,
+    // while the server holds bytes that it cannot send back yet.
+    let mut slow = Client::slow(server)?;
+    slow.fill(server, &mut other)?;
+    for mut slow in [slow, Client::overfull(server, &mut other)?] {
         slow.finish()?;
         server.expect_rest(&[]).context("while a client that has finished does not read")?;
         slow.expect_rest()?;

@@ -96,14 +96,13 @@ pub fn told_in_the_middle(server: &mut Server) -> Result<()> {
 pub fn told_twice(server: &mut Server) -> Result<()> {
     let mut clients = ends_before_grace_is_over(server, |server| {
         let mut other = Client::new(server)?;
-        let mut slow = [Client::slow(server)?, Client::slow(server)?];
+        let mut slow = vec![Client::slow(server)?, Client::overfull(server, &mut other)?];
         slow[0].fill(server, &mut other)?;
-        slow[1].overfill(server, &mut other)?;
         server.signal(Signal::SIGTERM)?;
         other.expect_end().context("an idle client")?;
         server.wait_until_told()?;
         server.signal(Signal::SIGTERM)?;
-        Ok(slow.into())
+        Ok(slow)
     })?;
     clients.iter_mut().try_for_each(expect_reset)
 }

@@ -404,7 +404,7 @@ impl Server {
         Ok(client.sent.saturating_sub(u64::from(server.rx_queue) + u64::from(other.tx_queue)))
     }
 
-    /// How many bytes of a client it has read and not sent back, at least.
+    /// How many bytes of a client it has read and not sent back, but for what moves meanwhile.
     pub fn held_of(&self, client: &Client) -> Result<u64> {
         let [server, other] = self.ends(client)?;
         let elsewhere = [server.rx_queue, server.tx_queue, other.rx_queue, other.tx_queue];
