@@ -40,8 +40,8 @@
 #define PROGRAM "echo_server_aio"
 #define USAGE "./echo_server_aio PORT"
 #define BUFFER_SIZE 65536
-/* How long a thread that is lacking may take to be made, in milliseconds. Then it is taken to be one too many. */
-#define THREAD_WAIT 100
+/* The last wait for a thread that is lacking, in milliseconds. The first is 1, and each is twice the one before. */
+#define LAST_WAIT 64
 
 /* A connection's request, and what was read and is to be written: `length` bytes, of which `sent` are. */
 struct exchange {
@@ -130,7 +130,7 @@ static bool enough_threads(const struct server *server)
     return (int)threads.st_nlink - 3 >= server->open;
 }
 
-/* aio_cancel(): resets a connection whose request waits for a thread, so that it takes no other one's, if there is one. */
+/* aio_cancel(): resets a connection whose request waits for a thread, if there is one. */
 static bool give_up_one(struct server *server, struct exchange **place)
 {
     struct exchange *exchange;
@@ -148,11 +148,14 @@ static bool give_up_one(struct server *server, struct exchange **place)
     return false;
 }
 
-/* shutdown(): the echo is complete. If the client is gone, the request that is under way will tell. */
-static void finish_connection(int sock)
+/* shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer. */
+static bool finish_connection(struct server *server, int sock)
 {
-    if (shutdown(sock, SHUT_WR) < 0 && errno != ENOTCONN)
-        explain_errno(PROGRAM, "shutdown", errno);
+    if (shutdown(sock, SHUT_WR) == 0)
+        return true;
+
+    reset_connection(server, sock, "shutdown", errno);
+    return false;
 }
 
 /* aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there. */
@@ -176,7 +179,6 @@ static bool go_on(struct server *server, struct exchange *exchange)
             return false;
         }
 
-        /* What comes after the end has begun gets no answer. */
         if (!server->finishing)
             exchange->length = done;
     } else {
@@ -187,8 +189,8 @@ static bool go_on(struct server *server, struct exchange *exchange)
         exchange->length = 0;
         exchange->sent = 0;
 
-        if (server->finishing)
-            finish_connection(exchange->sock);
+        if (server->finishing && !finish_connection(server, exchange->sock))
+            return false;
     }
 
     if (hand_over(exchange) == 0)
@@ -220,10 +222,11 @@ static void finish(struct server *server, struct exchange **place)
     stop_accepting(server);
 
     while ((exchange = *place) != NULL) {
-        if (exchange->length == 0)
-            finish_connection(exchange->sock);
-
-        place = &exchange->next;
+        /* A thread waits with what is left out of the list, and has it until the server ends. */
+        if (exchange->length == 0 && !finish_connection(server, exchange->sock))
+            *place = exchange->next;
+        else
+            place = &exchange->next;
     }
 }
 
@@ -249,7 +252,8 @@ int main(int argc, char *argv[])
     struct server server;
     struct exchange *first = NULL;
     sigset_t signals;
-    int number, sock, looks = 0;
+    int number, sock;
+    long wait = 0;
     bool listening = false;
 
     /* [1] Take the port, and let signals wait until they are asked for */
@@ -291,11 +295,11 @@ int main(int argc, char *argv[])
             if (accepting(&server) && (sock = accept_connection(&server)) >= 0)
                 begin(&server, &first, sock);
 
-            /* [8] A thread may be lacking because it is not made yet, or because the system makes no more: rest, and see */
+            /* [8] A thread is lacking: it is not made yet, or cannot be made. Rest, and see */
             if (accepting(&server) && !enough_threads(&server)) {
                 server.resting = true;
-                looks = 0;
-                set_timer(PROGRAM, 1);
+                wait = 1;
+                set_timer(PROGRAM, wait);
             }
 
             if (accepting(&server))
@@ -307,12 +311,12 @@ int main(int argc, char *argv[])
             /* [10] The second signal, or the end of the time, completes the end */
             abandon(&server, &first);
         } else if (number == SIGALRM) {
-            /* [11] The rest is over, unless a thread is still lacking: then it will not come before a connection ends */
+            /* [11] The rest is over, unless a thread is lacking. In the end one connection is given up for the others */
             server.resting = !enough_threads(&server);
 
-            if (server.resting && looks < THREAD_WAIT) {
-                looks++;
-                set_timer(PROGRAM, 1);
+            if (server.resting && wait < LAST_WAIT) {
+                wait *= 2;
+                set_timer(PROGRAM, wait);
             } else if (server.resting) {
                 server.resting = give_up_one(&server, &first);
             }

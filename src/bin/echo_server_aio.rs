@@ -25,9 +25,9 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ENOTCONN, ETIMEDOUT, F_SETFL, F_SETOWN, O_ASYNC,
-    O_NONBLOCK, POLLIN, SHUT_WR, SIG_BLOCK, SIG_IGN, SIGALRM, SIGEV_SIGNAL, SIGIO, SIGPIPE,
-    SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, pollfd, sigset_t, size_t,
+    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ETIMEDOUT, F_SETFL, F_SETOWN, O_ASYNC, O_NONBLOCK,
+    POLLIN, SHUT_WR, SIG_BLOCK, SIG_IGN, SIGALRM, SIGEV_SIGNAL, SIGIO, SIGPIPE, SIGUSR1,
+    SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::connections::{
@@ -49,8 +49,8 @@ use sockmirror::string::memset;
 const PROGRAM: &CStr = c"echo_server_aio";
 const USAGE: &CStr = c"./echo_server_aio PORT";
 const BUFFER_SIZE: usize = 65536;
-// How long a thread that is lacking may take to be made, in milliseconds. Then it is taken to be one too many.
-const THREAD_WAIT: c_int = 100;
+// The last wait for a thread that is lacking, in milliseconds. The first is 1, and each is twice the one before.
+const LAST_WAIT: c_long = 64;
 
 /// A connection's request, and what was read and is to be written: `length` bytes, of which `sent` are.
 // Rust: a thread of the C library uses what is in an UnsafeCell, so no reference to it is ever made.
@@ -157,7 +157,7 @@ fn enough_threads(server: &Server<'_>) -> bool {
     threads.st_nlink as c_int - 3 >= server.open
 }
 
-/// aio_cancel(): resets a connection whose request waits for a thread, so that it takes no other one's, if there is one.
+/// aio_cancel(): resets a connection whose request waits for a thread, if there is one.
 fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
@@ -174,11 +174,14 @@ fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool
     false
 }
 
-/// shutdown(): the echo is complete. If the client is gone, the request that is under way will tell.
-fn finish_connection(sock: c_int) {
+/// shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer.
+fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     match shutdown(sock, SHUT_WR) {
-        Ok(()) | Err(Errno(ENOTCONN)) => {}
-        Err(error) => explain_errno(PROGRAM, c"shutdown", error),
+        Ok(()) => true,
+        Err(error) => {
+            reset_connection(server, sock, c"shutdown", error);
+            false
+        }
     }
 }
 
@@ -205,7 +208,6 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
             return false;
         }
 
-        // What comes after the end has begun gets no answer.
         if !server.finishing {
             exchange.length.set(done as size_t);
         }
@@ -217,8 +219,8 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
         exchange.length.set(0);
         exchange.sent.set(0);
 
-        if server.finishing {
-            finish_connection(exchange.sock);
+        if server.finishing && !finish_connection(server, exchange.sock) {
+            return false;
         }
     }
 
@@ -250,11 +252,12 @@ fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
-        if exchange.length.get() == 0 {
-            finish_connection(exchange.sock);
+        // A thread waits with what is left out of the list, and has it until the server ends.
+        if exchange.length.get() == 0 && !finish_connection(server, exchange.sock) {
+            place.set(exchange.next.get());
+        } else {
+            place = &exchange.next;
         }
-
-        place = &exchange.next;
     }
 }
 
@@ -286,7 +289,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     };
     let first = Cell::new(null_mut());
     let mut signals = MaybeUninit::<sigset_t>::uninit();
-    let mut looks = 0;
+    let mut wait = 0;
     let mut listening = false;
 
     // [1] Take the port, and let signals wait until they are asked for
@@ -351,11 +354,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     }
                 }
 
-                // [8] A thread may be lacking because it is not made yet, or because the system makes no more: rest, and see
+                // [8] A thread is lacking: it is not made yet, or cannot be made. Rest, and see
                 if accepting(&server) && !enough_threads(&server) {
                     server.resting = true;
-                    looks = 0;
-                    set_timer(PROGRAM, 1);
+                    wait = 1;
+                    set_timer(PROGRAM, wait);
                 }
 
                 if accepting(&server) {
@@ -371,12 +374,12 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                 abandon(&mut server, &first);
             }
             Ok(number) if number == SIGALRM => {
-                // [11] The rest is over, unless a thread is still lacking: then it will not come before a connection ends
+                // [11] The rest is over, unless a thread is lacking. In the end one connection is given up for the others
                 server.resting = !enough_threads(&server);
 
-                if server.resting && looks < THREAD_WAIT {
-                    looks += 1;
-                    set_timer(PROGRAM, 1);
+                if server.resting && wait < LAST_WAIT {
+                    wait *= 2;
+                    set_timer(PROGRAM, wait);
                 } else if server.resting {
                     server.resting = give_up_one(&mut server, &first);
                 }
