@@ -61,7 +61,7 @@ void reset_on_close(const char *program, int sock, const char *call, int error)
 {
     struct linger linger = {1, 0};
 
-    if (error != ECONNRESET && error != EPIPE)
+    if (error != ECONNRESET && error != EPIPE && error != ENOTCONN)
         explain_errno(program, call, error);
 
     if (setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
@@ -122,7 +122,7 @@ bool next_may_come(int error)
 }
 
 /* Decides what becomes of a failed accept(). */
-static void accept_failed(struct server *server, int error)
+void accept_failed(struct server *server, int error)
 {
     if (next_may_come(error))
         return;
@@ -135,10 +135,26 @@ static void accept_failed(struct server *server, int error)
         set_timer(server->program, REST);
 }
 
+/* Enters a new connection into the table. Returns false, and closes it, if there is no memory. */
+bool add_connection(struct server *server, int sock)
+{
+    struct connection *connection;
+
+    if (!make_room(server, sock)) {
+        explain_errno(server->program, "realloc", ENOMEM);
+        close(sock);
+        return false;
+    }
+
+    connection = &server->connections[sock];
+    connection->open = true;
+    server->open++;
+    return true;
+}
+
 /* accept4(): takes one connection. Returns −1 if there is none. */
 int accept_connection(struct server *server)
 {
-    struct connection *connection;
     int sock;
 
     if ((sock = accept4(server->listener, NULL, NULL, server->flags)) < 0) {
@@ -146,16 +162,7 @@ int accept_connection(struct server *server)
         return -1;
     }
 
-    if (!make_room(server, sock)) {
-        explain_errno(server->program, "realloc", ENOMEM);
-        close(sock);
-        return -1;
-    }
-
-    connection = &server->connections[sock];
-    connection->open = true;
-    server->open++;
-    return sock;
+    return add_connection(server, sock) ? sock : -1;
 }
 
 /*
@@ -363,14 +370,26 @@ void obey_signal(struct server *server, int number)
         finish(server);
 }
 
-/* read(): takes a signal from the descriptor that signalfd() made. */
-void read_signal(struct server *server, int signals)
+/* read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none. */
+int take_signal(const struct server *server, int signals)
 {
     struct signalfd_siginfo signal;
 
     /* It stores whole structures only. */
     if (read(signals, &signal, sizeof(signal)) >= 0)
-        obey_signal(server, signal.ssi_signo);
-    else if (errno != EAGAIN && errno != EINTR)
+        return signal.ssi_signo;
+
+    if (errno != EAGAIN && errno != EINTR)
         explain_errno(server->program, "read", errno);
+
+    return 0;
+}
+
+/* Takes a signal, if there is one, and obeys it. */
+void read_signal(struct server *server, int signals)
+{
+    int number = take_signal(server, signals);
+
+    if (number != 0)
+        obey_signal(server, number);
 }

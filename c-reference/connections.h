@@ -50,6 +50,8 @@ struct server {
 };
 
 struct server new_server(const char *program, int listener);
+void accept_failed(struct server *server, int error);
+bool add_connection(struct server *server, int sock);
 int accept_connection(struct server *server);
 int patience(struct server *server, int ready);
 bool is_open(const struct server *server, int sock);
@@ -61,6 +63,7 @@ bool next_may_come(int error);
 void reset_on_close(const char *program, int sock, const char *call, int error);
 void reset_connection(struct server *server, int sock, const char *call, int error);
 void stop_accepting(struct server *server);
+int take_signal(const struct server *server, int signals);
 void read_signal(struct server *server, int signals);
 void obey_signal(struct server *server, int number);
 

@@ -40,26 +40,26 @@ pub const NEXT_TURN: c_int = 3;
 
 /// What was received and could not be sent yet: `length` bytes, of which `sent` are on their way.
 #[repr(C)]
-struct Pending {
-    length: size_t,
-    sent: size_t,
-    bytes: [c_char; 0],
+pub(crate) struct Pending {
+    pub(crate) length: size_t,
+    pub(crate) sent: size_t,
+    pub(crate) bytes: [c_char; 0],
 }
 
 /// One entry of the table, which has one for each descriptor.
-struct Connection {
-    pending: *mut Pending,
+pub(crate) struct Connection {
+    pub(crate) pending: *mut Pending,
     open: bool,
 }
 
 /// The state of a server.
 pub struct Server<'a> {
-    program: &'a CStr,
+    pub(crate) program: &'a CStr,
     /// The listening socket.
     pub listener: c_int,
     /// Those that a connection gets from accept4().
     pub flags: c_int,
-    connections: *mut Connection,
+    pub(crate) connections: *mut Connection,
     /// How many entries the table has.
     pub capacity: c_int,
     /// How many connections there are.
@@ -210,7 +210,7 @@ pub fn next_may_come(error: Errno) -> bool {
 
 /// Decides what becomes of a failed accept().
 #[cold]
-fn accept_failed(server: &mut Server<'_>, error: Errno) {
+pub fn accept_failed(server: &mut Server<'_>, error: Errno) {
     if next_may_come(error) {
         return;
     }
@@ -222,6 +222,22 @@ fn accept_failed(server: &mut Server<'_>, error: Errno) {
     if error.0 != EMFILE || server.open == 0 {
         set_timer(server.program, REST);
     }
+}
+
+/// Enters a new connection into the table. Returns false, and closes it, if there is no memory.
+pub fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+    if !make_room(server, sock) {
+        explain_errno(server.program, c"realloc", Errno(ENOMEM));
+        // SAFETY: the new connection, which nobody uses.
+        _ = unsafe { close(sock) };
+        return false;
+    }
+
+    // SAFETY: the table reaches every connection, and now this one, too.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+    connection.open = true;
+    server.open += 1;
+    true
 }
 
 /// accept4(): takes one connection. Returns −1 if there is none.
@@ -238,18 +254,7 @@ pub fn accept_connection(server: &mut Server<'_>) -> c_int {
         }
     };
 
-    if !make_room(server, sock) {
-        explain_errno(server.program, c"realloc", Errno(ENOMEM));
-        // SAFETY: the new connection, which nobody uses.
-        _ = unsafe { close(sock) };
-        return -1;
-    }
-
-    // SAFETY: the table reaches every connection, and now this one, too.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-    connection.open = true;
-    server.open += 1;
-    sock
+    if add_connection(server, sock) { sock } else { -1 }
 }
 
 /// How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
@@ -495,9 +500,8 @@ pub fn obey_signal(server: &mut Server<'_>, number: c_int) {
     }
 }
 
-/// read(): takes a signal from the descriptor that signalfd() made.
-#[cold]
-pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
+/// read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none.
+pub fn take_signal(server: &Server<'_>, signals: c_int) -> c_int {
     let mut signal = MaybeUninit::<signalfd_siginfo>::uninit();
 
     // It stores whole structures only.
@@ -506,9 +510,21 @@ pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
         Ok(_) => {
             // SAFETY: read() has stored one.
             let signal = unsafe { signal.assume_init_ref() };
-            obey_signal(server, signal.ssi_signo as c_int);
+            return signal.ssi_signo as c_int;
         }
         Err(Errno(EAGAIN | EINTR)) => {}
         Err(error) => explain_errno(server.program, c"read", error),
+    }
+
+    0
+}
+
+/// Takes a signal, if there is one, and obeys it.
+#[cold]
+pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
+    let number = take_signal(server, signals);
+
+    if number != 0 {
+        obey_signal(server, number);
     }
 }
