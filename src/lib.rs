@@ -33,6 +33,7 @@
 //! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`options`], [`datagram`] | `multicast_receiver`, `multicast_sender` |
 //! | I/O models (671-end) | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
 //! | | `stat` | [`files`] | `echo_server_aio` |
+//! | | `syscall`: `io_uring_setup` `io_uring_enter` `io_uring_register`; `mmap` | [`io_uring`], [`memory`] | `echo_server_uring` |
 //! | Client and server, P2P (16-25); I/O models (671-end) | `poll` | [`multiplexing`] | `peer` |
 //! | errno (222) | `errno` | [`error`], [`explain`] | all |
 //! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `stdout` `stderr` | [`stdio`] | all |
@@ -59,8 +60,10 @@ pub mod explain;
 mod ffi;
 pub mod files;
 pub mod getopt;
+pub mod io_uring;
 pub mod limits;
 pub mod loopback;
+pub mod memory;
 pub mod multiplexing;
 pub mod names;
 pub mod options;
@@ -73,5 +76,7 @@ pub mod signals;
 pub mod socket;
 pub mod stdio;
 pub mod stdlib;
+pub mod streams;
 pub mod string;
 pub mod time;
+pub mod uring;

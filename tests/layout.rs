@@ -18,7 +18,7 @@ const C_RULES: [&str; 6] =
     ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Names that have no place in the table, and why.
-const NOT_IN_THE_TABLE: [(&str, &str); 10] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 12] = [
     ("FILE", "only libc knows what is in it; a program has a pointer"),
     ("bool", "a type of both languages; Rust's is defined to be C's"),
     ("c_void", "no type of its own: a pointer to it points to anything"),
@@ -27,8 +27,10 @@ const NOT_IN_THE_TABLE: [(&str, &str); 10] = [
     ("INT_MAX", "c_int::MAX in Rust"),
     ("SIGRTMIN", "a function in Rust, and both ask the C library"),
     ("SIG_ERR", "the address that is -1, which Rust has as a number without a sign"),
+    ("MAP_FAILED", "the same: an address"),
     ("fprintf", "a function"),
     ("printf", "a function"),
+    ("syscall", "a function"),
 ];
 
 /// One line of the comparison.
@@ -190,9 +192,12 @@ table! {
         c_int = "sig_atomic_t"
         c_long = "long"
         c_short = "short"
+        c_uchar = "uint8_t"
         c_uchar = "unsigned char"
         c_uint = "uint32_t"
         c_uint = "unsigned int"
+        c_ulong = "uint64_t"
+        c_ulong = "uintptr_t"
         c_ulong = "unsigned long"
         c_ushort = "uint16_t"
         c_ushort = "unsigned short"
@@ -201,6 +206,7 @@ table! {
         in_port_t
         intptr_t
         nfds_t
+        off_t
         pid_t
         sa_family_t
         size_t
@@ -216,6 +222,8 @@ table! {
         EAGAIN
         EAI_NONAME
         EAI_SYSTEM
+        EBUSY
+        ECANCELED
         ECONNABORTED
         ECONNREFUSED
         ECONNRESET
@@ -223,6 +231,7 @@ table! {
         EHOSTUNREACH
         EINPROGRESS
         EINTR
+        EINVAL
         EMFILE
         ENETDOWN
         ENETUNREACH
@@ -230,6 +239,7 @@ table! {
         ENOMEM
         ENONET
         ENOPROTOOPT
+        ENOSYS
         ENOTCONN
         EOPNOTSUPP
         EPERM
@@ -264,6 +274,9 @@ table! {
         IP_TOS
         IP_TTL
         ITIMER_REAL
+        MAP_ANONYMOUS
+        MAP_PRIVATE
+        MAP_SHARED
         MSG_DONTWAIT
         MSG_NOSIGNAL
         MSG_PEEK
@@ -274,6 +287,8 @@ table! {
         PF_INET
         POLLIN
         POLLOUT
+        PROT_READ
+        PROT_WRITE
         PR_SET_CHILD_SUBREAPER
         PR_SET_PDEATHSIG
         RLIMIT_NOFILE
@@ -317,6 +332,9 @@ table! {
         SO_SNDBUF
         SO_SNDTIMEO
         SO_TYPE
+        SYS_io_uring_enter
+        SYS_io_uring_register
+        SYS_io_uring_setup
         TCP_CORK
         TCP_DEFER_ACCEPT
         TCP_INFO
@@ -331,6 +349,26 @@ table! {
     ours {
         descriptor {
             F_SETSIG
+        }
+        io_uring {
+            IORING_ACCEPT_MULTISHOT
+            IORING_CQE_BUFFER_SHIFT
+            IORING_CQE_F_MORE
+            IORING_ENTER_GETEVENTS
+            IORING_OFF_SQES
+            IORING_OFF_SQ_RING
+            IORING_OP_ACCEPT
+            IORING_OP_ASYNC_CANCEL
+            IORING_OP_POLL_ADD
+            IORING_OP_RECV
+            IORING_OP_SEND
+            IORING_RECV_MULTISHOT
+            IORING_REGISTER_PBUF_RING
+            IORING_SETUP_CQSIZE
+            IORING_SETUP_DEFER_TASKRUN
+            IORING_SETUP_SINGLE_ISSUER
+            IORING_SETUP_SUBMIT_ALL
+            IOSQE_BUFFER_SELECT
         }
         options {
             TCP_CLOSE
@@ -349,6 +387,20 @@ table! {
     structures_of_ours {
         aio {
             aioinit { aio_threads aio_num aio_locks aio_usedba aio_debug aio_numusers aio_idle_time aio_reserved }
+        }
+        io_uring {
+            io_cqring_offsets { head tail ring_mask ring_entries overflow cqes flags resv1 resv2 }
+            io_sqring_offsets { head tail ring_mask ring_entries flags dropped array resv1 resv2 }
+            io_uring_buf { addr len bid resv }
+            io_uring_buf_reg { ring_addr ring_entries bgid pad resv }
+            io_uring_buf_ring { resv1 resv2 resv3 tail }
+            io_uring_cqe { user_data res flags }
+            io_uring_params {
+                sq_entries cq_entries flags sq_thread_cpu sq_thread_idle features wq_fd resv sq_off cq_off
+            }
+            io_uring_sqe {
+                opcode flags ioprio fd off addr len msg_flags user_data buf_group personality splice_fd_in addr3 __pad2
+            }
         }
     }
 }

@@ -1,0 +1,100 @@
+/*
+ * Echo server, asynchronous with io_uring: the kernel does the work, and says when it is done.
+ *
+ * The tutorial's asynchronous model (lines 671 to the end). In the other models a program is told when it can
+ * call accept(), recv() or send(), and then calls it. Here it calls none of them. It asks for what shall be
+ * done, and is told what has come of it: a client is accepted, bytes are received, bytes are sent. One call,
+ * io_uring_enter(), hands over all that is asked and waits for all that is done, for every connection. So
+ * the more clients there are, the less of a call a message costs.
+ *
+ * Two things are asked only once, and go on by themselves: to accept, and to receive from a connection. For
+ * a message there is one request, to send it back, and two completions.
+ *
+ * Linux 6.1 or later is needed. A server that is killed keeps its port a little longer than others do:
+ * the kernel takes down the queues and what is asked in them after the process is gone.
+ *
+ * Call: `echo_server_uring [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+ * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "connections.h"
+#include "server.h"
+#include "streams.h"
+#include "uring.h"
+
+#define PROGRAM "echo_server_uring"
+#define USAGE                                                                        \
+    "./echo_server_uring [-w WORKERS] PORT\n"                                        \
+    "  -w  serve with so many processes, 1 to 64 (this process alone)"
+
+int main(int argc, char *argv[])
+{
+    struct io_uring_cqe completion;
+    struct settings settings;
+    struct streams streams;
+    int signals, sock, number;
+    bool listening = false, signalled;
+
+    /* [1] Take options and port, and let signals be read like bytes */
+    settings = read_settings(PROGRAM, USAGE, "+:w:h", argc, argv);
+    signals = open_signals(PROGRAM);
+
+    /* [2] Listen. With workers, each goes on from here */
+    sock = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+
+    /* [3] Make the two queues, and the buffers to receive into */
+    streams = new_streams(new_server(PROGRAM, sock));
+
+    /* [4] Ask for signals */
+    ask_poll(&streams.uring, signals);
+
+    while (!streams.server.finishing || streams.server.open > 0 || listening) {
+        /* [5] Ask for connections, unless that is done already, or accept() rests */
+        if (!listening && accepting(&streams.server)) {
+            listening = true;
+            ask_accept(&streams.uring, streams.server.listener);
+        }
+
+        /* [6] Hand over what is asked, and sleep until something is done */
+        submit(&streams.uring, 1);
+        signalled = false;
+
+        while (next_completion(&streams.uring, &completion)) {
+            sock = (int)completion.user_data;
+
+            switch (completion.user_data >> 32) {
+            case IORING_OP_RECV:
+                /* [7] Bytes have been received, or will be no more: ask to send them back */
+                received(&streams, sock, completion.res, completion.flags);
+                break;
+            case IORING_OP_SEND:
+                /* [8] Bytes have been sent: ask to send what has come since */
+                sent(&streams, sock, completion.res);
+                break;
+            case IORING_OP_ACCEPT:
+                /* [9] A client is there: ask to receive from it. Or there will be none any more */
+                listening = completion.flags & IORING_CQE_F_MORE;
+                accepted(&streams, completion.res);
+                break;
+            case IORING_OP_POLL_ADD:
+                signalled = true;
+                break;
+            }
+        }
+
+        /* [10] A signal begins the end, which is when the last connection has ended. Ask for the next one */
+        if (signalled) {
+            number = take_signal(&streams.server, signals);
+            obey(&streams, number);
+            ask_poll(&streams.uring, signals);
+        }
+
+        /* [11] Ask to receive again where there was no buffer */
+        receive_again(&streams);
+    }
+
+    exit(0);
+}

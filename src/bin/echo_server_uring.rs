@@ -1,0 +1,108 @@
+//! Echo server, asynchronous with io_uring: the kernel does the work, and says when it is done.
+//!
+//! The tutorial's asynchronous model (lines 671 to the end). In the other models a program is told when it can
+//! call accept(), recv() or send(), and then calls it. Here it calls none of them. It asks for what shall be
+//! done, and is told what has come of it: a client is accepted, bytes are received, bytes are sent. One call,
+//! io_uring_enter(), hands over all that is asked and waits for all that is done, for every connection. So
+//! the more clients there are, the less of a call a message costs.
+//!
+//! Two things are asked only once, and go on by themselves: to accept, and to receive from a connection. For
+//! a message there is one request, to send it back, and two completions.
+//!
+//! Linux 6.1 or later is needed. A server that is killed keeps its port a little longer than others do:
+//! the kernel takes down the queues and what is asked in them after the process is gone.
+//!
+//! Call: `echo_server_uring [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+#![no_std]
+#![no_main]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use libc::{SOCK_CLOEXEC, c_char, c_int};
+use sockmirror::connections::{accepting, new_server, take_signal};
+use sockmirror::io_uring::{
+    IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND,
+    io_uring_cqe,
+};
+use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::stdlib::exit;
+use sockmirror::streams::{accepted, new_streams, obey, receive_again, received, sent};
+use sockmirror::uring::{ask_accept, ask_poll, next_completion, submit};
+
+const PROGRAM: &CStr = c"echo_server_uring";
+const USAGE: &CStr = c"./echo_server_uring [-w WORKERS] PORT
+  -w  serve with so many processes, 1 to 64 (this process alone)";
+
+sockmirror::panic_handler!();
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut completion = MaybeUninit::<io_uring_cqe>::uninit();
+    let mut listening = false;
+    let mut signalled: bool;
+
+    // [1] Take options and port, and let signals be read like bytes
+    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
+    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv) };
+    let signals = open_signals(PROGRAM);
+
+    // [2] Listen. With workers, each goes on from here
+    let sock = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+
+    // [3] Make the two queues, and the buffers to receive into
+    let mut streams = new_streams(new_server(PROGRAM, sock));
+
+    // [4] Ask for signals
+    ask_poll(&mut streams.uring, signals);
+
+    while !streams.server.finishing || streams.server.open > 0 || listening {
+        // [5] Ask for connections, unless that is done already, or accept() rests
+        if !listening && accepting(&streams.server) {
+            listening = true;
+            ask_accept(&mut streams.uring, streams.server.listener);
+        }
+
+        // [6] Hand over what is asked, and sleep until something is done
+        submit(&mut streams.uring, 1);
+        signalled = false;
+
+        while next_completion(&mut streams.uring, &mut completion) {
+            // SAFETY: next_completion has stored one.
+            let completion = unsafe { completion.assume_init_ref() };
+            let sock = completion.user_data as c_int;
+
+            match (completion.user_data >> 32) as u8 {
+                IORING_OP_RECV => {
+                    // [7] Bytes have been received, or will be no more: ask to send them back
+                    received(&mut streams, sock, completion.res, completion.flags);
+                }
+                IORING_OP_SEND => {
+                    // [8] Bytes have been sent: ask to send what has come since
+                    sent(&mut streams, sock, completion.res);
+                }
+                IORING_OP_ACCEPT => {
+                    // [9] A client is there: ask to receive from it. Or there will be none any more
+                    listening = completion.flags & IORING_CQE_F_MORE != 0;
+                    accepted(&mut streams, completion.res);
+                }
+                IORING_OP_POLL_ADD => {
+                    signalled = true;
+                }
+                _ => {}
+            }
+        }
+
+        // [10] A signal begins the end, which is when the last connection has ended. Ask for the next one
+        if signalled {
+            let number = take_signal(&streams.server, signals);
+            obey(&mut streams, number);
+            ask_poll(&mut streams.uring, signals);
+        }
+
+        // [11] Ask to receive again where there was no buffer
+        receive_again(&mut streams);
+    }
+
+    exit(0);
+}
