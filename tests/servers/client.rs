@@ -102,12 +102,12 @@ impl Client {
         })
     }
 
-    /// Connects one and sends until the server holds bytes that it cannot send back, and has read all
-    /// others: what comes next, be it the end, is the next that it can read.
+    /// Connects one that does not read, and sends until the server holds bytes that it cannot send
+    /// back, and has read all others: what comes next, be it the end, is the next that it can read.
     pub fn overfull(server: &Server, other: &mut Self) -> Result<Self> {
         let mut client = Self::slow(server)?;
         client.overfill(server, other)?;
-        // Whether the last piece is read in one go, the kernel decides.
+        // How much of the last piece is read at once, the kernel decides.
         for _ in 0..MORE_ATTEMPTS {
             if server.unread_from(&client)? == 0 {
                 break;
@@ -244,14 +244,14 @@ impl Client {
         Ok(())
     }
 
-    /// Sends and never reads, until the server holds bytes that it cannot send back.
+    /// Sends and never reads, until the server holds bytes that it cannot send back, or stops to read.
     fn overfill(&mut self, server: &Server, other: &mut Self) -> Result<()> {
         // What comes into the client's own buffer while the kernel lists both ends can be missed. The
         // kernel makes it twice as large as it was told.
-        while server.held_of(self)? <= 2 * SMALL as u64 {
+        let missed = 2 * SMALL as u64;
+        while server.unread_from(self)? == 0 && server.held_of(self)? <= missed {
             self.send(PIECE)?;
             (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
-            ensure!(self.sent < TOO_MUCH, "{} bytes went into the kernel's buffers", self.sent);
         }
         Ok(())
     }
