@@ -62,8 +62,8 @@ fn trials() -> Result<Vec<Trial>> {
         let processor = processors[index % processors.len()];
         let output = common::root().join("target/mirror/mutants").join(&name);
         let verdict = if mutant.caught_by.is_some() { "caught" } else { "passed" };
-        let test = move || Ok(check(&mutant, &pair, &output, processor)?);
-        trials.push(Trial::test(format!("{verdict}::{name}"), test));
+        let test = move || check(&mutant, &pair, &output, processor);
+        trials.push(common::trial(format!("{verdict}::{name}"), test));
     }
     Ok(trials)
 }

@@ -37,14 +37,13 @@ fn trials() -> Result<Vec<Trial>> {
         let kinds: [(&str, Check); 2] = [("compare", same), ("steps", same_steps)];
         for (kind, check) in kinds {
             let name = format!("{kind}::{}::{}", case.pair.scenarios.program, case.scenario.name);
-            trials.push(Trial::test(name, move || Ok(check(&case, processor)?)));
+            trials.push(common::trial(name, move || check(&case, processor)));
         }
     }
     ensure!(!trials.is_empty(), "there are no scenarios");
-    trials.push(Trial::test("interop", || Ok(every_pairing()?)));
+    trials.push(common::trial("interop".into(), every_pairing));
     for rule in RULES {
-        let test = move || Ok(needed(rule, pairs)?);
-        trials.push(Trial::test(format!("needed::{}", rule.name), test));
+        trials.push(common::trial(format!("needed::{}", rule.name), || needed(rule, pairs)));
     }
     Ok(trials)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 
 /// The main function of a test file whose tests make runs.
 pub fn run(trials: fn() -> Result<Vec<Trial>>) -> ExitCode {
@@ -19,6 +19,11 @@ pub fn run(trials: fn() -> Result<Vec<Trial>>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// A trial that tells the whole of an error, down to its cause.
+pub fn trial(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || check().map_err(|error| Failed::from(format!("{error:#}"))))
 }
 
 /// The project's folder.

@@ -141,8 +141,8 @@ fn trials() -> Result<Vec<Trial>> {
                 let program = twin.command[0].clone().into();
                 let (options, descriptors) = (check.options, check.descriptors);
                 let subject = Subject { model, program, options, descriptors };
-                let test = move || Ok(run(check, &subject)?);
-                trials.push(Trial::test(name, test).with_ignored_flag(check.long));
+                let trial = common::trial(name, move || run(check, &subject));
+                trials.push(trial.with_ignored_flag(check.long));
             }
         }
     }

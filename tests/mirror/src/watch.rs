@@ -94,7 +94,10 @@ impl Watch {
     /// Returns once every packet sent before has arrived.
     pub fn flush(&self) -> Result<()> {
         self.loopback.send(&[0])?;
-        self.loopback.recv(&mut [0]).context("the loopback device lost a datagram")?;
+        self.loopback.recv(&mut [0]).context(
+            "the loopback device lost a datagram: the kernel's queue was full (column 2 of \
+             /proc/net/softnet_stat), so something else on this machine sends very much",
+        )?;
         Ok(())
     }
 
