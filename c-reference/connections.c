@@ -61,7 +61,7 @@ void reset_on_close(const char *program, int sock, const char *call, int error)
 {
     struct linger linger = {1, 0};
 
-    if (error != ECONNRESET && error != EPIPE)
+    if (error != ECONNRESET && error != EPIPE && error != ENOTCONN)
         explain_errno(program, call, error);
 
     if (setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)

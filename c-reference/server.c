@@ -111,12 +111,12 @@ int listen_on(const char *program, in_port_t port, int flags, bool shared)
     return listener;
 }
 
-/* Ends the workers when it is told to, and itself when all have ended. */
+/* Ends the workers when it is told to, and itself when all have ended: with 1 if one of them has failed. */
 static void wait_for_workers(const char *program, pid_t workers[], long count)
 {
     sigset_t signals;
     long left = count;
-    int number;
+    int number, status, worst = 0;
     pid_t ended;
 
     keep_back_signals(program, &signals);
@@ -130,8 +130,9 @@ static void wait_for_workers(const char *program, pid_t workers[], long count)
             continue;
 
         /* One SIGCHLD may stand for several workers. The number of one that has ended can be another's soon. */
-        while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
             left--;
+            worst = status != 0 ? 1 : worst;
 
             for (long i = 0; i < count; i++)
                 if (workers[i] == ended)
@@ -143,7 +144,7 @@ static void wait_for_workers(const char *program, pid_t workers[], long count)
                 kill(workers[i], SIGTERM);
     }
 
-    exit(0);
+    exit(worst);
 }
 
 /*

@@ -24,7 +24,7 @@ use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
     CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE,
-    ENETDOWN, ENETUNREACH, ENOMEM, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
+    ENETDOWN, ENETUNREACH, ENOMEM, ENONET, ENOTCONN, ENOPROTOOPT, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
     ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
     c_char, c_int, c_long, c_void, linger, signalfd_siginfo, size_t, socklen_t, ssize_t, timespec,
 };
@@ -127,7 +127,7 @@ pub fn close_connection(server: &mut Server<'_>, sock: c_int) {
 pub fn reset_on_close(program: &CStr, sock: c_int, call: &CStr, error: Errno) {
     let linger = linger { l_onoff: 1, l_linger: 0 };
 
-    if error.0 != ECONNRESET && error.0 != EPIPE {
+    if error.0 != ECONNRESET && error.0 != EPIPE && error.0 != ENOTCONN {
         explain_errno(program, call, error);
     }
 

@@ -181,10 +181,12 @@ pub fn listen_on(program: &CStr, port: in_port_t, flags: c_int, shared: bool) ->
     listener
 }
 
-/// Ends the workers when it is told to, and itself when all have ended.
+/// Ends the workers when it is told to, and itself when all have ended: with 1 if one of them has failed.
 fn wait_for_workers(program: &CStr, workers: &mut [pid_t; MOST_WORKERS], count: usize) -> ! {
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut left = count;
+    let mut worst = 0;
+    let mut status: c_int = 0;
 
     keep_back_signals(program, &mut signals);
     // SAFETY: keep_back_signals has made it a set.
@@ -202,9 +204,10 @@ fn wait_for_workers(program: &CStr, workers: &mut [pid_t; MOST_WORKERS], count: 
         };
 
         // One SIGCHLD may stand for several workers. The number of one that has ended can be another's soon.
-        // SAFETY: how it ended is not asked for.
-        while let Ok(ended @ 1..) = unsafe { waitpid(-1, null_mut(), WNOHANG) } {
+        // SAFETY: `status` may be written.
+        while let Ok(ended @ 1..) = unsafe { waitpid(-1, &raw mut status, WNOHANG) } {
             left -= 1;
+            worst = if status != 0 { 1 } else { worst };
 
             for i in 0..count {
                 if workers[i] == ended {
@@ -220,7 +223,7 @@ fn wait_for_workers(program: &CStr, workers: &mut [pid_t; MOST_WORKERS], count: 
         }
     }
 
-    exit(0);
+    exit(worst);
 }
 
 /// Returns the listening socket, once it is said that it listens. With workers it returns in each of

@@ -36,8 +36,9 @@ const TOO_MUCH: u64 = 64 << 20;
 /// So often another client is served before one that cannot send is taken to be held up for good.
 const ROUNDS_IN_VAIN: usize = 100;
 
-/// How often a connection is made anew that did not come into the wanted state.
-const MORE_ATTEMPTS: usize = 9;
+/// In pieces of what size a client fills the server, one size after another until it fits.
+const PIECES: [usize; 10] =
+    [12_000, 14_000, 16_000, 18_000, 20_000, 22_000, 24_000, 26_000, 28_000, 30_000];
 
 /// One connection, and how far it has come.
 pub struct Client {
@@ -105,17 +106,15 @@ impl Client {
     /// Connects one that does not read, and sends until the server holds bytes that it cannot send
     /// back, and has read all others: what comes next, be it the end, is the next that it can read.
     pub fn overfull(server: &Server, other: &mut Self) -> Result<Self> {
-        let mut client = Self::slow(server)?;
-        client.overfill(server, other)?;
-        // How much of the last piece is read at once, the kernel decides.
-        for _ in 0..MORE_ATTEMPTS {
+        for piece in PIECES {
+            let mut client = Self::slow(server)?;
+            client.overfill(piece, server, other)?;
             if server.unread_from(&client)? == 0 {
-                break;
+                return Ok(client);
             }
-            client = Self::slow(server)?;
-            client.overfill(server, other)?;
+            // It stopped to read between two pieces. Where it stops depends on the buffers' sizes.
         }
-        Ok(client)
+        bail!("with no size of pieces does the server hold the last of them")
     }
 
     fn prepared(server: &Server, prepare: fn(&OwnedFd) -> Result<()>) -> Result<Self> {
@@ -245,12 +244,12 @@ impl Client {
     }
 
     /// Sends and never reads, until the server holds bytes that it cannot send back, or stops to read.
-    fn overfill(&mut self, server: &Server, other: &mut Self) -> Result<()> {
+    fn overfill(&mut self, piece: usize, server: &Server, other: &mut Self) -> Result<()> {
         // What comes into the client's own buffer while the kernel lists both ends can be missed. The
         // kernel makes it twice as large as it was told.
         let missed = 2 * SMALL as u64;
         while server.unread_from(self)? == 0 && server.held_of(self)? <= missed {
-            self.send(PIECE)?;
+            self.send(piece)?;
             (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
         }
         Ok(())
