@@ -147,14 +147,15 @@ fn run(arguments: RunArguments) -> Result<bool> {
     // Whether the file can be written is better known before the run.
     let folder = file.parent().context("--json must name a file")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let results = measure::run(&Plan {
+    let plan = Plan {
         servers: arguments.only,
         loads: arguments.load,
         rounds: usize::from(rounds),
         seconds: Duration::from_secs_f64(seconds),
         counts: !arguments.quick,
         congestion: arguments.congestion,
-    })?;
+    };
+    let results = measure::run(&plan, |results| results.write(&file))?;
     results.write(&file)?;
     print!("{}", report::tables(&results, Form::Terminal));
     Ok(results.failures.is_empty())

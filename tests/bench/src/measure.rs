@@ -40,8 +40,9 @@ pub struct Plan {
     pub congestion: String,
 }
 
-/// Measures all that the plan asks for.
-pub fn run(plan: &Plan) -> Result<Results> {
+/// Measures all that the plan asks for. What there is after each round is kept, so that a run that is
+/// broken off is not lost.
+pub fn run(plan: &Plan, keep: impl Fn(&Results) -> Result<()>) -> Result<Results> {
     let project = Project::find()?;
     // The servers' commands start in the project's folder.
     std::env::set_current_dir(project.path("."))?;
@@ -70,7 +71,7 @@ pub fn run(plan: &Plan) -> Result<Results> {
         results: Results { machine, notes, ..Results::default() },
     };
     let servers = run.present(servers, loads[0])?;
-    run.take_samples(plan, &servers, &loads)?;
+    run.take_samples(plan, &servers, &loads, &keep)?;
     if plan.counts {
         run.count(&servers, &project.path(OUTPUT).join("count"))?;
     }
@@ -142,7 +143,13 @@ impl Run {
         Ok(None)
     }
 
-    fn take_samples(&mut self, plan: &Plan, servers: &[&Server], loads: &[&Load]) -> Result<()> {
+    fn take_samples(
+        &mut self,
+        plan: &Plan,
+        servers: &[&Server],
+        loads: &[&Load],
+        keep: impl Fn(&Results) -> Result<()>,
+    ) -> Result<()> {
         let mut turns = Vec::new();
         for round in 0..plan.rounds {
             for load in loads.iter().filter(|load| round == 0 || load.every_round) {
@@ -175,6 +182,9 @@ impl Run {
                     let (server, load) = (server.name.clone(), load.name.to_owned());
                     self.results.failures.push(Failure { server, load, round: *round, error });
                 }
+            }
+            if turns.get(done + 1).is_none_or(|next| next.round != *round) {
+                keep(&self.results)?;
             }
         }
         progress.clear();

@@ -27,7 +27,8 @@ pub const MODELS: [(&str, Option<usize>); 8] = [
     ("poll", None),
     ("epoll", None),
     ("sigio", None),
-    ("aio", None),
+    // A thread for each connection, and some milliseconds for each message with ten thousand.
+    ("aio", Some(1000)),
     ("uring", None),
 ];
 
