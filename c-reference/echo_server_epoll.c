@@ -106,7 +106,7 @@ int main(int argc, char *argv[])
             read_signal(&server, signals);
 
         /* [9] Watch the listening socket only while accept() does not rest */
-        if (listening != accepting(&server) && !server.finishing) {
+        if (listening == server.resting && !server.finishing) {
             listening = !listening;
 
             if (ask(poller, EPOLL_CTL_MOD, server.listener, listening ? EPOLLIN : 0) < 0)

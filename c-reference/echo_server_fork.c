@@ -132,6 +132,10 @@ int main(int argc, char *argv[])
     /* [1] Take the port, and keep signals back */
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     keep_back_signals(PROGRAM, &signals);
+    sigaddset(&signals, SIGCHLD);
+
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        fail(PROGRAM, "sigprocmask", errno);
 
     /* [2] Listen */
     listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);

@@ -22,7 +22,7 @@ use libc::{
     SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, epoll_event,
 };
 use sockmirror::connections::{
-    GONE, TO_RECEIVE, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
+    GONE, TO_RECEIVE, TO_SEND, accept_connection, new_server, patience, read_signal,
     reset_connection, serve,
 };
 use sockmirror::epoll::{epoll_create1, epoll_ctl, epoll_wait};
@@ -151,7 +151,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         }
 
         // [9] Watch the listening socket only while accept() does not rest
-        if listening != accepting(&server) && !server.finishing {
+        if listening == server.resting && !server.finishing {
             listening = !listening;
 
             if let Err(error) =
