@@ -202,8 +202,10 @@ impl Peers {
     /// Reads for a peer, and tells whether more may come at once.
     pub fn read(&mut self, name: &str) -> Result<bool> {
         let connection = self.connection(name)?;
+        // Looked at first: what is on its way no more by then has come, and is read.
+        let on_its_way = in_flight(connection.ports);
         let came = connection.read();
-        Ok(connection.stream == Stream::Open && (came || in_flight(connection.ports)))
+        Ok(connection.stream == Stream::Open && (came || on_its_way))
     }
 
     /// What was read for a peer and is not yet accounted for, and how far it has read.
