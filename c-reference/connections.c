@@ -207,7 +207,7 @@ bool accepting(const struct server *server)
 }
 
 /* shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer. */
-static bool finish_connection(struct server *server, int sock)
+bool finish_connection(struct server *server, int sock)
 {
     if (shutdown(sock, SHUT_WR) == 0)
         return true;

@@ -62,6 +62,7 @@ void close_connection(struct server *server, int sock);
 bool next_may_come(int error);
 void reset_on_close(const char *program, int sock, const char *call, int error);
 void reset_connection(struct server *server, int sock, const char *call, int error);
+bool finish_connection(struct server *server, int sock);
 void stop_accepting(struct server *server);
 int take_signal(const struct server *server, int signals);
 void read_signal(struct server *server, int signals);

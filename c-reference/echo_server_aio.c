@@ -148,16 +148,6 @@ static bool give_up_one(struct server *server, struct exchange **place)
     return false;
 }
 
-/* shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer. */
-static bool finish_connection(struct server *server, int sock)
-{
-    if (shutdown(sock, SHUT_WR) == 0)
-        return true;
-
-    reset_connection(server, sock, "shutdown", errno);
-    return false;
-}
-
 /* aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there. */
 static bool go_on(struct server *server, struct exchange *exchange)
 {
@@ -261,9 +251,7 @@ int main(int argc, char *argv[])
     keep_back_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGUSR1);
-
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        fail(PROGRAM, "sigprocmask", errno);
+    block_signals(PROGRAM, &signals);
 
     /* [2] A client that is gone must not end the server with SIGPIPE: write() cannot be told to send none */
     signal(SIGPIPE, SIG_IGN);
@@ -275,8 +263,7 @@ int main(int argc, char *argv[])
     server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
     server.flags = SOCK_CLOEXEC;
 
-    if (fcntl(server.listener, F_SETOWN, getpid()) < 0 || fcntl(server.listener, F_SETSIG, SIGUSR1) < 0 ||
-        fcntl(server.listener, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
+    if (drive_by_signals(server.listener, SIGUSR1) < 0)
         fail(PROGRAM, "fcntl", errno);
 
     while (!server.finishing || server.open > 0) {

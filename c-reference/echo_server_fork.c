@@ -133,9 +133,7 @@ int main(int argc, char *argv[])
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     keep_back_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGCHLD);
-
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        fail(PROGRAM, "sigprocmask", errno);
+    block_signals(PROGRAM, &signals);
 
     /* [2] Listen */
     listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);

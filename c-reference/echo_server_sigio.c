@@ -32,15 +32,6 @@
 #define PROGRAM "echo_server_sigio"
 #define USAGE "./echo_server_sigio PORT"
 
-/* fcntl(): from now on this process gets the signal for what happens on the socket. */
-static int drive_by_signals(int sock)
-{
-    if (fcntl(sock, F_SETOWN, getpid()) < 0 || fcntl(sock, F_SETSIG, SIGRTMIN) < 0)
-        return -1;
-
-    return fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC);
-}
-
 /*
  * poll(): if the socket is ready, whatever the signals have told, it has another turn, after all that are told of
  * already. If the queue is full, all have one.
@@ -64,7 +55,7 @@ static void take(struct server *server, bool untold)
 
     if ((sock = accept_connection(server)) < 0)
         untold = true;
-    else if (drive_by_signals(sock) < 0)
+    else if (drive_by_signals(sock, SIGRTMIN) < 0)
         reset_connection(server, sock, "fcntl", errno);
     else
         look(sock, POLLIN);
@@ -108,14 +99,12 @@ int main(int argc, char *argv[])
     keep_back_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGRTMIN);
-
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        fail(PROGRAM, "sigprocmask", errno);
+    block_signals(PROGRAM, &signals);
 
     /* [2] Listen, and be told by a signal of each connection */
     server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
 
-    if (drive_by_signals(server.listener) < 0)
+    if (drive_by_signals(server.listener, SIGRTMIN) < 0)
         fail(PROGRAM, "fcntl", errno);
 
     while (!server.finishing || server.open > 0) {

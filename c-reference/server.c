@@ -11,6 +11,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,9 +122,7 @@ static void wait_for_workers(const char *program, pid_t workers[], long count)
 
     keep_back_signals(program, &signals);
     sigaddset(&signals, SIGCHLD);
-
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        fail(program, "sigprocmask", errno);
+    block_signals(program, &signals);
 
     while (left > 0) {
         if ((number = sigwaitinfo(&signals, NULL)) < 0)
@@ -200,15 +199,20 @@ int start_listening(const char *program, struct settings settings, int flags)
 }
 
 /* sigprocmask(): from now on these signals come only when they are asked for. */
+void block_signals(const char *program, const sigset_t *signals)
+{
+    if (sigprocmask(SIG_BLOCK, signals, NULL) < 0)
+        fail(program, "sigprocmask", errno);
+}
+
+/* Keeps back those that every server is told by, and leaves them in the set. */
 void keep_back_signals(const char *program, sigset_t *signals)
 {
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     sigaddset(signals, SIGALRM);
-
-    if (sigprocmask(SIG_BLOCK, signals, NULL) < 0)
-        fail(program, "sigprocmask", errno);
+    block_signals(program, signals);
 }
 
 /* signalfd(): a descriptor from which the signals are read. */
@@ -223,6 +227,15 @@ int open_signals(const char *program)
         fail(program, "signalfd", errno);
 
     return descriptor;
+}
+
+/* fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking. */
+int drive_by_signals(int sock, int number)
+{
+    if (fcntl(sock, F_SETOWN, getpid()) < 0 || fcntl(sock, F_SETSIG, number) < 0)
+        return -1;
+
+    return fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC);
 }
 
 /* setitimer(): SIGALRM comes after so long. */

@@ -19,8 +19,10 @@ struct settings read_settings(const char *program, const char *usage, const char
 void raise_descriptor_limit(const char *program);
 int listen_on(const char *program, in_port_t port, int flags, bool shared);
 int start_listening(const char *program, struct settings settings, int flags);
+void block_signals(const char *program, const sigset_t *signals);
 void keep_back_signals(const char *program, sigset_t *signals);
 int open_signals(const char *program);
+int drive_by_signals(int sock, int number);
 void set_timer(const char *program, long milliseconds);
 
 #endif

@@ -303,7 +303,7 @@ pub fn accepting(server: &Server<'_>) -> bool {
 }
 
 /// shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer.
-fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+pub fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     match shutdown(sock, SHUT_WR) {
         Ok(()) => true,
         Err(error) => {

@@ -9,11 +9,12 @@
 
 use crate::byte_order::{htonl, htons, ntohs};
 use crate::command_line::{check_arguments, number_argument};
+use crate::descriptor::{F_SETSIG, fcntl};
 use crate::explain::{explain_errno, fail};
 use crate::getopt::{getopt, optarg, optind, optopt};
 use crate::limits::{getrlimit, setrlimit};
 use crate::loopback::{own_address, set_option};
-use crate::process::{fork, prctl, waitpid};
+use crate::process::{fork, getpid, prctl, waitpid};
 use crate::runtime::arguments;
 use crate::signals::{kill, sigaddset, sigemptyset, signal, signalfd, sigprocmask, sigwaitinfo};
 use crate::socket::{bind, close, listen, socket};
@@ -24,11 +25,13 @@ use crate::time::setitimer;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
+use errno::Errno;
 use libc::{
-    AF_INET, INADDR_ANY, IPPROTO_TCP, ITIMER_REAL, PF_INET, PR_SET_PDEATHSIG, RLIMIT_NOFILE,
-    SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_IGN, SIGALRM, SIGCHLD, SIGINT, SIGTERM, SO_REUSEADDR,
-    SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY, WNOHANG, c_char, c_int, c_long, c_ulong,
-    in_port_t, itimerval, pid_t, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, F_SETFL, F_SETOWN, INADDR_ANY, IPPROTO_TCP, ITIMER_REAL, O_ASYNC, O_NONBLOCK, PF_INET,
+    PR_SET_PDEATHSIG, RLIMIT_NOFILE, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_IGN, SIGALRM,
+    SIGCHLD, SIGINT, SIGTERM, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY,
+    WNOHANG, c_char, c_int, c_long, c_ulong, in_port_t, itimerval, pid_t, rlimit, sa_family_t,
+    sigset_t, sockaddr, sockaddr_in, socklen_t,
 };
 
 /// What the options and the one argument say.
@@ -191,11 +194,8 @@ fn wait_for_workers(program: &CStr, workers: &mut [pid_t; MOST_WORKERS], count: 
     keep_back_signals(program, &mut signals);
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
-        fail(program, c"sigprocmask", error);
-    }
+    // SAFETY: the set is made.
+    unsafe { block_signals(program, signals.as_ptr()) };
 
     while left > 0 {
         // SAFETY: the set is made, and what is known of the signal is not asked for.
@@ -287,6 +287,18 @@ pub fn start_listening(program: &CStr, settings: Settings, flags: c_int) -> c_in
 }
 
 /// sigprocmask(): from now on these signals come only when they are asked for.
+///
+/// # Safety
+///
+/// The process has one thread, and `signals` points to a set that has been made.
+pub unsafe fn block_signals(program: &CStr, signals: *const sigset_t) {
+    // SAFETY: the caller vouches for one thread and for the set; the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) } {
+        fail(program, c"sigprocmask", error);
+    }
+}
+
+/// Keeps back those that every server is told by, and leaves them in the set.
 pub fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
@@ -296,11 +308,8 @@ pub fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGINT) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGALRM) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
-        fail(program, c"sigprocmask", error);
-    }
+    // SAFETY: the set is made.
+    unsafe { block_signals(program, signals.as_ptr()) };
 }
 
 /// signalfd(): a descriptor from which the signals are read.
@@ -314,6 +323,16 @@ pub fn open_signals(program: &CStr) -> c_int {
         Ok(descriptor) => descriptor,
         Err(error) => fail(program, c"signalfd", error),
     }
+}
+
+/// fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking.
+pub fn drive_by_signals(sock: c_int, number: c_int) -> Result<(), Errno> {
+    // SAFETY: the command takes a process.
+    unsafe { fcntl(sock, F_SETOWN, getpid()) }?;
+    // SAFETY: the command takes a signal.
+    unsafe { fcntl(sock, F_SETSIG, number) }?;
+    // SAFETY: the command takes flags, and nobody else uses the socket.
+    unsafe { fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC) }.map(drop)
 }
 
 /// setitimer(): SIGALRM comes after so long.

@@ -25,24 +25,24 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ETIMEDOUT, F_SETFL, F_SETOWN, O_ASYNC, O_NONBLOCK,
-    POLLIN, SHUT_WR, SIG_BLOCK, SIG_IGN, SIGALRM, SIGEV_SIGNAL, SIGIO, SIGPIPE, SIGUSR1,
-    SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t, size_t,
+    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ETIMEDOUT, O_ASYNC, O_NONBLOCK, POLLIN, SIG_IGN,
+    SIGALRM, SIGEV_SIGNAL, SIGIO, SIGPIPE, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char,
+    c_int, c_long, pollfd, sigset_t, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::connections::{
-    Server, accept_connection, accepting, close_connection, new_server, reset_connection,
-    stop_accepting,
+    Server, accept_connection, accepting, close_connection, finish_connection, new_server,
+    reset_connection, stop_accepting,
 };
-use sockmirror::descriptor::{F_SETSIG, fcntl};
 use sockmirror::error::errno;
 use sockmirror::explain::{explain_errno, fail};
 use sockmirror::files::stat;
 use sockmirror::multiplexing::poll;
 use sockmirror::process::getpid;
-use sockmirror::server::{keep_back_signals, read_settings, set_timer, start_listening};
-use sockmirror::shutdown::shutdown;
-use sockmirror::signals::{kill, sigaddset, signal, sigprocmask, sigwaitinfo};
+use sockmirror::server::{
+    block_signals, drive_by_signals, keep_back_signals, read_settings, set_timer, start_listening,
+};
+use sockmirror::signals::{kill, sigaddset, signal, sigwaitinfo};
 use sockmirror::stdlib::{exit, free, malloc};
 use sockmirror::string::memset;
 
@@ -174,17 +174,6 @@ fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool
     false
 }
 
-/// shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer.
-fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
-    match shutdown(sock, SHUT_WR) {
-        Ok(()) => true,
-        Err(error) => {
-            reset_connection(server, sock, c"shutdown", error);
-            false
-        }
-    }
-}
-
 /// aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there.
 fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     let request = exchange.request.get();
@@ -300,11 +289,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR1) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
+    // SAFETY: one thread; the set is made.
+    unsafe { block_signals(PROGRAM, signals.as_ptr()) };
 
     // [2] A client that is gone must not end the server with SIGPIPE: write() cannot be told to send none
     // SAFETY: no handler.
@@ -319,13 +305,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
     server.flags = SOCK_CLOEXEC;
 
-    // SAFETY: the command takes a process.
-    if let Err(error) = unsafe { fcntl(server.listener, F_SETOWN, getpid()) }
-        // SAFETY: the command takes a signal.
-        .and_then(|_| unsafe { fcntl(server.listener, F_SETSIG, SIGUSR1) })
-        // SAFETY: the command takes flags, and nobody else uses the socket.
-        .and_then(|_| unsafe { fcntl(server.listener, F_SETFL, O_NONBLOCK | O_ASYNC) })
-    {
+    if let Err(error) = drive_by_signals(server.listener, SIGUSR1) {
         fail(PROGRAM, c"fcntl", error);
     }
 

@@ -21,16 +21,16 @@ use core::sync::atomic::Ordering::Relaxed;
 use errno::Errno;
 use libc::{
     EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER,
-    PR_SET_PDEATHSIG, SHUT_WR, SIG_BLOCK, SIG_IGN, SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGCHLD,
-    SIGINT, SIGTERM, SOCK_CLOEXEC, c_char, c_int, c_long, c_uint, c_ulong, sighandler_t, sigset_t,
-    size_t, ssize_t, timespec,
+    PR_SET_PDEATHSIG, SHUT_WR, SIG_IGN, SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT,
+    SIGTERM, SOCK_CLOEXEC, c_char, c_int, c_long, c_uint, c_ulong, sighandler_t, sigset_t, size_t,
+    ssize_t, timespec,
 };
 use sockmirror::connections::{next_may_come, reset_on_close};
 use sockmirror::descriptor::fcntl;
 use sockmirror::error::errno;
 use sockmirror::explain::{explain_errno, fail};
 use sockmirror::process::{fork, prctl, setpgid, waitpid};
-use sockmirror::server::{keep_back_signals, read_settings, start_listening};
+use sockmirror::server::{block_signals, keep_back_signals, read_settings, start_listening};
 use sockmirror::shutdown::shutdown;
 use sockmirror::signals::{kill, sigaddset, sigemptyset, signal, sigprocmask};
 use sockmirror::socket::{accept4, close, recv, send};
@@ -159,11 +159,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     keep_back_signals(PROGRAM, &mut signals);
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
+    // SAFETY: one thread; the set is made.
+    unsafe { block_signals(PROGRAM, signals.as_ptr()) };
 
     // [2] Listen
     let listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);

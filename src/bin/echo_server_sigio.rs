@@ -18,38 +18,27 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use errno::Errno;
 use libc::{
-    EINTR, F_SETFL, F_SETOWN, O_ASYNC, O_NONBLOCK, POLLIN, POLLOUT, SI_QUEUE, SIG_BLOCK, SIGIO,
-    SIGRTMIN, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, c_short, pollfd, siginfo_t, sigset_t,
-    sigval,
+    EINTR, POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int,
+    c_short, pollfd, siginfo_t, sigset_t, sigval,
 };
 use sockmirror::connections::{
     NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open, is_sending,
     new_server, obey_signal, reset_connection, serve,
 };
-use sockmirror::descriptor::{F_SETSIG, fcntl};
 use sockmirror::explain::{explain_errno, fail};
 use sockmirror::multiplexing::poll;
 use sockmirror::process::getpid;
-use sockmirror::server::{keep_back_signals, read_settings, start_listening};
-use sockmirror::signals::{kill, sigaddset, sigprocmask, sigqueue, sigwaitinfo};
+use sockmirror::server::{
+    block_signals, drive_by_signals, keep_back_signals, read_settings, start_listening,
+};
+use sockmirror::signals::{kill, sigaddset, sigqueue, sigwaitinfo};
 use sockmirror::stdlib::exit;
 
 const PROGRAM: &CStr = c"echo_server_sigio";
 const USAGE: &CStr = c"./echo_server_sigio PORT";
 
 sockmirror::panic_handler!();
-
-/// fcntl(): from now on this process gets the signal for what happens on the socket.
-fn drive_by_signals(sock: c_int) -> Result<(), Errno> {
-    // SAFETY: the command takes a process.
-    unsafe { fcntl(sock, F_SETOWN, getpid()) }?;
-    // SAFETY: the command takes a signal.
-    unsafe { fcntl(sock, F_SETSIG, SIGRTMIN()) }?;
-    // SAFETY: the command takes flags, and nobody else uses the socket.
-    unsafe { fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC) }.map(drop)
-}
 
 /// poll(): if the socket is ready, whatever the signals have told, it has another turn, after all that are told of
 /// already. If the queue is full, all have one.
@@ -76,7 +65,7 @@ fn take(server: &mut Server<'_>, mut untold: bool) {
     let sock = accept_connection(server);
     if sock < 0 {
         untold = true;
-    } else if let Err(error) = drive_by_signals(sock) {
+    } else if let Err(error) = drive_by_signals(sock, SIGRTMIN()) {
         reset_connection(server, sock, c"fcntl", error);
     } else {
         look(sock, POLLIN);
@@ -122,17 +111,14 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGRTMIN()) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
+    // SAFETY: one thread; the set is made.
+    unsafe { block_signals(PROGRAM, signals.as_ptr()) };
 
     // [2] Listen, and be told by a signal of each connection
     let mut server =
         new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
 
-    if let Err(error) = drive_by_signals(server.listener) {
+    if let Err(error) = drive_by_signals(server.listener, SIGRTMIN()) {
         fail(PROGRAM, c"fcntl", error);
     }
 
