@@ -55,13 +55,13 @@ fn output(kind: &str) -> PathBuf {
 }
 
 fn same(case: &Case<'_>, processor: usize) -> Result<()> {
-    let comparison = case.run(&output("compare"), processor, &Normaliser::new(RULES))?;
+    let comparison = case.judge(&output("compare"), processor, &Normaliser::new(RULES))?;
     ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
     Ok(())
 }
 
 fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
-    let jobs = case.jobs(&output("steps"), processor, Instrument::TraceWithStacks);
+    let jobs = case.jobs(&output("steps"), processor, Instrument::TraceWithStacks)?;
     let [c, rust] = [jobs[0].observe()?, jobs[1].observe()?];
     let normaliser = Normaliser::new(RULES);
     let comparison = compare(case.scenario, &c, &rust, &normaliser);

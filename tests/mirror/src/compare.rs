@@ -1,10 +1,12 @@
-//! Holds two observations against each other, and each against what the scenario states.
+//! Compares two observations with each other, and each with what the scenario states.
+
+use std::borrow::Cow;
 
 use similar::{DiffOp, capture_diff_slices};
 
 use crate::likeness::{self, Unlike};
 use crate::normalise::Normaliser;
-use crate::observation::{End, Observation};
+use crate::observation::{End, FileRecord, Observation, Peer, printable};
 use crate::scenario::Scenario;
 use crate::trace::Event;
 
@@ -19,12 +21,57 @@ pub struct Comparison {
     pub differing_lines: usize,
     /// Everything that is not as it should be.
     pub differences: Vec<Difference>,
+    /// Why the differences tell nothing, if they do not.
+    pub undecided: Option<Undecided>,
+}
+
+/// What a comparison says of two programs in a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are the same, and do what the scenario states.
+    Same,
+    /// They differ.
+    Different,
+    /// They do not differ, but not do what the scenario states.
+    NotAsStated,
+    /// One of them differs from itself, so that it cannot be told.
+    Undecided,
+}
+
+/// A program that differs from itself.
+#[derive(Debug, Clone)]
+pub struct Undecided {
+    /// Which twin: 0 left, 1 right.
+    pub side: usize,
+    /// What is not the same in two runs of it.
+    pub differences: Vec<Difference>,
 }
 
 impl Comparison {
+    /// What it says.
+    pub fn verdict(&self) -> Verdict {
+        if self.undecided.is_some() {
+            Verdict::Undecided
+        } else if self.differences.iter().any(Difference::is_between) {
+            Verdict::Different
+        } else if self.differences.is_empty() {
+            Verdict::Same
+        } else {
+            Verdict::NotAsStated
+        }
+    }
+
+    /// Takes what differs only in what the programs do not decide for the same: see
+    /// [`same_as_decided`].
+    pub fn accept_as_decided(&mut self) {
+        self.undecided = None;
+        self.differing_lines = 0;
+        self.differences.retain(|difference| !difference.is_between());
+    }
+
     /// Whether the twins are the same and do what the scenario states.
     pub fn is_same(&self) -> bool {
-        self.differences.is_empty()
+        self.verdict() == Verdict::Same
     }
 }
 
@@ -34,7 +81,7 @@ pub enum Difference {
     /// The twins differ in something that is not the trace.
     Between {
         /// What differs.
-        what: &'static str,
+        what: String,
         /// What each side has.
         sides: [String; 2],
     },
@@ -67,6 +114,13 @@ pub enum Difference {
     },
 }
 
+impl Difference {
+    /// Whether it is one between the two sides, and not between a side and the scenario.
+    pub fn is_between(&self) -> bool {
+        matches!(self, Self::Between { .. } | Self::Lines { .. })
+    }
+}
+
 /// One row of two traces beside each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -90,20 +144,44 @@ pub fn compare(
     for (side, observation) in [left, right].into_iter().enumerate() {
         stated(scenario, side, observation, &mut differences);
     }
-    between(left, right, &mut differences);
+    apart_from_the_trace(left, right, &mut differences);
 
     let traces = [left, right].map(|side| normaliser.rows(&side.trace, scenario.polls));
-    let rows = align([&traces[0], &traces[1]], normaliser);
+    let rows = differing_rows([&traces[0], &traces[1]], normaliser);
     let differing_lines = rows.iter().filter(|row| !row.same).count();
     differences.extend(first_difference("the traces", &rows));
-    differences.extend(first_difference("the packets", &rows_of(&left.packets, &right.packets)));
     let calls = |rows: Vec<&Event>| rows.iter().filter(|event| event.is_call()).count();
     Comparison {
         calls: traces.map(calls),
         packets: [left.packets.len(), right.packets.len()],
         differing_lines,
         differences,
+        undecided: None,
     }
+}
+
+/// What is not the same in two runs, whatever the scenario states.
+pub fn between(
+    scenario: &Scenario,
+    left: &Observation,
+    right: &Observation,
+    normaliser: &Normaliser,
+) -> Vec<Difference> {
+    let mut differences = compare(scenario, left, right, normaliser).differences;
+    differences.retain(Difference::is_between);
+    differences
+}
+
+/// Whether two runs are the same in all that a program decides: see [`crate::rows::decided`].
+pub fn same_as_decided(left: &Observation, right: &Observation, normaliser: &Normaliser) -> bool {
+    let mut differences = Vec::new();
+    apart_from_the_trace(left, right, &mut differences);
+    let lines = |side: &Observation| {
+        let rows = crate::rows::decided(&side.trace);
+        let lines = normaliser.apply(rows.iter().map(String::as_str));
+        lines.into_iter().map(Cow::into_owned).collect::<Vec<_>>()
+    };
+    differences.is_empty() && lines(left) == lines(right)
 }
 
 fn stated(
@@ -123,10 +201,12 @@ fn stated(
         (None, None) => End::StillThere,
     };
     state("the end", end.to_string(), observation.end.to_string());
-    state("stderr", printable(&scenario.stderr.bytes()), printable(&observation.stderr));
+    let [stated, seen] = excerpts([&scenario.stderr.bytes(), &observation.stderr]);
+    state("stderr", stated, seen);
     match &scenario.stdout_like {
         None => {
-            state("stdout", printable(&scenario.stdout.bytes()), printable(&observation.stdout))
+            let [stated, seen] = excerpts([&scenario.stdout.bytes(), &observation.stdout]);
+            state("stdout", stated, seen);
         }
         Some(template) => {
             let text = String::from_utf8_lossy(&observation.stdout);
@@ -150,63 +230,100 @@ fn stated(
     }
 }
 
-fn between(left: &Observation, right: &Observation, differences: &mut Vec<Difference>) {
-    let mut hold = |what, left: String, right: String| {
-        if left != right {
-            differences.push(Difference::Between { what, sides: [left, right] });
+fn apart_from_the_trace(
+    left: &Observation,
+    right: &Observation,
+    differences: &mut Vec<Difference>,
+) {
+    let mut hold = |what: &str, sides: [String; 2]| {
+        if sides[0] != sides[1] {
+            differences.push(Difference::Between { what: what.to_owned(), sides });
         }
     };
-    hold("the end", left.end.to_string(), right.end.to_string());
-    hold("stdout", printable(&left.stdout), printable(&right.stdout));
-    hold("stderr", printable(&left.stderr), printable(&right.stderr));
-    let peers = |observation: &Observation| {
-        let peer = |p: &crate::observation::PeerRecord| {
-            format!("{}: {} bytes, {:?}", p.name, p.received, p.stream)
+    let both = [left, right];
+    hold("the end", both.map(|side| side.end.to_string()));
+    hold("stdout", excerpts(both.map(|side| side.stdout.as_slice())));
+    hold("stderr", excerpts(both.map(|side| side.stderr.as_slice())));
+    let streams = |peer: &Peer| format!("{}: {:?}", peer.name, peer.stream);
+    let peers = |side: &Observation| side.peers.iter().map(streams).collect::<Vec<_>>().join("; ");
+    hold("what the peers saw", both.map(peers));
+    for (left, right) in left.peers.iter().zip(&right.peers) {
+        let what = format!("what {} received", left.name);
+        hold(&what, excerpts([&left.received, &right.received]));
+    }
+    let left_behind = |count| format!("{count} processes");
+    hold("what lives on", both.map(|side| left_behind(side.left_behind)));
+    for path in paths(left, right) {
+        let file = |side: &Observation| match side.files.iter().find(|file| file.path == path) {
+            Some(FileRecord { mode, size, content, .. }) => {
+                format!("{mode}, {size} bytes, {content}")
+            }
+            None => String::new(),
         };
-        observation.peers.iter().map(peer).collect::<Vec<_>>().join("; ")
-    };
-    hold("what the peers saw", peers(left), peers(right));
+        hold(path, both.map(file));
+    }
+    differences.extend(first_difference("the packets", &rows_of(&left.packets, &right.packets)));
 }
 
-/// Bytes so that each can be told: UTF-8 text as it is, all else escaped.
-pub fn printable(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '\n' => text.push_str("\\n"),
-                '\\' => text.push_str("\\\\"),
-                c if c.is_control() => text.extend(c.escape_default()),
-                c => text.push(c),
-            }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
+/// The files that at least one side has left.
+fn paths<'a>(left: &'a Observation, right: &'a Observation) -> Vec<&'a str> {
+    let files = left.files.iter().chain(&right.files);
+    let mut paths: Vec<&str> = files.map(|file| file.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+/// Two values so that a person can see where they begin to differ: nothing, where they do not, the
+/// whole of them if they are short.
+fn excerpts(sides: [&[u8]; 2]) -> [String; 2] {
+    const SHORT: usize = 4096;
+    const BEFORE: usize = 64;
+    let [left, right] = sides;
+    if left == right {
+        return Default::default();
     }
-    text
+    if sides.iter().all(|side| side.len() <= SHORT) {
+        return sides.map(printable);
+    }
+    let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    sides.map(|side| {
+        let from = same.saturating_sub(BEFORE);
+        let to = side.len().min(same + SHORT);
+        format!("{} bytes, from byte {from} on: {}", side.len(), printable(&side[from..to]))
+    })
 }
 
 /// Rows of two traces beside each other, normalised.
 pub fn align(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
-    let lines = |rows: &[&Event]| normaliser.apply(rows.iter().map(|row| row.text.as_str()));
-    let [left, right] = traces.map(lines);
+    let [left, right] = normalised(traces, normaliser);
     rows_of(&left, &right)
 }
 
-fn rows_of(left: &[String], right: &[String]) -> Vec<Row> {
+/// The same, but nothing where the traces are equal.
+fn differing_rows(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
+    let [left, right] = normalised(traces, normaliser);
+    if left == right { Vec::new() } else { rows_of(&left, &right) }
+}
+
+fn normalised<'a>(traces: [&[&'a Event]; 2], normaliser: &Normaliser) -> [Vec<Cow<'a, str>>; 2] {
+    traces.map(|rows| normaliser.apply(rows.iter().map(|row| row.text.as_str())))
+}
+
+fn rows_of<Text: AsRef<str> + Ord + std::hash::Hash>(left: &[Text], right: &[Text]) -> Vec<Row> {
+    let text = |text: &Text| text.as_ref().to_owned();
     let mut rows = Vec::new();
     for operation in capture_diff_slices(similar::Algorithm::Myers, left, right) {
         match operation {
             DiffOp::Equal { old_index, new_index, len } => rows.extend((0..len).map(|i| Row {
                 same: true,
-                sides: [Some(left[old_index + i].clone()), Some(right[new_index + i].clone())],
+                sides: [Some(text(&left[old_index + i])), Some(text(&right[new_index + i]))],
             })),
             other => {
                 let (old, new) = (&left[other.old_range()], &right[other.new_range()]);
                 rows.extend((0..old.len().max(new.len())).map(|i| Row {
                     same: false,
-                    sides: [old.get(i).cloned(), new.get(i).cloned()],
+                    sides: [old.get(i).map(text), new.get(i).map(text)],
                 }));
             }
         }
@@ -242,6 +359,8 @@ mod tests {
             peers: Vec::new(),
             trace: events(lines),
             packets: Vec::new(),
+            files: Vec::new(),
+            left_behind: 0,
         }
     }
 
@@ -296,11 +415,41 @@ mod tests {
         both.end = End::StillThere;
         let comparison = held(&both, &both);
         assert_eq!(comparison.differences.len(), 6, "{comparison:?}");
+        assert_eq!(comparison.verdict(), Verdict::NotAsStated);
     }
 
     #[test]
-    fn bytes_that_are_no_text_can_be_told() {
-        assert_eq!(printable("한\n\\\0".as_bytes()), "한\\n\\\\\\u{0}");
-        assert_eq!(printable(b"a\xff"), "a\\xff");
+    fn every_byte_counts() {
+        let peer = |received: &[u8]| Peer {
+            name: "a".into(),
+            received: received.to_vec(),
+            stream: crate::observation::Stream::Ended,
+        };
+        let file = |content: &str| FileRecord {
+            path: "/tmp/a".into(),
+            mode: "- 0644".into(),
+            size: 1,
+            content: content.into(),
+        };
+        let [mut left, mut right] = [observation(&[]), observation(&[])];
+        left.peers = vec![peer(b"hello")];
+        right.peers = vec![peer(b"hallo")];
+        left.files = vec![file("1")];
+        right.files = vec![file("2")];
+        left.left_behind = 1;
+        let comparison = held(&left, &right);
+        assert_eq!(comparison.differences.len(), 3, "{comparison:?}");
+        assert_eq!(comparison.verdict(), Verdict::Different);
+        assert!(!same_as_decided(&left, &right, &Normaliser::new(RULES)));
+    }
+
+    #[test]
+    fn long_values_are_cropped_to_where_they_differ() {
+        let (left, mut right) = (vec![b'x'; 3_000_000], vec![b'x'; 3_000_000]);
+        assert_eq!(excerpts([&left, &right]), [String::new(), String::new()]);
+        right[2_500_000] = b'z';
+        let [left, right] = excerpts([&left, &right]);
+        assert!(left.starts_with("3000000 bytes, from byte 2499936 on: xxx"), "{}", &left[..50]);
+        assert!(right.contains('z') && !left.contains('z'));
     }
 }

@@ -1,118 +1,156 @@
-//! The inner half of a run: the first process of the namespaces. It sets the stage, starts the
-//! program, takes the scenario's steps and notes what it saw.
+//! The inner half of a run: the first process of the namespaces. It makes the run's world, starts
+//! the program, takes the scenario's steps and notes what it saw.
 
 use std::fs;
-use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ExitCode, ExitStatus};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use nix::sys::signal::{self, Signal};
+use nix::sys::signal::{self, SigHandler, Signal};
+use nix::sys::stat::{Mode, umask};
 use nix::sys::wait;
 use nix::unistd::Pid;
 
 use crate::capture::Capture;
-use crate::compare::printable;
+use crate::files::left_in;
+use crate::limits;
+use crate::log::Log;
+use crate::namespaces::{self, INSIDE};
+use crate::observation::printable;
 use crate::observation::{End, Findings, Stream};
+use crate::out::complain;
 use crate::peers::{AT_ONCE, Peers};
-use crate::run::{Instrument, Job, PACKETS};
+use crate::run::{Instrument, Job, NotRun, PACKETS, not_run};
 use crate::scenario::{Polls, Step};
-use crate::stage::{keep_little, know_hosts, prepare};
-use crate::start::start;
+use crate::stage::{keep_little, prepare};
+use crate::start::{CALLGRIND, Collector, start};
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
+use crate::world::{LOG, WRITABLE, World};
 
 /// A run that takes longer is stuck. A bound for the worst case only: nothing waits for it.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A program that sleeps when every step is done, and still does after this time, is taken to have
-/// no end of its own. Only a run that goes wrong waits so long.
+/// What a program that sleeps may still do by itself, because a timer of its own wakes it, it must
+/// do within this time. Only a run that goes wrong waits so long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first of the ports that the kernel gives to the program's own sockets.
 const FIRST_EPHEMERAL_PORT: u16 = 40000;
 
-/// What this program is called with when it starts itself again inside the namespaces: this word,
-/// what to do there, and a directory.
-pub const INSIDE: &str = "inside-the-namespaces";
-
-/// Does the inner half's work if this process is one, and tells its exit status.
-///
-/// Every program that makes runs calls this first.
+/// Every program that makes runs calls this first, while it has one thread: it sets what this tool
+/// itself must not inherit. If the process is the inner half of a run it does that work and tells
+/// the exit status.
 pub fn take_over() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [INSIDE, half, directory] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
-    else {
-        return None;
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [INSIDE, half, directory] => namespaces::enter().and_then(|status| match (status, half) {
+            (Some(status), _) => Ok(ExitCode::from(status)),
+            (None, "run") => run(Path::new(directory)),
+            (None, "interop") => {
+                crate::commands::interop::inside(Path::new(directory)).map(|()| ExitCode::SUCCESS)
+            }
+            (None, _) => bail!("{half:?} is not known"),
+        }),
+        _ => match inherit_little() {
+            Ok(()) => return None,
+            Err(error) => Err(error),
+        },
     };
-    let result = match half {
-        "run" => run(Path::new(directory)),
-        "interop" => crate::commands::interop::inside(Path::new(directory)),
-        _ => return None,
-    };
-    Some(match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::from(2)
-        }
-    })
+    Some(result.unwrap_or_else(|error| {
+        complain(&format!("{error:#}\n"));
+        ExitCode::from(2)
+    }))
+}
+
+/// Whoever starts this tool may ignore SIGCHLD, which would make it lose its children's ends, or
+/// keep it from writing files.
+fn inherit_little() -> Result<()> {
+    // SAFETY: no handler is installed, and none is replaced.
+    unsafe { signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+    umask(Mode::from_bits_truncate(0o022));
+    limits::lift_file_size()
 }
 
 /// Makes the run that is described in the directory's `job.json`.
-fn run(directory: &Path) -> Result<()> {
+fn run(directory: &Path) -> Result<ExitCode> {
     let job = fs::read(directory.join("job.json")).context("there is no job to run")?;
-    let job: Job = serde_json::from_slice(&job)?;
-    let findings = Run::new(&job)?.finish()?;
-    fs::write(job.file("findings.json"), serde_json::to_vec(&findings)?)?;
-    Ok(())
+    let mut job: Job = serde_json::from_slice(&job)?;
+    let world = World {
+        program: Some((Path::new(&job.command[0]), &job.name)),
+        visible: job.visible.clone(),
+        hosts: job.scenario.hosts.clone(),
+    };
+    job.directory = world.enter(directory)?;
+    let findings = Run::new(&job).and_then(Run::finish);
+    let findings = findings.or_else(|error| match error.downcast_ref::<NotRun>() {
+        Some(_) => Ok(Findings::NotRun(format!("{error:#}"))),
+        None => Err(error),
+    })?;
+    fs::write(job.file("findings.json"), serde_json::to_vec(&findings)?)
+        .context("what was found cannot be written")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How it stands with what a step expects.
+enum Expected {
+    /// It is there, or nothing can come any more.
+    Here,
+    /// It is on its way.
+    Coming,
+    /// Nothing is on its way.
+    NotYet,
 }
 
 struct Run<'a> {
     job: &'a Job,
     peers: Peers,
     watch: Watch,
+    log: Log,
     capture: Capture,
     child: Child,
-    collectors: Vec<JoinHandle<io::Result<()>>>,
+    collectors: Vec<Collector>,
     complaints: Vec<String>,
     deadline: Instant,
+    /// The program was still there when every step was done, and was ended.
+    stopped_by_us: bool,
 }
 
 impl<'a> Run<'a> {
     fn new(job: &'a Job) -> Result<Self> {
         let last = FIRST_EPHEMERAL_PORT + job.scenario.ephemeral_ports - 1;
-        prepare(job.processor, &format!("{FIRST_EPHEMERAL_PORT} {last}"))?;
+        prepare(&job.tools, job.processor, &format!("{FIRST_EPHEMERAL_PORT} {last}"))?;
         if job.scenario.small_buffers {
-            keep_little()?;
+            keep_little(&job.tools)?;
         }
-        know_hosts(job)?;
         let capture = Capture::start(&job.file(PACKETS))?;
-        let mut peers = Peers::default();
+        let mut peers = Peers::new(&job.directory);
         let mut watch = Watch::new()?;
         for step in &job.scenario.before {
-            peers.take(step).with_context(|| format!("before the start: {step}"))?;
+            if let Err(error) = peers.take(step) {
+                return Err(not_run(format!("before the start: {step}: {error:#}")));
+            }
             watch.flush()?;
         }
+        let polls = job.scenario.polls == Polls::Always;
+        let log = Log::open(Path::new(LOG), &job.file("strace"), polls)?;
         let (child, collectors) = start(job)?;
-        if job.instrument != Instrument::Callgrind {
+        if !matches!(job.instrument, Instrument::Callgrind(_)) {
             watch.except(child.id());
-        }
-        if job.scenario.polls == Polls::Always {
-            watch.polls(job.file("strace"));
         }
         Ok(Self {
             job,
             peers,
             watch,
+            log,
             capture,
             child,
             collectors,
             complaints: Vec::new(),
             deadline: Instant::now() + DEADLINE,
+            stopped_by_us: false,
         })
     }
 
@@ -120,29 +158,57 @@ impl<'a> Run<'a> {
         for (index, step) in self.job.scenario.steps.iter().enumerate() {
             self.wait_until_asleep()?;
             if let Err(error) = self.take(step) {
+                if error.is::<NotRun>() {
+                    return Err(error);
+                }
                 self.complaints.push(format!("step {} ({step}): {error:#}", index + 1));
                 break;
             }
         }
         // A timer of the program's own may still wake it.
         let patience = Instant::now() + PATIENCE;
-        let may_wake =
-            |run: &mut Self| Ok(run.child.try_wait()?.is_none() && Instant::now() < patience);
-        self.wait_while(may_wake)?;
-        let end = match self.child.try_wait()? {
-            Some(status) => end(status),
-            None => End::StillThere,
-        };
-        if end == End::StillThere {
-            self.kill_all()?;
-        }
+        self.wait_while(|run| Ok(!run.has_ended()? && Instant::now() < patience))?;
+        let left_behind = self.watch.processes().len();
+        self.end_what_is_left()?;
+        let end = self.end()?;
+        let left_behind = if end == End::StillThere { 0 } else { left_behind };
         self.watch.flush()?;
-        self.peers.drain();
+        self.peers.drain()?;
         self.capture.finish()?;
         for collector in self.collectors {
-            collector.join().expect("a collector does not panic")?;
+            collector.finish()?;
         }
-        Ok(Findings { end, complaints: self.complaints, peers: self.peers.records() })
+        if matches!(self.job.instrument, Instrument::Callgrind(_)) {
+            fs::copy(CALLGRIND, self.job.file("callgrind")).context("callgrind left nothing")?;
+        }
+        let files = left_in(&WRITABLE, &self.job.file("files"))?;
+        let (complaints, peers) = (self.complaints, self.peers.records());
+        Ok(Findings::Ran { end, complaints, peers, files, left_behind })
+    }
+
+    /// Whether the program has ended; children of it may live on.
+    fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.log.end().is_some() || self.child.try_wait()?.is_some())
+    }
+
+    /// How the program ended, once nothing of it is there any more.
+    fn end(&mut self) -> Result<End> {
+        let status = self.child.try_wait()?.context("the tracer is still there")?;
+        if matches!(self.job.instrument, Instrument::Callgrind(_)) {
+            let code = status.code().filter(|_| !self.stopped_by_us);
+            return Ok(code.map_or(End::StillThere, End::Exited));
+        }
+        let said = fs::read(self.job.file("stderr")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        if let Some(why) = self.log.failure() {
+            let file = &self.job.command[0];
+            return Err(not_run(format!("{file} cannot be executed: {why}\n{}", said.trim())));
+        }
+        match self.log.end() {
+            Some(_) if self.stopped_by_us => Ok(End::StillThere),
+            Some(end) => Ok(end.clone()),
+            None => Err(not_run(format!("strace ended with {status}: {}", said.trim()))),
+        }
     }
 
     /// Returns when the program sleeps or has ended.
@@ -153,32 +219,78 @@ impl<'a> Run<'a> {
     /// Returns when the program sleeps or has ended, and the condition no longer holds. The peers go
     /// on reading meanwhile.
     fn wait_while(&mut self, mut condition: impl FnMut(&mut Self) -> Result<bool>) -> Result<()> {
-        self.watch.moved()?;
+        self.watch.moved(&mut self.log)?;
         loop {
             let ended = self.child.try_wait()?.is_some();
             self.capture.drain()?;
-            let rests = self.watch.look()? == Activity::Asleep || ended;
+            for collector in &self.collectors {
+                collector.check()?;
+            }
+            // One that makes calls does not sleep.
+            let moves = self.log.read()? && !self.log.polls();
+            let asleep = !moves && self.watch.look(&mut self.log)? == Activity::Asleep;
             // Whoever reads on has read all that the program sent before it went to sleep.
-            if self.peers.drain() {
-                self.watch.moved()?;
-            } else if rests {
+            if self.peers.drain()? {
+                self.watch.moved(&mut self.log)?;
+            } else if asleep || ended {
                 if !condition(self)? {
                     return Ok(());
                 }
-                self.watch.moved()?;
+                self.watch.moved(&mut self.log)?;
             }
             if Instant::now() > self.deadline {
-                self.kill_all()?;
-                bail!("the run was not over after {} seconds", DEADLINE.as_secs());
+                return Err(not_run(format!(
+                    "it was not over after {} seconds, in which it never slept for good (docs/\
+                     scenarios.md says what a scenario must say of a program that polls)",
+                    DEADLINE.as_secs()
+                )));
             }
             thread::sleep(BETWEEN_LOOKS);
         }
     }
 
-    fn kill_all(&mut self) -> Result<()> {
-        // Every process of the namespace but this one, which is its first.
-        signal::kill(Pid::from_raw(-1), Signal::SIGKILL)?;
-        self.child.wait()?;
+    /// Waits for what a step expects: as long as it is on its way, and, while a timer of the program's
+    /// own may wake it, until that has passed.
+    fn wait_for(&mut self, mut look: impl FnMut(&mut Self) -> Result<Expected>) -> Result<()> {
+        let patience = Instant::now() + PATIENCE;
+        self.wait_while(|run| {
+            Ok(match look(run)? {
+                Expected::Here => false,
+                Expected::Coming => true,
+                Expected::NotYet => {
+                    let may_wake = run.log.timers() || run.watch.has_timeout();
+                    run.child.try_wait()?.is_none() && may_wake && Instant::now() < patience
+                }
+            })
+        })
+    }
+
+    /// Reads for a peer, which expects so many bytes, or all there are.
+    fn read(&mut self, peer: &str, count: usize) -> Result<Expected> {
+        let more = self.peers.read(peer)?;
+        let (unread, stream) = self.peers.unread(peer)?;
+        Ok(match (unread.len(), stream) {
+            (length, _) if length >= count => Expected::Here,
+            _ if more => Expected::Coming,
+            (0, Stream::Open) => Expected::NotYet,
+            (_, Stream::Open) if count < usize::MAX => Expected::NotYet,
+            _ => Expected::Here,
+        })
+    }
+
+    /// Ends what is left of the program when every step is done, parents before their children, so
+    /// that nobody sees another one's end.
+    fn end_what_is_left(&mut self) -> Result<()> {
+        self.stopped_by_us = !self.has_ended()?;
+        for process in self.watch.processes() {
+            _ = signal::kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL);
+        }
+        while self.child.try_wait()?.is_none() {
+            self.log.read()?;
+            ensure!(Instant::now() < self.deadline, not_run("it could not be ended"));
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        self.log.read()?;
         // What the tracer leaves behind becomes this process's to wait for.
         while wait::waitpid(Pid::from_raw(-1), None) != Err(Errno::ECHILD) {}
         Ok(())
@@ -197,6 +309,7 @@ impl<'a> Run<'a> {
                 self.expect(peer, &filling)
             }
             Step::ExpectSomeFilling { peer } => self.expect_some_filling(peer),
+            Step::Accept { .. } => self.accept(step),
             Step::ExpectDatagram { peer, text } => self.expect_datagram(peer, &text.bytes()),
             Step::ExpectNoDatagram { peer } => {
                 self.wait_until_asleep()?;
@@ -231,10 +344,7 @@ impl<'a> Run<'a> {
     }
 
     fn expect(&mut self, peer: &str, expected: &[u8]) -> Result<()> {
-        self.wait_while(|run| {
-            let more = run.peers.read(peer)?;
-            Ok(more && run.peers.unread(peer)?.0.len() < expected.len())
-        })?;
+        self.wait_for(|run| run.read(peer, expected.len()))?;
         let (unread, _) = self.peers.unread(peer)?;
         let length = expected.len().min(unread.len());
         let got: Vec<u8> = unread.drain(..length).collect();
@@ -245,7 +355,7 @@ impl<'a> Run<'a> {
 
     fn expect_some_filling(&mut self, peer: &str) -> Result<()> {
         let filling = self.peers.filling(peer)?;
-        self.wait_while(|run| run.peers.read(peer))?;
+        self.wait_for(|run| run.read(peer, usize::MAX))?;
         let (unread, _) = self.peers.unread(peer)?;
         let got = std::mem::take(unread);
         ensure!(!got.is_empty(), "nothing came");
@@ -264,16 +374,30 @@ impl<'a> Run<'a> {
 
     fn expect_datagram(&mut self, peer: &str, expected: &[u8]) -> Result<()> {
         // Nothing holds a datagram back: what the program has sent is there once it sleeps.
-        self.wait_until_asleep()?;
-        match self.peers.datagram(peer)? {
+        let mut datagram = None;
+        self.wait_for(|run| {
+            datagram = run.peers.datagram(peer)?;
+            Ok(if datagram.is_some() { Expected::Here } else { Expected::NotYet })
+        })?;
+        match datagram {
             Some(datagram) if datagram == expected => Ok(()),
             Some(datagram) => bail!("it is {:?}", printable(&datagram)),
             None => bail!("none came"),
         }
     }
 
+    /// The connection may be one that a timer of the program's opens.
+    fn accept(&mut self, step: &Step) -> Result<()> {
+        let mut result = Ok(());
+        self.wait_for(|run| {
+            result = run.peers.take(step);
+            Ok(if result.is_ok() { Expected::Here } else { Expected::NotYet })
+        })?;
+        result
+    }
+
     fn expect_over(&mut self, peer: &str, expected: Stream) -> Result<()> {
-        self.wait_while(|run| run.peers.read(peer))?;
+        self.wait_for(|run| run.read(peer, usize::MAX))?;
         let (unread, stream) = self.peers.unread(peer)?;
         ensure!(unread.is_empty(), "{} bytes came before", unread.len());
         ensure!(stream == expected, "the stream is {stream:?}");
@@ -282,9 +406,9 @@ impl<'a> Run<'a> {
 
     fn signal(&mut self, name: &str) -> Result<()> {
         let signal: Signal = name.parse().with_context(|| format!("{name} is no signal"))?;
-        ensure!(self.child.try_wait()?.is_none(), "the program had ended before");
-        let program = self.watch.program().context("the program had ended before")?;
-        Ok(signal::kill(program, signal)?)
+        ensure!(!self.has_ended()?, "the program had ended before");
+        let program = self.log.program().context("the program has not begun")?;
+        Ok(signal::kill(Pid::from_raw(program.cast_signed()), signal)?)
     }
 }
 
@@ -295,12 +419,4 @@ fn same_bytes(got: &[u8], expected: &[u8]) -> Result<()> {
     };
     let [got, expected] = [got, expected].map(|bytes| char::from(bytes[place]));
     bail!("byte {place} is {got:?} and not {expected:?}")
-}
-
-fn end(status: ExitStatus) -> End {
-    match (status.code(), status.signal().map(Signal::try_from)) {
-        (Some(code), _) => End::Exited(code),
-        (None, Some(Ok(signal))) => End::KilledBy(signal.to_string()),
-        (None, other) => End::KilledBy(format!("{other:?}")),
-    }
 }

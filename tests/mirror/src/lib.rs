@@ -3,22 +3,31 @@
 //! | stage | module | takes | gives |
 //! |---|---|---|---|
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
-//! | run | [`run`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`polling`], [`capture`] | a scenario, a program | files |
+//! | run | [`run`], [`namespaces`], [`limits`], [`world`], [`etc`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`log`], [`capture`], [`files`] | a scenario, a program | files |
 //! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
-//! | compare | [`normalise`], [`rows`], [`likeness`], [`compare`] | two observations | [`Difference`](compare::Difference)s |
-//! | show | [`report`], [`source`], [`commands`] | differences | text |
+//! | compare | [`normalise`], [`rows`], [`likeness`], [`compare`] | two observations | [`Comparison`](compare::Comparison) |
+//! | show | [`report`], [`source`], [`commands`], [`out`] | comparisons | text |
+//!
+//! Beside the stages: [`tools`] finds the programs that a run needs, [`parallel`] makes several runs at
+//! once, [`lock`] keeps two from one folder.
 
 pub mod capture;
 pub mod commands;
 pub mod compare;
+pub mod etc;
+pub mod files;
 pub mod inside;
 pub mod likeness;
+pub mod limits;
+pub mod lock;
+pub mod log;
+pub mod namespaces;
 pub mod normalise;
 pub mod observation;
+pub mod out;
 pub mod packets;
 pub mod parallel;
 pub mod peers;
-pub mod polling;
 pub mod project;
 pub mod report;
 pub mod rows;
@@ -27,5 +36,7 @@ pub mod scenario;
 pub mod source;
 pub mod stage;
 pub mod start;
+pub mod tools;
 pub mod trace;
 pub mod watch;
+pub mod world;

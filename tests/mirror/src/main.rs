@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mirror::commands::{bench, compare, interop, list, trace};
+use mirror::out::{complain, nobody_reads};
 
 /// Runs two programs that should be the same and shows where they are not.
 ///
@@ -15,7 +16,8 @@ use mirror::commands::{bench, compare, interop, list, trace};
 #[command(
     name = "mirror",
     version,
-    after_help = "Exit status: 0 the programs are the same, 1 they differ, 2 it could not be found out."
+    after_help = "Exit status: 0 the programs are the same, 1 they differ or do not do what the scenario\n\
+                  states, 2 it could not be found out."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -87,7 +89,9 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            anstream::eprintln!("mirror: {error:#}");
+            if !nobody_reads(&error) {
+                complain(&format!("mirror: {error:#}\n"));
+            }
             ExitCode::from(2)
         }
     }

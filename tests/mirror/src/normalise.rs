@@ -3,7 +3,9 @@
 //! The table is short on purpose. Every rule states its reason, and a test takes each away in turn
 //! and demands that a comparison then fails: a rule that is not needed any more hides something.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use regex::{Captures, Regex};
 
@@ -34,8 +36,10 @@ impl Rule {
 pub enum Change {
     /// A value is replaced.
     Value {
-        /// A regular expression; what its group `value` matches is replaced, and what it matches
-        /// without that group is passed over.
+        /// The call that it is about, if it is about one: then it may be in a string, too. Anywhere else
+        /// what a program reads and writes is never touched.
+        call: Option<&'static str>,
+        /// A regular expression; what its group `value` matches is replaced.
         pattern: &'static str,
         /// What stands in its place.
         replacement: Replacement,
@@ -53,9 +57,10 @@ pub enum Change {
 pub enum Replacement {
     /// Always the same word.
     Word(&'static str),
-    /// The word and a number: the first value that occurs is 1, the next new one 2, and so on. So
-    /// it still counts whether two calls use the same value.
-    Numbered(&'static str),
+    /// If the value is an address in the program's memory, a word and a number: the first one that
+    /// occurs is 1, the next new one 2, and so on. So it still counts whether two calls use the same
+    /// address.
+    Address,
 }
 
 /// All the rules there are.
@@ -63,16 +68,17 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "address",
         change: Change::Value {
-            // Strings are passed over: what a program reads and writes is never touched.
-            pattern: r#""(?:[^"\\]|\\.)*"|\b(?<value>0x[0-9a-f]{12})\b"#,
-            replacement: Replacement::Numbered("address"),
+            call: None,
+            pattern: r"\b(?<value>0x[0-9a-f]{6,12})\b",
+            replacement: Replacement::Address,
         },
-        reason: "The kernel places the program, its heap, its stack and its libraries anew in \
-                 every run (address-space layout randomisation).",
+        reason: "Where the heap, the stack and what is in them begin depends on the size of the \
+                 program and of its functions' variables, which two compilers do not make alike.",
     },
     Rule {
         name: "random",
         change: Change::Value {
+            call: Some("getrandom("),
             pattern: r#"^getrandom\((?<value>"(?:[^"\\]|\\.)*")"#,
             replacement: Replacement::Word("random bytes"),
         },
@@ -82,7 +88,8 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "clock",
         change: Change::Value {
-            pattern: r#""(?:[^"\\]|\\.)*"|\b(?:nlmsg_seq|cstamp|tstamp)=(?<value>\d+)"#,
+            call: None,
+            pattern: r"\b(?:nlmsg_seq|cstamp|tstamp)=(?<value>\d+)",
             replacement: Replacement::Word("time"),
         },
         reason: "When a name has several addresses, the C library asks the kernel for those of \
@@ -91,9 +98,9 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "again",
-        change: Change::Fold(trace::would_wait),
-        reason: "How often a program that polls asks in vain, before there is something for it, \
-                 depends on how fast the machine is. What it asks is compared, and in which order \
+        change: Change::Fold(|row| trace::would_wait(row) || trace::paused(row)),
+        reason: "How often a program that polls asks in vain, before there is something for it, and \
+                 pauses meanwhile depends on how fast the machine is. What it asks is compared, and in which order \
                  it first does; not how often, nor in which order it goes on.",
     },
     Rule {
@@ -116,9 +123,17 @@ pub const RULES: &[Rule] = &[
 /// Rules made ready for use.
 #[derive(Debug, Default)]
 pub struct Normaliser {
-    values: Vec<(Regex, Replacement)>,
+    values: Vec<Value>,
     folds: Vec<fn(&str) -> bool>,
     threads: bool,
+}
+
+/// A value that is replaced.
+#[derive(Debug)]
+struct Value {
+    call: Option<&'static str>,
+    pattern: Regex,
+    replacement: Replacement,
 }
 
 impl Normaliser {
@@ -128,8 +143,8 @@ impl Normaliser {
         let mut normaliser = Self::default();
         for rule in rules {
             match rule.change {
-                Change::Value { pattern, replacement } => {
-                    normaliser.values.push((compile(pattern), replacement));
+                Change::Value { call, pattern, replacement } => {
+                    normaliser.values.push(Value { call, pattern: compile(pattern), replacement });
                 }
                 Change::Fold(vain) => normaliser.folds.push(vain),
                 Change::Threads => normaliser.threads = true,
@@ -154,43 +169,121 @@ impl Normaliser {
     }
 
     /// The lines of one trace, with every value that may differ replaced.
-    pub fn apply<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        lines
-            .into_iter()
-            .map(|line| {
-                self.values.iter().fold(line.to_owned(), |line, (regex, replacement)| {
-                    replace(&line, regex, *replacement, &mut seen)
-                })
+    pub fn apply<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
+        let lines: Vec<&str> = lines.into_iter().collect();
+        let mut addresses = Addresses::of(&lines);
+        let one = |line: &'a str| {
+            self.values.iter().fold(Cow::Borrowed(line), |line, value| match value.call {
+                Some(call) if !line.starts_with(call) => line,
+                Some(_) => match value.replace(&line, &mut addresses) {
+                    Cow::Owned(text) => Cow::Owned(text),
+                    Cow::Borrowed(_) => line,
+                },
+                None => value.replace_outside_strings(line, &mut addresses),
             })
-            .collect()
+        };
+        lines.into_iter().map(one).collect()
     }
 }
 
-fn replace(
-    line: &str,
-    regex: &Regex,
-    replacement: Replacement,
-    seen: &mut HashMap<String, usize>,
-) -> String {
-    let put = |captures: &Captures<'_>| {
-        let whole = captures.get_match();
-        let Some(value) = captures.name("value") else {
-            return whole.as_str().to_owned();
+impl Value {
+    fn replace<'a>(&self, text: &'a str, addresses: &mut Addresses) -> Cow<'a, str> {
+        let put = |captures: &Captures<'_>| {
+            let whole = captures.get_match();
+            let Some(value) = captures.name("value") else {
+                return whole.as_str().to_owned();
+            };
+            let word = match self.replacement {
+                Replacement::Word(word) => Some(format!("<{word}>")),
+                Replacement::Address => addresses.name(value.as_str()),
+            };
+            let word = word.unwrap_or_else(|| value.as_str().to_owned());
+            let before = &text[whole.start()..value.start()];
+            let after = &text[value.end()..whole.end()];
+            format!("{before}{word}{after}")
         };
-        let word = match replacement {
-            Replacement::Word(word) => format!("<{word}>"),
-            Replacement::Numbered(word) => {
-                let next = seen.len() + 1;
-                let number = *seen.entry(value.as_str().to_owned()).or_insert(next);
-                format!("<{word} {number}>")
+        self.pattern.replace_all(text, put)
+    }
+
+    fn replace_outside_strings<'a>(
+        &self,
+        line: Cow<'a, str>,
+        addresses: &mut Addresses,
+    ) -> Cow<'a, str> {
+        let mut replaced = String::new();
+        let mut copied = 0;
+        for part in outside_strings(&line) {
+            if let Cow::Owned(text) = self.replace(&line[part.clone()], addresses) {
+                replaced.push_str(&line[copied..part.start]);
+                replaced.push_str(&text);
+                copied = part.end;
             }
-        };
-        let before = &line[whole.start()..value.start()];
-        let after = &line[value.end()..whole.end()];
-        format!("{before}{word}{after}")
-    };
-    regex.replace_all(line, put).into_owned()
+        }
+        if copied == 0 {
+            return line;
+        }
+        replaced.push_str(&line[copied..]);
+        Cow::Owned(replaced)
+    }
+}
+
+/// The parts of a row that are not in quotation marks.
+pub fn outside_strings(row: &str) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while let Some(opening) = row[from..].find('"').map(|place| from + place) {
+        parts.push(from..opening);
+        let mut end = opening + 1;
+        loop {
+            let Some(mark) = row[end..].find('"').map(|place| end + place) else {
+                return parts;
+            };
+            let escapes = row[opening + 1..mark].bytes().rev().take_while(|b| *b == b'\\').count();
+            end = mark + 1;
+            if escapes % 2 == 0 {
+                break;
+            }
+        }
+        from = end;
+    }
+    parts.push(from..row.len());
+    parts
+}
+
+/// The addresses of a program's memory that have occurred.
+struct Addresses {
+    /// Where the program and its heap are, if that is below the range of a program that can be placed
+    /// anywhere.
+    low: Range<u64>,
+    seen: HashMap<String, usize>,
+}
+
+/// Where programs that cannot be placed anywhere begin (x86-64's and aarch64's linkers).
+const LOWEST: u64 = 0x40_0000;
+
+impl Addresses {
+    fn of(lines: &[&str]) -> Self {
+        let breaks = lines.iter().filter(|line| line.starts_with("brk("));
+        let breaks = breaks.filter_map(|line| {
+            let (_, result) = line.rsplit_once(" = 0x")?;
+            u64::from_str_radix(result, 16).ok()
+        });
+        // Programs that can be placed anywhere are far above.
+        let highest = breaks.filter(|end| *end < 1 << 32).max();
+        Self { low: LOWEST..highest.map_or(0, |end| end + 1), seen: HashMap::new() }
+    }
+
+    /// What stands in the place of this value, if it is an address.
+    fn name(&mut self, value: &str) -> Option<String> {
+        let digits = value.strip_prefix("0x")?;
+        let is_low = u64::from_str_radix(digits, 16).is_ok_and(|value| self.low.contains(&value));
+        if digits.len() < 12 && !is_low {
+            return None;
+        }
+        let next = self.seen.len() + 1;
+        let number = *self.seen.entry(value.to_owned()).or_insert(next);
+        Some(format!("<address {number}>"))
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +306,29 @@ mod tests {
                 "brk(<address 1>) = <address 1>",
             ]
         );
+    }
+
+    #[test]
+    fn programs_at_a_fixed_place_have_low_addresses() {
+        let normaliser = Normaliser::new(RULES);
+        let lines =
+            ["brk(NULL) = 0x4052a0", "brk(0x4272a0) = 0x4272a0", "read(3, 0x405300, 8) = 0"];
+        let names = [
+            "brk(NULL) = <address 1>",
+            "brk(<address 2>) = <address 2>",
+            "read(3, <address 3>, 8) = 0",
+        ];
+        assert_eq!(normaliser.apply(lines), names);
+        let flags = "fcntl(3, F_SETFL, 0x405300) = 0";
+        assert_eq!(normaliser.apply(["brk(NULL) = 0x564d10d38000", flags])[1], flags);
+    }
+
+    #[test]
+    fn strings_are_told_from_the_rest() {
+        let row = r#"write(1, "a\"b\\", 4) = 4"#;
+        let parts: Vec<_> = outside_strings(row).into_iter().map(|part| &row[part]).collect();
+        assert_eq!(parts, ["write(1, ", ", 4) = 4"]);
+        assert_eq!(outside_strings("close(3) = 0"), [0..12]);
     }
 
     #[test]

@@ -5,15 +5,20 @@
 //! connection is told by itself, as what is opened, carried and closed: pure acknowledgements are
 //! left out, data that follows on data is joined, and what is sent again counts once. Sequence
 //! numbers are told from the first one of their direction; timestamps and windows are left out.
+//! Every byte of the data counts: a line ends with the data itself or, where it is long, with its
+//! beginning and a checksum.
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
 use pcap_file::pcapng::{Block, PcapNgReader};
+
+use crate::observation::printable;
 
 /// Reads a capture and tells each direction of each conversation, in the order of their first
 /// packets.
@@ -48,8 +53,8 @@ struct Flow {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
-    /// Data from the first relative sequence number up to before the second.
-    Data(u32, u32),
+    /// Data from this relative sequence number on.
+    Data(u32, Vec<u8>),
     Other(String),
 }
 
@@ -72,9 +77,10 @@ impl Conversations {
             }
             Some(TransportSlice::Udp(udp)) => {
                 let (from, to) = ends(udp.source_port(), udp.destination_port());
-                let length = udp.payload().len();
+                let data = shown(udp.payload());
                 let flow = self.flow((from, to, "UDP"));
-                flow.events.push(Event::Other(format!("datagram of {length} bytes")));
+                let length = udp.payload().len();
+                flow.events.push(Event::Other(format!("datagram of {length} bytes{data}")));
             }
             _ => {}
         }
@@ -94,7 +100,11 @@ impl Conversations {
             let (from, to, protocol) = direction;
             for event in &self.directions[direction].events {
                 let event = match event {
-                    Event::Data(from, to) => format!("bytes {from} to {to}, {}", to - from),
+                    Event::Data(from, data) => {
+                        let length = data.len();
+                        let to = *from as usize + length;
+                        format!("bytes {from} to {to}, {length}{}", shown(data))
+                    }
                     Event::Other(event) => event.clone(),
                 };
                 lines.push(format!("{protocol} {from} > {to}: {event}"));
@@ -116,7 +126,7 @@ impl Flow {
         let first = *self.first.get_or_insert(tcp.sequence_number());
         let relative = tcp.sequence_number().wrapping_sub(first);
         let length = u32::try_from(tcp.payload().len()).expect("a segment is shorter than 4 GiB");
-        self.data(relative, relative.wrapping_add(length));
+        self.data(relative, tcp.payload());
         if tcp.fin() {
             self.once(format!("FIN at {}", relative.wrapping_add(length)));
         }
@@ -133,16 +143,35 @@ impl Flow {
         }
     }
 
-    fn data(&mut self, begin: u32, end: u32) {
+    fn data(&mut self, begin: u32, payload: &[u8]) {
         // What has been sent before counts once.
-        let begin = begin.max(self.next);
-        if end <= begin {
+        let before = self.next.saturating_sub(begin) as usize;
+        let Some(payload) = payload.get(before..).filter(|payload| !payload.is_empty()) else {
             return;
-        }
-        self.next = end;
+        };
+        let begin = begin.max(self.next);
+        let length = u32::try_from(payload.len()).expect("a segment is shorter than 4 GiB");
+        let follows = begin == self.next;
+        self.next = begin + length;
         match self.events.last_mut() {
-            Some(Event::Data(_, last)) if *last == begin => *last = end,
-            _ => self.events.push(Event::Data(begin, end)),
+            Some(Event::Data(_, data)) if follows => data.extend_from_slice(payload),
+            _ => self.events.push(Event::Data(begin, payload.to_vec())),
+        }
+    }
+}
+
+/// Data as a line shows it.
+fn shown(data: &[u8]) -> String {
+    const SHORT: usize = 64;
+    const BEGINNING: usize = 32;
+    match data {
+        [] => String::new(),
+        _ if data.len() <= SHORT => format!(": \"{}\"", printable(data)),
+        _ => {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(data);
+            let checksum = hasher.finish();
+            format!(": \"{}\"…, checksum {checksum:016x}", printable(&data[..BEGINNING]))
         }
     }
 }
@@ -209,7 +238,19 @@ mod tests {
             frame(105, "AF", b""),
         ];
         assert_eq!(lines(&whole), lines(&parts));
-        assert_eq!(lines(&whole), ["SYN", "bytes 1 to 6, 5", "FIN at 6"]);
+        assert_eq!(lines(&whole), ["SYN", "bytes 1 to 6, 5: \"hello\"", "FIN at 6"]);
+    }
+
+    #[test]
+    fn every_byte_of_the_data_counts() {
+        let mut long = [frame(9, "S", b""), frame(10, "A", &[b'x'; 1000])];
+        let lines_of_x = lines(&long);
+        let beginning = "x".repeat(32);
+        assert!(lines_of_x[1].starts_with(&format!("bytes 1 to 1001, 1000: \"{beginning}\"…, ")));
+        let mut data = [b'x'; 1000];
+        data[999] = b'y';
+        long[1] = frame(10, "A", &data);
+        assert_ne!(lines(&long), lines_of_x);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The other ends of the program's connections: what a scenario's steps move.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,8 +24,10 @@ const FIRST_PORT: u16 = 41001;
 pub const AT_ONCE: usize = 4096;
 
 /// All the peers of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Peers {
+    /// Where they leave what they have received.
+    directory: PathBuf,
     listeners: BTreeMap<String, TcpListener>,
     connections: Vec<Connection>,
     datagrams: BTreeMap<String, UdpSocket>,
@@ -42,6 +46,8 @@ struct Connection {
     /// What came and is not yet accounted for by an expectation.
     unread: Vec<u8>,
     received: usize,
+    /// What keeps it.
+    file: (String, File),
     stream: Stream,
 }
 
@@ -50,11 +56,21 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 impl Peers {
+    /// Nobody yet. What they will receive is kept in files in this folder.
+    pub fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            listeners: BTreeMap::new(),
+            connections: Vec::new(),
+            datagrams: BTreeMap::new(),
+        }
+    }
+
     /// What each saw, in the order in which they came.
     pub fn records(&self) -> Vec<PeerRecord> {
         let record = |c: &Connection| PeerRecord {
             name: c.name.clone(),
-            received: c.received,
+            file: c.file.0.clone(),
             stream: c.stream,
         };
         self.connections.iter().map(record).collect()
@@ -140,6 +156,8 @@ impl Peers {
         // Every send is a segment of its own, as the steps say.
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
+        let file = format!("received.{}.{name}", self.connections.len() + 1);
+        let kept = File::create(self.directory.join(&file))?;
         self.connections.push(Connection {
             name: name.to_owned(),
             ports: (socket.local_addr()?.port(), port),
@@ -148,18 +166,19 @@ impl Peers {
             filled: 0,
             unread: Vec::new(),
             received: 0,
+            file: (file, kept),
             stream,
         });
         Ok(())
     }
 
     /// Reads all that has come for the peers that read on, and tells whether anything has.
-    pub fn drain(&mut self) -> bool {
+    pub fn drain(&mut self) -> Result<bool> {
         let mut moved = false;
         for connection in self.connections.iter_mut().filter(|c| c.reads_on) {
-            moved |= connection.read();
+            moved |= connection.read()?;
         }
-        moved
+        Ok(moved)
     }
 
     fn connection(&mut self, name: &str) -> Result<&mut Connection> {
@@ -204,7 +223,7 @@ impl Peers {
         let connection = self.connection(name)?;
         // Looked at first: what is on its way no more by then has come, and is read.
         let on_its_way = in_flight(connection.ports);
-        let came = connection.read();
+        let came = connection.read()?;
         Ok(connection.stream == Stream::Open && (came || on_its_way))
     }
 
@@ -261,7 +280,7 @@ fn member(group: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
 impl Connection {
     /// Reads all that has come, or, if the peer has stopped reading, a piece. Tells whether anything
     /// came.
-    fn read(&mut self) -> bool {
+    fn read(&mut self) -> Result<bool> {
         let mut buffer = [0; 65536];
         let room = if self.reads_on { buffer.len() } else { AT_ONCE };
         let before = self.received;
@@ -271,6 +290,8 @@ impl Connection {
                 Ok(length) => {
                     self.received += length;
                     self.unread.extend_from_slice(&buffer[..length]);
+                    let kept = self.file.1.write_all(&buffer[..length]);
+                    kept.with_context(|| format!("{} cannot be kept", self.file.0))?;
                     if !self.reads_on {
                         break;
                     }
@@ -280,6 +301,6 @@ impl Connection {
                 Err(_) => self.stream = Stream::Reset,
             }
         }
-        self.received > before
+        Ok(self.received > before)
     }
 }

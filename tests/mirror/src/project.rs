@@ -1,11 +1,16 @@
 //! Where the twins and their scenarios are.
 
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::unistd::{AccessFlags, access};
 use serde::Deserialize;
 
 use crate::scenario::ScenarioFile;
+use crate::tools::find_program;
+use crate::world::{WORK, WRITABLE};
 
 /// The servers of the I/O models.
 pub const MODELS: [&str; 8] = [
@@ -37,6 +42,8 @@ pub struct Twin {
     pub command: Vec<String>,
     /// Its source file, where it is known.
     pub source: Option<PathBuf>,
+    /// Files that the command line names: see [`Job::visible`](crate::run::Job::visible).
+    pub visible: Vec<(PathBuf, PathBuf)>,
 }
 
 /// The folder that holds this project.
@@ -78,6 +85,28 @@ impl Project {
     /// Where runs leave what they saw.
     pub fn output(&self) -> PathBuf {
         self.path("target/mirror")
+    }
+
+    /// Builds all programs, so that none is older than its source.
+    pub fn build(&self) -> Result<()> {
+        // The descriptors of a `make` that has started this tool are not there any more.
+        let flags = std::env::var("MAKEFLAGS").unwrap_or_default();
+        let flags = flags.split(' ').filter(|flag| {
+            !flag.starts_with("--jobserver") && !flag.starts_with("-j") && !flag.is_empty()
+        });
+        let status = Command::new("make")
+            .args(["--silent", "build"])
+            .env("MAKEFLAGS", flags.collect::<Vec<_>>().join(" "))
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            // What it says is no part of this tool's output.
+            .stdout(std::io::stderr().as_fd().try_clone_to_owned()?)
+            .status();
+        ensure!(
+            status.context("make is missing: please install it")?.success(),
+            "`make build` failed"
+        );
+        Ok(())
     }
 
     /// The names of all programs, in the order of `Cargo.toml`, which is the tutorial's.
@@ -129,6 +158,7 @@ impl Project {
             label: label.to_owned(),
             command: vec![file.to_string_lossy().into_owned()],
             source: Some(self.path(source)),
+            visible: Vec::new(),
         }
     }
 }
@@ -139,20 +169,35 @@ impl Twin {
         let mut command = shlex::split(command_line)
             .filter(|words| !words.is_empty())
             .with_context(|| format!("--{label} {command_line:?} is no command"))?;
-        command[0] = find_program(&command[0])
+        let file = find_program(&command[0])
             .with_context(|| format!("--{label}: there is no program {}", command[0]))?;
-        Ok(Self { label: label.to_owned(), command, source: None })
+        access(&file, AccessFlags::X_OK)
+            .with_context(|| format!("--{label}: {} cannot be executed", file.display()))?;
+        command[0] = file.to_string_lossy().into_owned();
+        let visible = command[1..].iter().filter_map(|word| visible(word)).collect();
+        Ok(Self { label: label.to_owned(), command, source: None, visible })
     }
 }
 
-fn find_program(name: &str) -> Option<String> {
-    let absolute = |path: PathBuf| {
-        let path = path.canonicalize().ok().filter(|path| path.is_file())?;
-        path.to_str().map(str::to_owned)
+/// A file that a command line names, if the run would not have it there by itself: one of the current
+/// folder, which is another one in the run, or one where every run has its own files.
+fn visible(word: &str) -> Option<(PathBuf, PathBuf)> {
+    let path = Path::new(word);
+    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    let place = if path.is_absolute() {
+        let own = |folder: &&&str| path.starts_with(folder) && path != Path::new(folder);
+        WRITABLE.iter().find(own)?;
+        path.to_owned()
+    } else {
+        path.components().all(plain).then(|| Path::new(WORK).join(path))?
     };
-    if name.contains('/') {
-        return absolute(Path::new(name).to_owned());
-    }
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).find_map(|folder| absolute(folder.join(name)))
+    Some((path.canonicalize().ok()?, place))
+}
+
+/// How this program was called, such that it can be called so again from here.
+pub fn own_name() -> String {
+    let name = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    let here = std::env::current_dir().unwrap_or_default();
+    let name = name.strip_prefix(&here).unwrap_or(&name);
+    name.to_string_lossy().into_owned()
 }

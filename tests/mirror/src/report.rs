@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write as _};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::compare::{Comparison, Difference, Row};
+use crate::compare::{Comparison, Difference, Row, Undecided, Verdict};
 
 /// What is as it should be.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -60,13 +60,22 @@ impl Progress {
     }
 }
 
-/// The line that a scenario gets.
-pub fn verdict(name: &str, comparison: &Comparison) -> String {
-    let verdict =
-        if comparison.is_same() { styled("same   ", GOOD) } else { styled("differs", BAD) };
+/// The line that a scenario gets; the reason, if it could not be run.
+pub fn verdict(name: &str, result: &Result<Comparison, String>) -> String {
+    let (verdict, style) = match result.as_ref().map(Comparison::verdict) {
+        Ok(Verdict::Same) => ("same", GOOD),
+        Ok(Verdict::Different) => ("differs", BAD),
+        Ok(Verdict::NotAsStated) => ("not as stated", BAD),
+        Ok(Verdict::Undecided) => ("undecided", BAD),
+        Err(_) => ("not run", BAD),
+    };
+    let mut line = format!("  {}  {name:<36}", styled(&format!("{verdict:<7}"), style));
+    let Ok(comparison) = result else {
+        return line.trim_end().to_owned();
+    };
     let [left, right] = comparison.calls;
     let calls = format!("syscalls {left}/{right}");
-    let mut line = format!("  {verdict}  {name:<36} {calls:<20}");
+    let _ = write!(line, " {calls:<20}");
     if comparison.packets != [0, 0] {
         let [left, right] = comparison.packets;
         let _ = write!(line, " wire {left}/{right}");
@@ -80,8 +89,20 @@ pub fn verdict(name: &str, comparison: &Comparison) -> String {
 
 /// All that is not as it should be, for a person to read.
 pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
+    let Some(Undecided { side, differences }) = &comparison.undecided else {
+        return listed(&comparison.differences, labels);
+    };
+    let label = labels[*side];
+    let again = format!("{label}, again");
+    format!(
+        "    {label} differs from itself, so the two cannot be compared:\n{}",
+        listed(differences, [label, &again])
+    )
+}
+
+fn listed(differences: &[Difference], labels: [&str; 2]) -> String {
     let mut text = String::new();
-    for difference in &comparison.differences {
+    for difference in differences {
         match difference {
             Difference::Between { what, sides: [left, right] } => {
                 let _ = writeln!(text, "    {what} differs:");

@@ -16,8 +16,8 @@ pub struct Process<'a> {
     pub events: Vec<&'a Event>,
 }
 
-/// The events process by process, in the order in which the processes first appear: how the kernel
-/// interleaves them is not the program's doing. `threads` gives each further thread's process.
+/// The events process by process, in the order of their numbers: how the kernel interleaves them is
+/// not the program's doing. `threads` gives each further thread's process.
 pub fn by_process<'a>(
     trace: impl IntoIterator<Item = &'a Event>,
     threads: &HashMap<u32, u32>,
@@ -32,6 +32,7 @@ pub fn by_process<'a>(
         });
         processes[place].events.push(event);
     }
+    processes.sort_by_key(|process| process.number);
     processes
 }
 
@@ -82,6 +83,44 @@ pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
     }
     rows.sort_by_key(|(place, _)| *place);
     Process { number, events: rows.into_iter().map(|(_, event)| event).collect() }
+}
+
+/// The rows that a program decides, whatever the kernel's scheduler does: thread by thread, without
+/// how they wait for each other; without SIGCHLD, which comes when a child happens to end and starts
+/// a call anew that it finds; and which of several children that have ended is waited for first.
+///
+/// This is no way to compare programs that do the same in every run. It is for those that a second
+/// run has shown not to.
+pub fn decided(trace: &[Event]) -> Vec<String> {
+    static THREAD_ID: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\b(?:parent_tid=\[)(\d+)\]").expect("the pattern is valid"));
+    let threads = threads(trace);
+    let several = |event: &Event| {
+        threads.contains_key(&event.process) || threads.values().any(|p| *p == event.process)
+    };
+    let mut rows = Vec::new();
+    for thread in by_process(trace, &HashMap::new()) {
+        let mut own: Vec<&Event> = Vec::new();
+        let mut events = thread.events.into_iter().peekable();
+        while let Some(event) = events.next() {
+            if event.text.starts_with("--- SIGCHLD ") {
+                let handled = |next: &&Event| next.text.starts_with("rt_sigreturn(");
+                events.next_if(handled);
+                own.pop_if(|call| call.text.contains(" = ? ERESTART"));
+            } else if !(event.text.starts_with("futex(") && several(event)) {
+                own.push(event);
+            }
+        }
+        let waits =
+            |event: &&Event| ["wait4(", "waitid("].iter().any(|c| event.text.starts_with(c));
+        for group in own.chunk_by_mut(|a, b| waits(a) && waits(b)) {
+            group.sort_by(|a, b| a.text.cmp(&b.text));
+        }
+        // A thread that is quick has given its number back before strace reads it.
+        let text = |event: &&Event| THREAD_ID.replace(&event.text, "parent_tid=[]").into_owned();
+        rows.extend(own.iter().map(text));
+    }
+    rows
 }
 
 /// Of consecutive rows for which this holds, keeps each text once, where it comes first.
@@ -163,6 +202,30 @@ mod tests {
         let trace = parse("3 futex(0x1, FUTEX_WAKE) = 0\n3 read(4, \"\", 9) = 0\n");
         let [process] = by_process(&trace, &HashMap::new()).try_into().unwrap();
         assert_eq!(by_descriptor(process.clone()), process);
+    }
+
+    #[test]
+    fn what_a_program_decides_is_the_same_in_both_orders() {
+        let one = parse(
+            "3 clone(flags=SIGCHLD) = 4\n3 clone(flags=SIGCHLD) = 5\n\
+             4 exit_group(0) = ?\n4 +++ exited with 0 +++\n\
+             3 wait4(-1, NULL, 0, NULL) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)\n\
+             3 --- SIGCHLD {si_pid=4} ---\n3 rt_sigreturn({mask=[]}) = 61\n\
+             3 wait4(-1, NULL, 0, NULL) = 4\n5 exit_group(0) = ?\n\
+             3 wait4(-1, NULL, 0, NULL) = 5\n",
+        );
+        let other = parse(
+            "3 clone(flags=SIGCHLD) = 4\n3 clone(flags=SIGCHLD) = 5\n\
+             5 exit_group(0) = ?\n4 exit_group(0) = ?\n\
+             3 wait4(-1, NULL, 0, NULL) = 5\n3 --- SIGCHLD {si_pid=5} ---\n\
+             3 wait4(-1, NULL, 0, NULL) = 4\n4 +++ exited with 0 +++\n",
+        );
+        assert_eq!(decided(&one), decided(&other));
+        let third = parse("3 clone(flags=SIGCHLD) = 4\n3 wait4(-1, NULL, 0, NULL) = 4\n");
+        assert_ne!(decided(&one), decided(&third));
+        let quick = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[0]}, 88) = 4\n");
+        let slow = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[4]}, 88) = 4\n");
+        assert_eq!(decided(&quick), decided(&slow));
     }
 
     #[test]

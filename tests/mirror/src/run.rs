@@ -1,17 +1,19 @@
 //! The outer half of a run: namespaces of its own around the inner half, and what that one saw.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sched::sched_getaffinity;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::inside::INSIDE;
-use crate::observation::{Findings, Observation};
+use crate::namespaces::in_namespaces;
+use crate::observation::{Findings, Observation, Peer, PeerRecord};
 use crate::scenario::Scenario;
+use crate::tools::Tools;
+use crate::world::WORK;
 use crate::{packets, trace};
 
 /// One run of one program: what the outer half hands to the inner one.
@@ -23,6 +25,11 @@ pub struct Job {
     pub command: Vec<String>,
     /// What is done to it.
     pub scenario: Scenario,
+    /// Files that the command names, by their paths on the machine and in the run, where these are
+    /// not the same or the run does not have them by itself.
+    pub visible: Vec<(PathBuf, PathBuf)>,
+    /// The programs that a run needs.
+    pub tools: Tools,
     /// What watches it.
     pub instrument: Instrument,
     /// The processor that all of the run is pinned to.
@@ -35,14 +42,38 @@ pub struct Job {
 pub const PACKETS: &str = "packets.pcapng";
 
 /// What watches a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Instrument {
     /// strace.
     Trace,
     /// strace, with the stack of every call.
     TraceWithStacks,
-    /// Valgrind's callgrind, which counts instructions.
-    Callgrind,
+    /// This valgrind's callgrind, which counts instructions.
+    Callgrind(PathBuf),
+}
+
+/// Why a run could not be made or came to no end, so that nothing can be said of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRun(String);
+
+impl NotRun {
+    /// For this reason.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotRun {}
+
+/// The error that a run could not be made, for this reason.
+pub fn not_run(reason: impl Into<String>) -> anyhow::Error {
+    NotRun::because(reason).into()
 }
 
 impl Job {
@@ -51,7 +82,8 @@ impl Job {
         self.directory.join(name)
     }
 
-    /// Makes the run.
+    /// Makes the run. The error is a [`NotRun`] where the program or the scenario is the reason that
+    /// there is nothing to observe, and another one where no run can be made here at all.
     pub fn observe(&self) -> Result<Observation> {
         self.execute()
             .and_then(|()| self.read())
@@ -61,80 +93,52 @@ impl Job {
     /// Makes the run and leaves it to the caller to read what it saw.
     pub fn execute(&self) -> Result<()> {
         let file = Path::new(&self.command[0]);
-        ensure!(file.is_file(), "there is no program {}", file.display());
+        ensure!(file.is_file(), "there is no program {} (`make build` builds all)", file.display());
+        let folder = self.directory.display();
         if self.directory.exists() {
-            fs::remove_dir_all(&self.directory)?;
+            fs::remove_dir_all(&self.directory)
+                .with_context(|| format!("cannot empty {folder}"))?;
         }
-        fs::create_dir_all(&self.directory)
-            .with_context(|| format!("cannot create {}", self.directory.display()))?;
-        fs::write(self.file("job.json"), serde_json::to_vec(self)?)?;
+        fs::create_dir_all(&self.directory).with_context(|| format!("cannot create {folder}"))?;
+        let job = self.file("job.json");
+        fs::write(&job, serde_json::to_vec(self)?)
+            .with_context(|| format!("cannot write {}", job.display()))?;
         in_namespaces("run", &self.directory)
     }
 
     fn read(&self) -> Result<Observation> {
-        let read = |name| fs::read(self.file(name)).with_context(|| format!("{name} is missing"));
-        let findings: Findings = serde_json::from_slice(&read("findings.json")?)?;
+        let read = |name: &str| {
+            let path = self.file(name);
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let findings = serde_json::from_slice(&read("findings.json")?)?;
+        let (end, complaints, peers, files, left_behind) = match findings {
+            Findings::Ran { end, complaints, peers, files, left_behind } => {
+                (end, complaints, peers, files, left_behind)
+            }
+            Findings::NotRun(reason) => return Err(not_run(reason)),
+        };
+        let peer =
+            |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
+        let mut trace = trace::parse(&String::from_utf8_lossy(&read("strace")?));
+        // In the run the program is in the working folder; its source lines are found by its file.
+        let place = Path::new(WORK).join(&self.name);
+        for frame in trace.iter_mut().flat_map(|event| &mut event.stack) {
+            if Path::new(&frame.object) == place {
+                frame.object.clone_from(&self.command[0]);
+            }
+        }
         Ok(Observation {
             stdout: read("stdout")?,
             stderr: read("stderr")?,
-            end: findings.end,
-            complaints: findings.complaints,
-            peers: findings.peers,
-            trace: trace::parse(&String::from_utf8_lossy(&read("strace")?)),
+            end,
+            complaints,
+            peers: peers.into_iter().map(peer).collect::<Result<_>>()?,
+            trace,
             packets: packets::read(&self.file(PACKETS))?,
+            files,
+            left_behind,
         })
-    }
-}
-
-/// Starts this program again as the first process of a user, network, mount and PID namespace, to
-/// do what `half` says.
-pub fn in_namespaces(half: &str, directory: &Path) -> Result<()> {
-    // Whatever ends this process ends the namespaces and all that is in them.
-    let output = Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "--", "unshare"])
-        .args(["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"])
-        .args(["--mount-proc", "--"])
-        .arg(std::env::current_exe()?)
-        .args([INSIDE, half])
-        .arg(directory)
-        .stdin(Stdio::null())
-        .output()
-        .context("setpriv is missing (package util-linux)")?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let message = String::from_utf8_lossy(&output.stderr);
-    if message.contains("unshare:") {
-        let setting = what_forbids_namespaces();
-        bail!("namespaces cannot be created: {setting}\n{}", message.trim());
-    }
-    bail!("{}", message.trim())
-}
-
-/// The setting of the system that forbids namespaces, once one could not be created.
-pub fn what_forbids_namespaces() -> &'static str {
-    let setting = |path: &str| fs::read_to_string(path).ok().map(|value| value.trim().to_owned());
-    let is = |path: &str, value: &str| setting(path).is_some_and(|found| found == value);
-    let status = setting("/proc/self/status").unwrap_or_default();
-    let mounts = setting("/proc/self/mountinfo").unwrap_or_default();
-    let root_is_mounted = mounts.lines().any(|line| line.split(' ').nth(4) == Some("/"));
-    if is("/proc/sys/user/max_user_namespaces", "0") {
-        "the sysctl user.max_user_namespaces is 0"
-    } else if is("/proc/sys/user/max_net_namespaces", "0") {
-        "the sysctl user.max_net_namespaces is 0"
-    } else if is("/proc/sys/user/max_pid_namespaces", "0") {
-        "the sysctl user.max_pid_namespaces is 0"
-    } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-        "the sysctl kernel.unprivileged_userns_clone is 0"
-    } else if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
-        "the sysctl kernel.apparmor_restrict_unprivileged_userns is 1 (AppArmor's restriction)"
-    } else if status.lines().any(|line| line == "Seccomp:\t2") {
-        "a seccomp filter is active, as in a container (Docker: --security-opt seccomp=unconfined \
-         and --security-opt systempaths=unconfined)"
-    } else if !root_is_mounted {
-        "this is a chroot, in which the kernel creates no user namespaces"
-    } else {
-        "no known setting forbids it"
     }
 }
 

@@ -5,27 +5,20 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CpuSet, sched_setaffinity};
-use nix::sys::signal::{self, SigHandler, Signal};
 use nix::unistd::Pid;
 
-use crate::run::Job;
+use crate::tools::Tools;
 
-/// Pins this process and all that it starts, and makes the network ready. Connections come from the ports of that range unless they are bound to others.
-pub fn prepare(processor: usize, ephemeral_ports: &str) -> Result<()> {
+/// Pins this process and all that it starts, and makes the network ready. Connections come from the
+/// ports of that range unless they are bound to others.
+pub fn prepare(tools: &Tools, processor: usize, ephemeral_ports: &str) -> Result<()> {
     let mut processors = CpuSet::new();
     processors.set(processor)?;
     sched_setaffinity(Pid::this(), &processors)
         .with_context(|| format!("cannot run on processor {processor}"))?;
-    for signal in Signal::iterator().filter(|s| ![Signal::SIGKILL, Signal::SIGSTOP].contains(s)) {
-        // A shell starts background jobs with SIGINT ignored, nohup ignores SIGHUP, and programs
-        // inherit that.
-        // SAFETY: no handler is installed, and none is replaced.
-        unsafe { signal::signal(signal, SigHandler::SigDfl) }?;
-    }
-    ip("link set lo up multicast on")?;
-    ip("route add 224.0.0.0/4 dev lo")?;
+    ip(tools, "link set lo up multicast on")?;
+    ip(tools, "route add 224.0.0.0/4 dev lo")?;
     set(&[
         ("net/ipv4/ip_local_port_range", ephemeral_ports),
         ("net/ipv4/ip_unprivileged_port_start", "1024"),
@@ -38,18 +31,18 @@ pub fn prepare(processor: usize, ephemeral_ports: &str) -> Result<()> {
 /// small and stay as they are, and a TCP that does nothing because time has passed. So every
 /// acknowledgement is sent at once (`quickack`), and a sender that finds too little room waits for
 /// the receiver to make some, not for the clock (`rto_min`).
-pub fn keep_little() -> Result<()> {
+pub fn keep_little(tools: &Tools) -> Result<()> {
     let route = "local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1";
-    ip(&format!("route change {route} quickack 1 rto_min 60s"))?;
+    ip(tools, &format!("route change {route} quickack 1 rto_min 60s"))?;
     // The smallest, the first and the greatest size.
     let sizes = "32768 32768 32768";
     set(&[("net/ipv4/tcp_rmem", sizes), ("net/ipv4/tcp_wmem", sizes)])
 }
 
-fn ip(arguments: &str) -> Result<()> {
-    let status = Command::new("ip").args(arguments.split(' ')).status();
+fn ip(tools: &Tools, arguments: &str) -> Result<()> {
+    let status = Command::new(&tools.ip).args(arguments.split(' ')).status();
     ensure!(
-        status.context("ip is missing (package iproute2)")?.success(),
+        status.with_context(|| format!("{} cannot be started", tools.ip.display()))?.success(),
         "the network namespace cannot be set up: ip {arguments}"
     );
     Ok(())
@@ -59,23 +52,6 @@ fn set(settings: &[(&str, &str)]) -> Result<()> {
     for (name, value) in settings {
         fs::write(Path::new("/proc/sys").join(name), value)
             .with_context(|| format!("cannot set {name} to {value}"))?;
-    }
-    Ok(())
-}
-
-/// Gives the run an `/etc/hosts` of its own, and names that come from nowhere else.
-pub fn know_hosts(job: &Job) -> Result<()> {
-    let mut hosts = String::from("127.0.0.1 localhost\n");
-    for (name, addresses) in &job.scenario.hosts {
-        hosts.extend(addresses.iter().map(|address| format!("{address} {name}\n")));
-    }
-    for (name, text) in [("hosts", hosts.as_str()), ("nsswitch.conf", "hosts: files\n")] {
-        let (ours, theirs) = (job.file(name), Path::new("/etc").join(name));
-        fs::write(&ours, text)?;
-        if theirs.exists() {
-            mount(Some(&ours), &theirs, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-                .with_context(|| format!("cannot replace {}", theirs.display()))?;
-        }
     }
     Ok(())
 }

@@ -50,6 +50,12 @@ pub fn found_none_ready(row: &str) -> bool {
     ["epoll_wait", "poll"].contains(&call) && row.ends_with(", 0) = 0")
 }
 
+/// Whether this row is a pause that a program made.
+pub fn paused(row: &str) -> bool {
+    let call = row.split_once('(').map_or("", |(call, _)| call);
+    ["nanosleep", "clock_nanosleep"].contains(&call) && row.ends_with(") = 0")
+}
+
 /// Reads a log written by `strace -f -o`.
 ///
 /// A call that another process interrupted stands in two lines, `<unfinished ...>` and

@@ -4,18 +4,21 @@
 //! device has one queue for each processor and empties it in order, so once a datagram that this
 //! process sends to itself has come back, every packet sent before it has arrived too, and has
 //! woken whoever waited for it. A program that is asleep after that sleeps for good, until
-//! somebody moves or a timer of its own runs out. A program that never sleeps has nothing to do
-//! once it has asked for everything twice in vain after that.
+//! somebody moves or a timer of its own runs out. A pause that a program makes (nanosleep) is no
+//! such sleep, unless it is a long one: it is over soon, and nothing but time ends it. A program
+//! that never sleeps has nothing to do once it has asked for everything twice in vain after that.
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::unistd::Pid;
+use nix::libc;
+use nix::time::{ClockId, clock_gettime};
 
-use crate::polling::Log;
+use crate::log::Log;
+use crate::run::NotRun;
 
 /// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
 pub const PORT: u16 = 39999;
@@ -23,14 +26,22 @@ pub const PORT: u16 = 39999;
 /// How long a look waits before the next. It decides how soon a change is noticed, nothing else.
 pub const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 
+/// A pause of up to this length is waited for; in a longer one the program counts as asleep.
+const LONG_PAUSE: Duration = Duration::from_secs(2);
+
 /// Watches the processes of a PID namespace from its first process.
 #[derive(Debug)]
 pub struct Watch {
     loopback: UdpSocket,
     /// The tracer, which is no part of the program.
     tracer: Option<u32>,
-    /// What strace logs of a program that never sleeps.
-    log: Option<Log>,
+}
+
+/// A system call that a thread sleeps in, and its arguments.
+struct Sleep {
+    process: u32,
+    call: i64,
+    arguments: Vec<u64>,
 }
 
 /// What the program does at the moment.
@@ -49,7 +60,7 @@ impl Watch {
         let loopback = UdpSocket::bind(address).context("cannot watch the loopback device")?;
         loopback.connect(address)?;
         loopback.set_read_timeout(Some(Duration::from_secs(10)))?;
-        Ok(Self { loopback, tracer: None, log: None })
+        Ok(Self { loopback, tracer: None })
     }
 
     /// Leaves this process and its copies out of sight.
@@ -57,47 +68,74 @@ impl Watch {
         self.tracer = Some(tracer);
     }
 
-    /// The program never sleeps, and this is where strace logs what it does.
-    pub fn polls(&mut self, log: PathBuf) {
-        self.log = Some(Log::new(log));
-    }
-
-    /// A peer has moved, so that what the program asked before tells nothing more.
-    pub fn moved(&mut self) -> Result<()> {
-        if self.log.is_some() {
+    /// Somebody has moved, so that what a polling program asked before tells nothing more.
+    pub fn moved(&self, log: &mut Log) -> Result<()> {
+        if log.polls() {
             self.flush()?;
         }
-        self.log.as_mut().map_or(Ok(()), Log::begin_anew)
+        log.begin_anew()
     }
 
     /// Looks twice, with a flush of the loopback device before each.
-    pub fn look(&mut self) -> Result<Activity> {
+    pub fn look(&self, log: &mut Log) -> Result<Activity> {
         self.flush()?;
-        let idle = match (self.sleepers(), &mut self.log) {
-            (Some(first), _) => {
+        let idle = match self.sleepers() {
+            Some(first) => {
                 self.flush()?;
-                self.sleepers().is_some_and(|second| second == first)
+                self.sleepers().is_some_and(|second| second == first) && !self.pauses()
             }
-            (None, Some(log)) => log.asked_twice()?,
-            (None, None) => false,
+            None => log.asked_twice()?,
         };
         Ok(if idle { Activity::Asleep } else { Activity::Busy })
     }
 
-    /// The program's first process.
-    pub fn program(&self) -> Option<Pid> {
-        let mut processes = numbers("/proc").into_iter();
-        let program = processes.find(|p| *p != std::process::id() && !self.is_tracer(*p))?;
-        Some(Pid::from_raw(program.cast_signed()))
+    /// The processes of the program, its children among them, in the order of their numbers; those that
+    /// have ended are left out.
+    pub fn processes(&self) -> Vec<u32> {
+        let is_programs = |process: &u32| {
+            *process != std::process::id() && !self.is_tracer(*process) && !is_zombie(*process)
+        };
+        numbers("/proc").into_iter().filter(is_programs).collect()
+    }
+
+    /// Whether a thread of the program sleeps in a call that time ends, too.
+    pub fn has_timeout(&self) -> bool {
+        // What cannot be read may have one.
+        self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::has_timeout))
+    }
+
+    /// Whether a thread of the program makes a pause that is over soon.
+    fn pauses(&self) -> bool {
+        self.sleeps().unwrap_or_default().iter().any(Sleep::is_short_pause)
+    }
+
+    /// What the program's threads sleep in; `None` if one does not sleep.
+    fn sleeps(&self) -> Option<Vec<Sleep>> {
+        let mut sleeps = Vec::new();
+        for process in self.processes() {
+            for thread in numbers(&format!("/proc/{process}/task")) {
+                let path = format!("/proc/{process}/task/{thread}/syscall");
+                let text = fs::read_to_string(path).ok()?;
+                let mut words = text.split_whitespace();
+                // One that runs is in no call; a zombie is in one with the number −1.
+                let call = words.next()?.parse().ok()?;
+                let hexadecimal = |word: &str| u64::from_str_radix(word.get(2..)?, 16).ok();
+                let arguments = words.take(6).map(hexadecimal).collect::<Option<_>>()?;
+                sleeps.push(Sleep { process, call, arguments });
+            }
+        }
+        Some(sleeps)
     }
 
     /// Returns once every packet sent before has arrived.
     pub fn flush(&self) -> Result<()> {
         self.loopback.send(&[0])?;
-        self.loopback.recv(&mut [0]).context(
-            "the loopback device lost a datagram: the kernel's queue was full (column 2 of \
-             /proc/net/softnet_stat), so something else on this machine sends very much",
-        )?;
+        self.loopback.recv(&mut [0]).map_err(|_| {
+            NotRun::because(
+                "the loopback device lost a datagram: the kernel's queue was full (column 2 of \
+                 /proc/net/softnet_stat), so something else on this machine sends very much",
+            )
+        })?;
         Ok(())
     }
 
@@ -121,8 +159,9 @@ impl Watch {
                         let times = field(&status, "voluntary_ctxt_switches:")?.parse().ok()?;
                         sleepers.push((thread, times));
                     }
-                    // It has ended, and waits only for its parent to take note.
-                    'Z' => {}
+                    // It has ended, and waits only for its parent to take note; but if the tracer
+                    // has not yet taken note, the parent is yet to be told.
+                    'Z' if field(&status, "TracerPid:")? == "0" => {}
                     _ => return None,
                 }
             }
@@ -138,6 +177,68 @@ impl Watch {
     fn is_tracer(&self, process: u32) -> bool {
         let file = |process| fs::read_link(format!("/proc/{process}/exe")).ok();
         self.tracer.is_some_and(|tracer| process == tracer || file(process) == file(tracer))
+    }
+}
+
+impl Sleep {
+    fn argument(&self, index: usize) -> u64 {
+        self.arguments.get(index).copied().unwrap_or(0)
+    }
+
+    /// An argument that is a 32-bit integer.
+    fn integer(&self, index: usize) -> i32 {
+        #[expect(clippy::cast_possible_truncation, reason = "the upper half says nothing")]
+        let low = self.argument(index) as u32;
+        low.cast_signed()
+    }
+
+    /// Whether time may end this call.
+    fn has_timeout(&self) -> bool {
+        let structure = |index| self.argument(index) != 0;
+        match self.call {
+            libc::SYS_nanosleep
+            | libc::SYS_clock_nanosleep
+            | libc::SYS_restart_syscall
+            | libc::SYS_io_uring_enter => true,
+            libc::SYS_epoll_pwait => self.integer(3) > 0,
+            libc::SYS_ppoll | libc::SYS_rt_sigtimedwait => structure(2),
+            libc::SYS_futex | libc::SYS_semtimedop | libc::SYS_epoll_pwait2 => structure(3),
+            libc::SYS_pselect6
+            | libc::SYS_recvmmsg
+            | libc::SYS_io_getevents
+            | libc::SYS_mq_timedsend
+            | libc::SYS_mq_timedreceive => structure(4),
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_epoll_wait => self.integer(3) > 0,
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_poll => self.integer(2) > 0,
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_select => structure(4),
+            _ => false,
+        }
+    }
+
+    /// Whether this is a pause that is over soon.
+    fn is_short_pause(&self) -> bool {
+        let length = match self.call {
+            libc::SYS_nanosleep => self.time(0),
+            libc::SYS_clock_nanosleep if self.integer(1) & libc::TIMER_ABSTIME == 0 => self.time(2),
+            libc::SYS_clock_nanosleep => {
+                let now = clock_gettime(ClockId::from_raw(self.integer(0))).map(Duration::from);
+                self.time(2).zip(now.ok()).map(|(end, now)| end.saturating_sub(now))
+            }
+            _ => None,
+        };
+        length.is_some_and(|length| length <= LONG_PAUSE)
+    }
+
+    /// The `timespec` that an argument points to.
+    fn time(&self, index: usize) -> Option<Duration> {
+        let memory = fs::File::open(format!("/proc/{}/mem", self.process)).ok()?;
+        let mut words = [[0; 8]; 2];
+        memory.read_exact_at(words.as_flattened_mut(), self.argument(index)).ok()?;
+        let [seconds, nanoseconds] = words.map(u64::from_ne_bytes);
+        Some(Duration::new(seconds, u32::try_from(nanoseconds).ok()?))
     }
 }
 
@@ -158,6 +259,11 @@ pub fn in_flight(ports: (u16, u16)) -> bool {
         (ends == Some(ports) || ends == Some((ports.1, ports.0)))
             && queued.is_some_and(|bytes| bytes.bytes().any(|digit| digit != b'0'))
     })
+}
+
+fn is_zombie(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    field(&status, "State:").is_none_or(|state| state.starts_with('Z'))
 }
 
 fn numbers(directory: &str) -> Vec<u32> {

@@ -9,10 +9,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::lock::lock;
 use crate::project::{Project, Twin};
 use crate::report::{BAD, GOOD, HEADING, Progress, pad, styled};
 use crate::run::{Instrument, Job, processors};
+use crate::say;
 use crate::scenario::{Piece, Scenario, ScenarioFile, Step, Text};
+use crate::tools::{Tools, find_program};
 
 /// How many messages the server echoes in the shorter and in the longer run. The difference is
 /// what one message costs, without what the start and the end cost.
@@ -28,6 +31,8 @@ struct Figure {
 /// Measures and shows. The answer is whether Rust needs no more than C anywhere.
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
+    project.build()?;
+    let _lock = lock(&project.output().join("bench"))?;
     let mut figures = Vec::new();
     let programs = ["echo_server", "echo_client"];
     let progress = Progress::new(4);
@@ -63,20 +68,20 @@ pub fn run() -> Result<bool> {
         twins: [0, 1].map(|side| many[side].saturating_sub(few[side]) / messages),
     });
     progress.clear();
-    Ok(table(&figures))
+    table(&figures)
 }
 
-fn table(figures: &[Figure]) -> bool {
+fn table(figures: &[Figure]) -> Result<bool> {
     let heading = format!("{}{:>12}{:>12}{:>10}", pad("", 40), "C", "Rust", "Rust/C");
-    anstream::println!("{}", styled(&heading, HEADING));
+    say!("{}", styled(&heading, HEADING));
     for Figure { what, unit, twins: [c, rust] } in figures {
         #[expect(clippy::cast_precision_loss, reason = "the ratio is shown with two decimals")]
         let ratio = *rust as f64 / *c as f64;
         let style = if rust <= c { GOOD } else { BAD };
         let ratio = styled(&format!("{ratio:>10.3}"), style);
-        anstream::println!("{}{c:>12}{rust:>12}{ratio}  {unit}", pad(what, 40));
+        say!("{}{c:>12}{rust:>12}{ratio}  {unit}", pad(what, 40));
     }
-    figures.iter().all(|figure| figure.twins[1] <= figure.twins[0])
+    Ok(figures.iter().all(|figure| figure.twins[1] <= figure.twins[0]))
 }
 
 fn sizes(project: &Project, program: &str, twins: &[Twin; 2], stripped: bool) -> Result<Figure> {
@@ -110,7 +115,11 @@ fn both(project: &Project, program: &str, scenario: &Scenario) -> Result<[u64; 2
             name: program.to_owned(),
             command: twin.command.clone(),
             scenario: scenario.clone(),
-            instrument: Instrument::Callgrind,
+            visible: Vec::new(),
+            tools: Tools::find()?,
+            instrument: Instrument::Callgrind(
+                find_program("valgrind").context("valgrind is missing: please install it")?,
+            ),
             processor: processors()?[0],
             directory: project.output().join("bench").join(program).join(twin.label.to_lowercase()),
         };

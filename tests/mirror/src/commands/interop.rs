@@ -8,15 +8,19 @@ use anyhow::{Context, Result, bail, ensure};
 use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry};
 use serde::{Deserialize, Serialize};
 
-use crate::compare::printable;
+use crate::lock::lock;
+use crate::namespaces::in_namespaces;
+use crate::observation::printable;
 use crate::parallel;
 use crate::project::{MODELS, Project, Twin};
 use crate::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
-use crate::run::in_namespaces;
+use crate::say;
 use crate::scenario::pattern_bytes;
 use crate::stage::prepare;
 use crate::start::unprivileged;
+use crate::tools::{Tools, find_program};
 use crate::watch::BETWEEN_LOOKS;
+use crate::world::{WORK, World};
 
 /// A server and its client, and the longest word that goes between them.
 struct Service {
@@ -54,6 +58,8 @@ struct InteropJob {
     client: Vec<String>,
     words: Vec<Word>,
     processor: usize,
+    tools: Tools,
+    timeout: PathBuf,
 }
 
 /// For each word, what was wrong with the answer.
@@ -80,6 +86,8 @@ fn words(longest: usize) -> Vec<Word> {
 /// Runs all four pairings of every service and shows them as tables.
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
+    project.build()?;
+    let _lock = lock(&project.output().join("interop"))?;
     let mut same = true;
     for service in &services() {
         same &= pairings(&project, service)?;
@@ -89,6 +97,9 @@ pub fn run() -> Result<bool> {
 
 fn pairings(project: &Project, service: &Service) -> Result<bool> {
     let words = words(service.longest);
+    let tools = Tools::find()?;
+    let timeout =
+        find_program("timeout").context("timeout is missing: please install coreutils")?;
     let sides: [fn(&Project, &str) -> Twin; 2] = [Project::c, Project::rust];
     let mut pairings = Vec::new();
     for server in sides {
@@ -109,6 +120,8 @@ fn pairings(project: &Project, service: &Service) -> Result<bool> {
                 client: client.command.clone(),
                 words: words.clone(),
                 processor,
+                tools: tools.clone(),
+                timeout: timeout.clone(),
             };
             answers(&project.output().join(folder), &job)
         },
@@ -119,41 +132,38 @@ fn pairings(project: &Project, service: &Service) -> Result<bool> {
         },
     )?;
     progress.clear();
-    anstream::println!("{} ⇄ {}", service.server, service.client);
-    Ok(table(&pairings, &words, &columns))
+    say!("{} ⇄ {}", service.server, service.client);
+    table(&pairings, &words, &columns)
 }
 
-fn table(pairings: &[(Twin, Twin)], words: &[Word], columns: &[Answers]) -> bool {
+fn table(pairings: &[(Twin, Twin)], words: &[Word], columns: &[Answers]) -> Result<bool> {
     let names = pairings.iter().map(|(s, c)| pad(&format!("{} ⇄ {}", s.label, c.label), 14));
     let heading = format!("{}{}", pad("server ⇄ client", 22), names.collect::<String>());
-    anstream::println!("{}", styled(heading.trim_end(), HEADING));
+    say!("{}", styled(heading.trim_end(), HEADING));
     for (row, word) in words.iter().enumerate() {
         let cell = |answers: &Answers| match answers[row] {
             None => styled(&pad("same", 14), GOOD),
             Some(_) => styled(&pad("differs", 14), BAD),
         };
         let cells: String = columns.iter().map(cell).collect();
-        anstream::println!("{}{}", pad(&word.name, 22), cells.trim_end());
+        say!("{}{}", pad(&word.name, 22), cells.trim_end());
     }
     let mut same = 0;
     for ((server, client), answers) in pairings.iter().zip(columns) {
         for (word, answer) in words.iter().zip(answers) {
             match answer {
                 None => same += 1,
-                Some(what) => anstream::println!(
-                    "{} server, {} client, {}: {what}",
-                    server.label,
-                    client.label,
-                    word.name
-                ),
+                Some(what) => {
+                    say!("{} server, {} client, {}: {what}", server.label, client.label, word.name)
+                }
             }
         }
     }
     let all = words.len() * columns.len();
     let style = if same == all { GOOD } else { BAD };
     let text = format!("{all} words in {} pairings: {same} came back whole", columns.len());
-    anstream::println!("{}", styled(&text, style));
-    same == all
+    say!("{}", styled(&text, style));
+    Ok(same == all)
 }
 
 fn answers(directory: &Path, job: &InteropJob) -> Result<Answers> {
@@ -168,14 +178,21 @@ fn answers(directory: &Path, job: &InteropJob) -> Result<Answers> {
 
 /// The inner half: one server, and a client for each word.
 pub fn inside(directory: &Path) -> Result<()> {
-    let job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
+    let mut job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
+    let mut world = World::default();
+    for (command, name) in [(&mut job.server, "server"), (&mut job.client, "client")] {
+        let place = Path::new(WORK).join(name);
+        world.visible.push((PathBuf::from(&command[0]), place.clone()));
+        command[0] = place.to_string_lossy().into_owned();
+    }
+    let directory = &world.enter(directory)?;
     // Every client needs a port of its own: the last ones are in TIME_WAIT.
-    prepare(job.processor, "40000 49999")?;
+    prepare(&job.tools, job.processor, "40000 49999")?;
     let output = |name: &str| -> Result<fs::File> {
         let path: PathBuf = directory.join(name);
         fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))
     };
-    let mut server = unprivileged(&job.server[0])
+    let mut server = unprivileged(&job.tools, Path::new(&job.server[0]))
         .args(&job.server[1..])
         .arg(PORT.to_string())
         .stdout(output("server.stdout")?)
@@ -187,7 +204,7 @@ pub fn inside(directory: &Path) -> Result<()> {
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }
-    let answers: Result<Answers> = job.words.iter().map(|word| ask(&job.client, word)).collect();
+    let answers: Result<Answers> = job.words.iter().map(|word| ask(&job, word)).collect();
     ensure!(server.try_wait()?.is_none(), "the server has ended");
     server.kill()?;
     server.wait()?;
@@ -204,10 +221,10 @@ fn is_taken(port: u16) -> Result<bool> {
     Ok(net::tcp()?.iter().any(listens) || net::udp()?.iter().any(takes))
 }
 
-fn ask(client: &[String], word: &Word) -> Result<Option<String>> {
-    let output = unprivileged("timeout")
+fn ask(job: &InteropJob, word: &Word) -> Result<Option<String>> {
+    let output = unprivileged(&job.tools, &job.timeout)
         .args(["--signal=KILL", "60"])
-        .args(client)
+        .args(&job.client)
         .arg("127.0.0.1")
         .arg(std::ffi::OsString::from_vec(word.bytes.clone()))
         .arg(PORT.to_string())

@@ -7,11 +7,13 @@ use anyhow::{Context, Result};
 
 use crate::commands::compare::cases;
 use crate::compare::{Row, align};
+use crate::lock::lock;
 use crate::normalise::{Normaliser, RULES};
 use crate::project::{Project, Twin};
 use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
 use crate::rows::{by_process, threads};
 use crate::run::{Instrument, processors};
+use crate::say;
 use crate::source::{Origin, Sources};
 use crate::trace::Event;
 
@@ -20,12 +22,14 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let project = Project::find()?;
     let pairs = project.pairs(&[program.to_owned()])?;
     let case = *cases(&pairs, scenario)?.first().context("there is no scenario")?;
+    project.build()?;
     let output: PathBuf = project.output().join("trace");
-    let jobs = case.jobs(&output, processors()?[0], Instrument::TraceWithStacks);
+    let _lock = lock(&output)?;
+    let jobs = case.jobs(&output, processors()?[0], Instrument::TraceWithStacks)?;
     let [left, right] = [jobs[0].observe()?, jobs[1].observe()?];
     let twins = &case.pair.twins;
 
-    anstream::println!(
+    say!(
         "{}  {}",
         styled(&format!("{program}, {}", case.scenario.name), HEADING),
         case.scenario.about
@@ -43,7 +47,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
         format!("{} ({})", twin.label, source.unwrap_or_default().to_string_lossy())
     };
     let headings = twins.each_ref().map(heading);
-    anstream::println!("  step line  {}  step line  {}", pad(&headings[0], column), headings[1]);
+    say!("  step line  {}  step line  {}", pad(&headings[0], column), headings[1]);
     for row in &rows {
         let here = [0, 1]
             .map(|side| row.sides[side].as_ref().and_then(|_| origins[side].next()).flatten());
@@ -52,7 +56,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
         if let Some(now) = left.or(right)
             && owner.as_ref() != Some(&now)
         {
-            anstream::println!("{}", styled(&now, HEADING));
+            say!("{}", styled(&now, HEADING));
             owner = Some(now);
         }
         let mut cells = [0, 1].map(|side| cell(row, side, here[side], column));
@@ -67,7 +71,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
         };
         let mark = if row.same { ' ' } else { '≠' };
         let shown = format!("{mark} {}  {}", cells[0], cells[1].trim_end());
-        anstream::println!("{}", styled(&shown, style));
+        say!("{}", styled(&shown, style));
     }
     Ok(rows.iter().all(|row| row.same))
 }

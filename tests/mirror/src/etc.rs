@@ -1,0 +1,95 @@
+//! The `/etc` of a run, as far as it decides what a program sees: the same on every machine,
+//! whatever the machine's own says.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// The name of every run's machine.
+pub const HOST_NAME: &str = "mirror";
+
+/// What a run never has, whatever the machine has: it would change what every program does, or tell
+/// one machine from another.
+pub const ABSENT: [&str; 6] =
+    ["ld.so.preload", "machine-id", "mtab", "motd", "environment", "timezone"];
+
+/// The files of `/etc` with what is in them. `hosts` are the names that a scenario adds.
+pub fn files(hosts: &BTreeMap<String, Vec<Ipv4Addr>>) -> Vec<(&'static str, Vec<u8>)> {
+    let mut names = format!("127.0.0.1 localhost\n127.0.1.1 {HOST_NAME}\n");
+    for (name, addresses) in hosts {
+        names.extend(addresses.iter().map(|address| format!("{address} {name}\n")));
+    }
+    let text = |text: &str| text.as_bytes().to_vec();
+    vec![
+        ("hosts", names.into_bytes()),
+        ("hostname", format!("{HOST_NAME}\n").into_bytes()),
+        // Names come from files, and from nowhere else.
+        (
+            "nsswitch.conf",
+            text(
+                "passwd: files\ngroup: files\nhosts: files\nnetworks: files\nprotocols: files\n\
+                 services: files\n",
+            ),
+        ),
+        ("host.conf", text("multi on\n")),
+        ("resolv.conf", text("# There is no name server.\n")),
+        ("gai.conf", text("# Addresses are sorted as RFC 3484 says.\n")),
+        ("networks", text("loopback 127.0.0.0\n")),
+        ("protocols", text(PROTOCOLS)),
+        ("services", text(SERVICES)),
+        (
+            "passwd",
+            text(
+                "root:x:0:0:root:/root:/bin/sh\n\
+                 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+            ),
+        ),
+        ("group", text("root:x:0:\nnogroup:x:65534:\n")),
+        ("localtime", utc()),
+    ]
+}
+
+const PROTOCOLS: &str = "ip 0 IP\nicmp 1 ICMP\nigmp 2 IGMP\ntcp 6 TCP\nudp 17 UDP\nipv6 41 IPv6\n\
+                         ipv6-icmp 58 IPv6-ICMP\nsctp 132 SCTP\nudplite 136 UDPLite\n";
+
+const SERVICES: &str = "tcpmux 1/tcp\necho 7/tcp\necho 7/udp\ndiscard 9/tcp sink null\n\
+                        discard 9/udp sink null\ndaytime 13/tcp\ndaytime 13/udp\n\
+                        chargen 19/tcp ttytst source\nchargen 19/udp ttytst source\n\
+                        ftp-data 20/tcp\nftp 21/tcp\nssh 22/tcp\ntelnet 23/tcp\nsmtp 25/tcp mail\n\
+                        time 37/tcp timserver\ntime 37/udp timserver\ndomain 53/tcp\n\
+                        domain 53/udp\nbootps 67/udp\nbootpc 68/udp\ntftp 69/udp\nfinger 79/tcp\n\
+                        http 80/tcp www\npop3 110/tcp pop-3\nntp 123/udp\nimap2 143/tcp imap\n\
+                        snmp 161/udp\nhttps 443/tcp\nhttps 443/udp\nsyslog 514/udp\n";
+
+/// Universal time in the format of tzfile(5), version 2: one kind of time and no change of it.
+fn utc() -> Vec<u8> {
+    let mut block = b"TZif2".to_vec();
+    block.extend([0; 15]);
+    // The numbers of: UT and standard indicators, leap seconds, changes, kinds, letters of names.
+    for count in [0_u32, 0, 0, 0, 1, 4] {
+        block.extend(count.to_be_bytes());
+    }
+    // The kind: no seconds from UT, no daylight saving, its name is the first.
+    block.extend([0; 6]);
+    block.extend(b"UTC\0");
+    // The same again for times of 64 bits, of which there are none, and the rule for all others.
+    [block.as_slice(), &block, b"\nUTC0\n"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_adds_hosts() {
+        let hosts = BTreeMap::from([("a.example".to_owned(), vec![Ipv4Addr::new(192, 0, 2, 1)])]);
+        let files: BTreeMap<_, _> = files(&hosts).into_iter().collect();
+        let text = String::from_utf8_lossy(&files["hosts"]);
+        assert_eq!(text, "127.0.0.1 localhost\n127.0.1.1 mirror\n192.0.2.1 a.example\n");
+    }
+
+    #[test]
+    fn utc_is_what_the_c_library_reads() {
+        // tzfile(5): a header is 44 bytes.
+        assert_eq!(utc().len(), 2 * (44 + 10) + 6);
+    }
+}

@@ -1,0 +1,281 @@
+//! What strace logs, while the run goes on: kept in a file, and read for what the run must know at
+//! once: whether the program was started, how it ended, and, of one that never sleeps, when it has
+//! nothing to do.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use nix::libc;
+
+use crate::observation::End;
+use crate::run::not_run;
+use crate::trace::{found_none_ready, paused, row, would_wait};
+
+/// The longest log, in bytes. Whoever reads it holds it in memory.
+const LONGEST: usize = 512 << 20;
+
+/// strace's log as it grows.
+pub struct Log {
+    pipe: Box<dyn Read>,
+    file: File,
+    length: usize,
+    /// A line, or what was read of one that is not whole yet.
+    line: Vec<u8>,
+    program: Option<Program>,
+    /// Whether a timer was set, which may wake a program that sleeps.
+    timers: bool,
+    /// The last rows, as far as all of them were asked in vain; of a program that polls only.
+    asked: Option<Vec<String>>,
+}
+
+/// The process that was started.
+#[derive(Debug, Clone)]
+struct Program {
+    number: u32,
+    /// Why it could not be executed.
+    failure: Option<String>,
+    end: Option<End>,
+}
+
+impl Log {
+    /// Reads what strace will write to this pipe, and keeps it in this file. `polls`: the program
+    /// never sleeps.
+    pub fn open(pipe: &Path, file: &Path, polls: bool) -> Result<Self> {
+        let pipe = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(pipe)
+            .context("strace's log cannot be read")?;
+        let file =
+            File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
+        Ok(Self::new(Box::new(pipe), file, polls))
+    }
+
+    fn new(pipe: Box<dyn Read>, file: File, polls: bool) -> Self {
+        let asked = polls.then(Vec::new);
+        let line = Vec::new();
+        Self { pipe, file, length: 0, line, program: None, timers: false, asked }
+    }
+
+    /// Reads what has been logged since the last time, and tells whether anything has.
+    pub fn read(&mut self) -> Result<bool> {
+        let mut buffer = [0; 1 << 16];
+        let before = self.length;
+        loop {
+            let length = match self.pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error).context("strace's log cannot be read"),
+            };
+            self.file.write_all(&buffer[..length]).context("strace's log cannot be kept")?;
+            self.length += length;
+            ensure!(
+                self.length <= LONGEST,
+                not_run(format!("its trace is longer than {} MiB", LONGEST >> 20))
+            );
+            self.take(&buffer[..length]);
+        }
+        Ok(self.length > before)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if self.line.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.line);
+                self.row(&line);
+                self.line = line;
+                self.line.clear();
+            }
+        }
+    }
+
+    fn row(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let Some((process, text)) = row(line.trim_end()) else {
+            return;
+        };
+        let program = self.program.get_or_insert_with(|| Program {
+            number: process,
+            failure: execution_failure(text),
+            end: None,
+        });
+        if process == program.number
+            && let Some(end) = end(text)
+        {
+            program.end = Some(end);
+        }
+        self.timers |= sets_a_timer(text);
+        if let Some(asked) = &mut self.asked {
+            if would_wait(text) || found_none_ready(text) || paused(text) {
+                asked.push(text.to_owned());
+            } else {
+                asked.clear();
+            }
+        }
+    }
+
+    /// The number of the program's process, once it was started.
+    pub fn program(&self) -> Option<u32> {
+        self.program.as_ref().map(|program| program.number)
+    }
+
+    /// Why the program could not be executed, if it could not.
+    pub fn failure(&self) -> Option<&str> {
+        self.program.as_ref()?.failure.as_deref()
+    }
+
+    /// How the program has ended, if it has.
+    pub fn end(&self) -> Option<&End> {
+        self.program.as_ref()?.end.as_ref()
+    }
+
+    /// Whether the program or a child of it has ever set a timer.
+    pub fn timers(&self) -> bool {
+        self.timers
+    }
+
+    /// Whether the program is one that never sleeps.
+    pub fn polls(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// What was asked up to now tells nothing more.
+    pub fn begin_anew(&mut self) -> Result<()> {
+        self.read()?;
+        if let Some(asked) = &mut self.asked {
+            asked.clear();
+        }
+        Ok(())
+    }
+
+    /// Whether the program has asked for everything twice in vain.
+    pub fn asked_twice(&mut self) -> Result<bool> {
+        self.read()?;
+        let Some(rows) = &mut self.asked else {
+            return Ok(false);
+        };
+        let twice = |&length: &usize| {
+            let (rest, last) = rows.split_at(rows.len() - length);
+            rest.ends_with(last)
+        };
+        let round = (1..=rows.len() / 2).find(twice);
+        if let Some(length) = round {
+            // What came before tells nothing more.
+            rows.drain(..rows.len() - 2 * length);
+        }
+        Ok(round.is_some())
+    }
+}
+
+/// Why this first row is no start of a program.
+fn execution_failure(text: &str) -> Option<String> {
+    if text.starts_with("execve(") && text.ends_with(" = 0") {
+        return None;
+    }
+    let why = text.rsplit_once(" = -1 ").map_or(text, |(_, why)| why);
+    Some(why.to_owned())
+}
+
+/// `+++ exited with 1 +++`, `+++ killed by SIGABRT (core dumped) +++`.
+fn end(text: &str) -> Option<End> {
+    let text = text.strip_prefix("+++ ")?.strip_suffix(" +++")?;
+    if let Some(status) = text.strip_prefix("exited with ") {
+        return status.parse().ok().map(End::Exited);
+    }
+    let signal = text.strip_prefix("killed by ")?;
+    Some(End::KilledBy(signal.trim_end_matches(" (core dumped)").to_owned()))
+}
+
+/// Whether this call may wake a process later that sleeps without a timeout.
+fn sets_a_timer(text: &str) -> bool {
+    let call = text.split_once('(').map_or("", |(call, _)| call);
+    ["alarm", "setitimer", "timer_settime", "timerfd_settime"].contains(&call)
+        || (call == "setsockopt" && text.contains("TIMEO"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// What a log reads, and what writes it.
+    #[derive(Clone, Default)]
+    struct Pipe(Rc<RefCell<Vec<u8>>>);
+
+    impl Read for Pipe {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let mut bytes = self.0.borrow_mut();
+            let length = bytes.as_slice().read(buffer)?;
+            bytes.drain(..length);
+            Ok(length)
+        }
+    }
+
+    fn log(polls: bool) -> (Log, Pipe) {
+        let pipe = Pipe::default();
+        let file = File::options().write(true).open("/dev/null").unwrap();
+        (Log::new(Box::new(pipe.clone()), file, polls), pipe)
+    }
+
+    #[test]
+    fn the_program_and_its_end() {
+        let (mut log, pipe) = log(false);
+        let mut says = |text: &str| {
+            pipe.0.borrow_mut().extend(text.as_bytes());
+            log.read().unwrap();
+            (log.program(), log.end().cloned(), log.timers())
+        };
+        assert_eq!(says("7 execve(\"./p\", [\"./p\"], 0x1 /* 2 vars */)"), (None, None, false));
+        assert_eq!(says(" = 0\n"), (Some(7), None, false));
+        assert_eq!(says("9 +++ exited with 1 +++\n9 alarm(1) = 0\n"), (Some(7), None, true));
+        let killed = End::KilledBy("SIGABRT".into());
+        assert_eq!(says("7 +++ killed by SIGABRT (core dumped) +++\n").1, Some(killed));
+        assert_eq!(log.failure(), None);
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_executed() {
+        let (mut log, pipe) = log(false);
+        let text = b"7 execve(\"./p\", [\"./p\"], 0x1) = -1 ENOEXEC (Exec format error)\n";
+        pipe.0.borrow_mut().extend(text);
+        log.read().unwrap();
+        assert_eq!(log.failure(), Some("ENOEXEC (Exec format error)"));
+    }
+
+    #[test]
+    fn everything_twice_in_vain() {
+        let (mut log, pipe) = log(true);
+        let mut says = |lines: &[&str]| {
+            for line in lines {
+                let again = "= -1 EAGAIN (Resource temporarily unavailable)";
+                pipe.0.borrow_mut().extend(line.replace("AGAIN", again).as_bytes());
+            }
+            log.asked_twice().unwrap()
+        };
+        let (accept, recv) = ("3 accept(3) AGAIN\n", "3 recv(4) AGAIN\n > /a(main+0x1) [0x9]\n");
+        assert!(!says(&[accept, recv, accept]));
+        assert!(!says(&["3 recv(4) "]), "the line is not whole");
+        assert!(says(&["AGAIN\n"]));
+        assert!(says(&[accept]), "any two rounds will do");
+        assert!(!says(&["3 recv(4) = 1\n", accept]));
+        assert!(!says(&[recv, accept]));
+        assert!(says(&[recv]));
+        log.begin_anew().unwrap();
+        assert!(!log.asked_twice().unwrap());
+        let pause = "3 nanosleep({tv_sec=0, tv_nsec=1000}, NULL) = 0\n";
+        let pipe_again = [accept, pause, accept, pause].concat();
+        pipe.0.borrow_mut().extend(
+            pipe_again
+                .replace("AGAIN", "= -1 EAGAIN (Resource temporarily unavailable)")
+                .as_bytes(),
+        );
+        assert!(log.asked_twice().unwrap(), "a program may pause between its rounds");
+    }
+}

@@ -1,0 +1,45 @@
+//! The programs that a run needs of the machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// Where they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tools {
+    /// Watches the program's system calls.
+    pub strace: PathBuf,
+    /// Takes privileges away.
+    pub setpriv: PathBuf,
+    /// Sets the network up.
+    pub ip: PathBuf,
+}
+
+impl Tools {
+    /// Finds them.
+    pub fn find() -> Result<Self> {
+        let find = |name, package| {
+            find_program(name)
+                .with_context(|| format!("{name} is missing: please install {package}"))
+        };
+        Ok(Self {
+            strace: find("strace", "strace")?,
+            setpriv: find("setpriv", "util-linux")?,
+            ip: find("ip", "iproute2")?,
+        })
+    }
+}
+
+/// The file of a program: of that path, or in a folder of PATH, or where a system has its own, also
+/// those that an ordinary user's PATH lacks.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let file = |path: PathBuf| path.canonicalize().ok().filter(|path| path.is_file());
+    if name.contains('/') {
+        return file(Path::new(name).to_owned());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    let systems = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    folders.chain(systems.into_iter().map(PathBuf::from)).find_map(|folder| file(folder.join(name)))
+}
