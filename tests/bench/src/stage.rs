@@ -31,7 +31,7 @@ impl Stage {
         let processors = mirror::run::processors()?;
         let (user, group) = (getuid(), getgid());
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).with_context(|| {
-            format!("namespaces cannot be created: {}", mirror::run::what_forbids_namespaces())
+            format!("namespaces cannot be created: {}", mirror::namespaces::what_forbids())
         })?;
         // A user namespace without privileges may not set groups; only then may it map one.
         fs::write("/proc/self/setgroups", "deny")?;

@@ -7,6 +7,7 @@ use similar::{DiffOp, capture_diff_slices};
 use crate::likeness::{self, Unlike};
 use crate::normalise::Normaliser;
 use crate::observation::{End, FileRecord, Observation, Peer, printable};
+use crate::rows;
 use crate::scenario::Scenario;
 use crate::trace::Event;
 
@@ -23,6 +24,8 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
     /// Why the differences tell nothing, if they do not.
     pub undecided: Option<Undecided>,
+    /// Whether only what the programs decide was compared: see [`between_decided`].
+    pub as_decided: bool,
 }
 
 /// What a comparison says of two programs in a scenario.
@@ -61,12 +64,12 @@ impl Comparison {
         }
     }
 
-    /// Takes what differs only in what the programs do not decide for the same: see
-    /// [`same_as_decided`].
-    pub fn accept_as_decided(&mut self) {
-        self.undecided = None;
+    /// Takes these for the differences between the twins, which are those of [`between_decided`].
+    pub fn hold_to(&mut self, decided: Vec<Difference>) {
+        self.as_decided = true;
         self.differing_lines = 0;
         self.differences.retain(|difference| !difference.is_between());
+        self.differences.extend(decided);
     }
 
     /// Whether the twins are the same and do what the scenario states.
@@ -147,9 +150,9 @@ pub fn compare(
     apart_from_the_trace(left, right, &mut differences);
 
     let traces = [left, right].map(|side| normaliser.rows(&side.trace, scenario.polls));
-    let rows = differing_rows([&traces[0], &traces[1]], normaliser);
-    let differing_lines = rows.iter().filter(|row| !row.same).count();
-    differences.extend(first_difference("the traces", &rows));
+    let differing = differing_rows([&traces[0], &traces[1]], normaliser);
+    let differing_lines = differing.iter().filter(|row| !row.same).count();
+    differences.extend(first_difference("the traces", &differing));
     let calls = |rows: Vec<&Event>| rows.iter().filter(|event| event.is_call()).count();
     Comparison {
         calls: traces.map(calls),
@@ -157,6 +160,7 @@ pub fn compare(
         differing_lines,
         differences,
         undecided: None,
+        as_decided: false,
     }
 }
 
@@ -172,16 +176,18 @@ pub fn between(
     differences
 }
 
-/// Whether two runs are the same in all that a program decides: see [`crate::rows::decided`].
-pub fn same_as_decided(left: &Observation, right: &Observation, normaliser: &Normaliser) -> bool {
+/// What is not the same in two runs of all that a program decides: see [`rows::decided`].
+pub fn between_decided(
+    [left, right]: [&Observation; 2],
+    normaliser: &Normaliser,
+) -> Vec<Difference> {
     let mut differences = Vec::new();
     apart_from_the_trace(left, right, &mut differences);
-    let lines = |side: &Observation| {
-        let rows = crate::rows::decided(&side.trace);
-        let lines = normaliser.apply(rows.iter().map(String::as_str));
-        lines.into_iter().map(Cow::into_owned).collect::<Vec<_>>()
-    };
-    differences.is_empty() && lines(left) == lines(right)
+    let [left, right] = [left, right].map(|side| rows::decided(&side.trace));
+    let [left, right] =
+        [&left, &right].map(|rows| normaliser.apply(rows.iter().map(String::as_str)));
+    differences.extend(first_difference("the traces", &rows_of(&left, &right)));
+    differences
 }
 
 fn stated(
@@ -440,7 +446,8 @@ mod tests {
         let comparison = held(&left, &right);
         assert_eq!(comparison.differences.len(), 3, "{comparison:?}");
         assert_eq!(comparison.verdict(), Verdict::Different);
-        assert!(!same_as_decided(&left, &right, &Normaliser::new(RULES)));
+        let decided = between_decided([&left, &right], &Normaliser::new(RULES));
+        assert_eq!(decided, comparison.differences);
     }
 
     #[test]

@@ -165,9 +165,7 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        // A timer of the program's own may still wake it.
-        let patience = Instant::now() + PATIENCE;
-        self.wait_while(|run| Ok(!run.has_ended()? && Instant::now() < patience))?;
+        self.wait_for(|run| Ok(if run.has_ended()? { Expected::Here } else { Expected::NotYet }))?;
         let left_behind = self.watch.processes().len();
         self.end_what_is_left()?;
         let end = self.end()?;
@@ -257,12 +255,15 @@ impl<'a> Run<'a> {
             Ok(match look(run)? {
                 Expected::Here => false,
                 Expected::Coming => true,
-                Expected::NotYet => {
-                    let may_wake = run.log.timers() || run.watch.has_timeout();
-                    run.child.try_wait()?.is_none() && may_wake && Instant::now() < patience
-                }
+                Expected::NotYet => run.may_wake()? && Instant::now() < patience,
             })
         })
+    }
+
+    /// Whether a timer of its own may wake the program, or a child of it, that sleeps.
+    fn may_wake(&mut self) -> Result<bool> {
+        let timer = self.log.timers() || self.watch.has_timeout();
+        Ok(timer && self.child.try_wait()?.is_none())
     }
 
     /// Reads for a peer, which expects so many bytes, or all there are.

@@ -116,7 +116,7 @@ fn forbidden(error: Errno) -> anyhow::Error {
 }
 
 /// The setting of the system that forbids namespaces, once one could not be created.
-fn what_forbids() -> &'static str {
+pub fn what_forbids() -> &'static str {
     let setting = |path: &str| fs::read_to_string(path).ok().map(|value| value.trim().to_owned());
     let is = |path: &str, value: &str| setting(path).is_some_and(|found| found == value);
     let status = setting("/proc/self/status").unwrap_or_default();

@@ -84,6 +84,10 @@ pub fn verdict(name: &str, result: &Result<Comparison, String>) -> String {
         line.truncate(line.trim_end().len());
         let _ = write!(line, ", {} trace lines differ", comparison.differing_lines);
     }
+    if comparison.as_decided {
+        line.truncate(line.trim_end().len());
+        line.push_str(", not counting the order that the scheduler chose");
+    }
     line.trim_end().to_owned()
 }
 

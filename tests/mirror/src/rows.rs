@@ -86,41 +86,79 @@ pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
 }
 
 /// The rows that a program decides, whatever the kernel's scheduler does: thread by thread, without
-/// how they wait for each other; without SIGCHLD, which comes when a child happens to end and starts
-/// a call anew that it finds; and which of several children that have ended is waited for first.
+/// how they wait for each other; without when a child's end interrupts its parent; and of the children
+/// that were waited for only which and what came of them, not in which order nor in how many calls.
 ///
 /// This is no way to compare programs that do the same in every run. It is for those that a second
 /// run has shown not to.
 pub fn decided(trace: &[Event]) -> Vec<String> {
     static THREAD_ID: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\b(?:parent_tid=\[)(\d+)\]").expect("the pattern is valid"));
+        LazyLock::new(|| Regex::new(r"\bparent_tid=\[\d+\]").expect("the pattern is valid"));
     let threads = threads(trace);
     let several = |event: &Event| {
         threads.contains_key(&event.process) || threads.values().any(|p| *p == event.process)
     };
+    let handled = handled_sigchld(trace);
     let mut rows = Vec::new();
     for thread in by_process(trace, &HashMap::new()) {
         let mut own: Vec<&Event> = Vec::new();
-        let mut events = thread.events.into_iter().peekable();
-        while let Some(event) = events.next() {
-            if event.text.starts_with("--- SIGCHLD ") {
-                let handled = |next: &&Event| next.text.starts_with("rt_sigreturn(");
-                events.next_if(handled);
+        let mut waits: Vec<&Event> = Vec::new();
+        let mut in_handler = 0_usize;
+        for event in thread.events {
+            let text = event.text.as_str();
+            let is_wait = ["wait4(", "waitid("].iter().any(|call| text.starts_with(call));
+            if text.starts_with("--- SIGCHLD ") {
+                in_handler += usize::from(handled.contains(&std::ptr::from_ref(event)));
+                // The call that it found is made again.
                 own.pop_if(|call| call.text.contains(" = ? ERESTART"));
-            } else if !(event.text.starts_with("futex(") && several(event)) {
+            } else if in_handler > 0 && text.starts_with("rt_sigreturn(") {
+                in_handler -= 1;
+            } else if is_wait {
+                let waited = text.rsplit_once(" = ").and_then(|(_, result)| result.parse().ok());
+                waits.extend(waited.filter(|child: &i64| *child > 0).map(|_| event));
+            } else if !(text.starts_with("futex(") && several(event)) {
                 own.push(event);
             }
         }
-        let waits =
-            |event: &&Event| ["wait4(", "waitid("].iter().any(|c| event.text.starts_with(c));
-        for group in own.chunk_by_mut(|a, b| waits(a) && waits(b)) {
-            group.sort_by(|a, b| a.text.cmp(&b.text));
-        }
+        // Whether a parent looks for any child or waits for it depends on which is first.
+        let child =
+            |event: &&Event| event.text.rsplit_once(" = ").map(|(_, child)| child.to_owned());
+        waits.sort_by_cached_key(child);
         // A thread that is quick has given its number back before strace reads it.
         let text = |event: &&Event| THREAD_ID.replace(&event.text, "parent_tid=[]").into_owned();
         rows.extend(own.iter().map(text));
+        rows.extend(waits.iter().map(waited));
     }
     rows
+}
+
+/// A row of a wait that returned a child, without how it was waited for.
+fn waited(event: &&Event) -> String {
+    static STATUS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\{.*\}").expect("the pattern is valid"));
+    let status = STATUS.find(&event.text).map_or("", |status| status.as_str());
+    let child = event.text.rsplit_once(" = ").map_or("", |(_, child)| child);
+    format!("waited for {child}: {status}")
+}
+
+/// The rows of SIGCHLD that a handler of the program's takes.
+fn handled_sigchld(trace: &[Event]) -> HashSet<*const Event> {
+    let mut handlers: HashMap<u32, bool> = HashMap::new();
+    let mut handled = HashSet::new();
+    for event in trace {
+        let has_handler = handlers.get(&event.process).copied().unwrap_or(false);
+        let text = event.text.as_str();
+        if let Some(action) = text.strip_prefix("rt_sigaction(SIGCHLD, {sa_handler=") {
+            handlers.insert(event.process, !action.starts_with("SIG_"));
+        } else if let Some(made) = event.made() {
+            handlers.insert(made, has_handler);
+        } else if text.starts_with("execve(") && text.ends_with(" = 0") {
+            handlers.insert(event.process, false);
+        } else if has_handler && text.starts_with("--- SIGCHLD ") {
+            handled.insert(std::ptr::from_ref(event));
+        }
+    }
+    handled
 }
 
 /// Of consecutive rows for which this holds, keeps each text once, where it comes first.
@@ -207,7 +245,8 @@ mod tests {
     #[test]
     fn what_a_program_decides_is_the_same_in_both_orders() {
         let one = parse(
-            "3 clone(flags=SIGCHLD) = 4\n3 clone(flags=SIGCHLD) = 5\n\
+            "3 rt_sigaction(SIGCHLD, {sa_handler=0x1}, NULL, 8) = 0\n\
+             3 clone(flags=SIGCHLD) = 4\n3 clone(flags=SIGCHLD) = 5\n\
              4 exit_group(0) = ?\n4 +++ exited with 0 +++\n\
              3 wait4(-1, NULL, 0, NULL) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)\n\
              3 --- SIGCHLD {si_pid=4} ---\n3 rt_sigreturn({mask=[]}) = 61\n\
@@ -215,10 +254,12 @@ mod tests {
              3 wait4(-1, NULL, 0, NULL) = 5\n",
         );
         let other = parse(
-            "3 clone(flags=SIGCHLD) = 4\n3 clone(flags=SIGCHLD) = 5\n\
+            "3 rt_sigaction(SIGCHLD, {sa_handler=0x1}, NULL, 8) = 0\n\
+             3 clone(flags=SIGCHLD) = 4\n3 clone(flags=SIGCHLD) = 5\n\
              5 exit_group(0) = ?\n4 exit_group(0) = ?\n\
              3 wait4(-1, NULL, 0, NULL) = 5\n3 --- SIGCHLD {si_pid=5} ---\n\
-             3 wait4(-1, NULL, 0, NULL) = 4\n4 +++ exited with 0 +++\n",
+             3 wait4(-1, NULL, WNOHANG, NULL) = 4\n3 wait4(-1, NULL, WNOHANG, NULL) = 0\n\
+             3 rt_sigreturn({mask=[]}) = 0\n4 +++ exited with 0 +++\n",
         );
         assert_eq!(decided(&one), decided(&other));
         let third = parse("3 clone(flags=SIGCHLD) = 4\n3 wait4(-1, NULL, 0, NULL) = 4\n");

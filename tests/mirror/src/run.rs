@@ -85,9 +85,10 @@ impl Job {
     /// Makes the run. The error is a [`NotRun`] where the program or the scenario is the reason that
     /// there is nothing to observe, and another one where no run can be made here at all.
     pub fn observe(&self) -> Result<Observation> {
-        self.execute()
-            .and_then(|()| self.read())
-            .with_context(|| format!("{} in scenario '{}'", self.command[0], self.scenario.name))
+        self.execute().and_then(|()| self.read()).map_err(|error| match error.is::<NotRun>() {
+            true => error.context(self.command[0].clone()),
+            false => error,
+        })
     }
 
     /// Makes the run and leaves it to the caller to read what it saw.

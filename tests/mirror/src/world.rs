@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
@@ -104,6 +105,7 @@ impl World<'_> {
         pivot_root(".", ".").context("the root cannot be changed (pivot_root)")?;
         umount2(".", MntFlags::MNT_DETACH).context("the machine's root cannot be left")?;
         std::env::set_current_dir("/")?;
+        make_loader_cache()?;
         read_only(Path::new("/"), false)?;
         sethostname(etc::HOST_NAME)?;
         let descriptor = directory.as_raw_fd();
@@ -152,6 +154,21 @@ fn machines_folders() -> Result<()> {
             bind(&from, &to)?;
         }
     }
+    Ok(())
+}
+
+/// Where glibc's loader finds libraries: a machine that lacks this file gets one, since without it
+/// every program looks for its libraries in many places.
+fn make_loader_cache() -> Result<()> {
+    let cache = Path::new("/etc/ld.so.cache");
+    let ldconfig = ["/usr/sbin/ldconfig", "/sbin/ldconfig"].map(Path::new);
+    let (false, Some(ldconfig)) = (cache.exists(), ldconfig.iter().find(|file| file.exists()))
+    else {
+        return Ok(());
+    };
+    // No links are made (-X), and no file of the machine's own is used (-i).
+    let status = Command::new(ldconfig).args(["-X", "-i", "-C"]).arg(cache).status()?;
+    ensure!(status.success(), "{} cannot be made (ldconfig)", cache.display());
     Ok(())
 }
 

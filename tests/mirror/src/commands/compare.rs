@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::compare::{Comparison, Undecided, Verdict, between, compare, same_as_decided};
+use crate::compare::{Comparison, Undecided, Verdict, between, between_decided, compare};
 use crate::lock::lock;
 use crate::normalise::{Normaliser, RULES};
 use crate::observation::Observation;
@@ -102,22 +102,29 @@ impl Case<'_> {
         let [left, right] = self.jobs(output, processor, Instrument::Trace)?;
         let first = [left.observe()?, right.observe()?];
         let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
+        let mut varies = false;
         for _ in 0..AGAIN {
-            if comparison.is_same() {
+            let settled = if varies {
+                between_decided([&first[0], &first[1]], normaliser).is_empty()
+            } else {
+                comparison.is_same()
+            };
+            if settled {
                 break;
             }
             let jobs = self.jobs(&output.join("again"), processor, Instrument::Trace)?;
             let second = [jobs[0].observe()?, jobs[1].observe()?];
-            comparison.undecided = self.undecided(&first, &second, normaliser);
-            if comparison.undecided.is_some() {
-                let [left, right] = &first;
-                let as_decided = [&second[0], &second[1], right];
-                let mut as_decided = as_decided.into_iter();
-                if as_decided.all(|other| same_as_decided(left, other, normaliser)) {
-                    comparison.accept_as_decided();
+            if let Some(undecided) = self.undecided(&first, &second, normaliser) {
+                varies = true;
+                let mut sides = [0, 1].map(|side| [&first[side], &second[side]]).into_iter();
+                if sides.any(|runs| !between_decided(runs, normaliser).is_empty()) {
+                    comparison.undecided = Some(undecided);
+                    return Ok(comparison);
                 }
-                break;
             }
+        }
+        if varies {
+            comparison.hold_to(between_decided([&first[0], &first[1]], normaliser));
         }
         Ok(comparison)
     }
