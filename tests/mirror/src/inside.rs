@@ -252,17 +252,19 @@ impl<'a> Run<'a> {
     fn wait_for(&mut self, mut look: impl FnMut(&mut Self) -> Result<Expected>) -> Result<()> {
         let patience = Instant::now() + PATIENCE;
         self.wait_while(|run| {
+            // Asked first: what has come by then is found.
+            let may_wake = run.may_wake()?;
             Ok(match look(run)? {
                 Expected::Here => false,
                 Expected::Coming => true,
-                Expected::NotYet => run.may_wake()? && Instant::now() < patience,
+                Expected::NotYet => may_wake && Instant::now() < patience,
             })
         })
     }
 
     /// Whether a timer of its own may wake the program, or a child of it, that sleeps.
     fn may_wake(&mut self) -> Result<bool> {
-        let timer = self.log.timers() || self.watch.has_timeout();
+        let timer = self.log.timers() || self.watch.may_wake();
         Ok(timer && self.child.try_wait()?.is_none())
     }
 

@@ -98,10 +98,15 @@ impl Watch {
         numbers("/proc").into_iter().filter(is_programs).collect()
     }
 
-    /// Whether a thread of the program sleeps in a call that time ends, too.
-    pub fn has_timeout(&self) -> bool {
-        // What cannot be read may have one.
-        self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::has_timeout))
+    /// Whether time may wake the program that sleeps, or has just woken it: a thread sleeps in a call
+    /// that time ends, too, or TCP will do something for a connection.
+    pub fn may_wake(&self) -> bool {
+        let before = self.sleepers();
+        // What cannot be read may have a timeout.
+        let timeout = self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::has_timeout));
+        let timer = connections().iter().any(Connection::has_timer);
+        // A timer that has run out between these looks is in neither list.
+        timeout || timer || before.is_none() || before != self.sleepers()
     }
 
     /// Whether a thread of the program makes a pause that is over soon.
@@ -199,7 +204,10 @@ impl Sleep {
             libc::SYS_nanosleep
             | libc::SYS_clock_nanosleep
             | libc::SYS_restart_syscall
-            | libc::SYS_io_uring_enter => true,
+            | libc::SYS_io_uring_enter
+            // TCP gives up, or ends what lingers.
+            | libc::SYS_connect
+            | libc::SYS_close => true,
             libc::SYS_epoll_pwait => self.integer(3) > 0,
             libc::SYS_ppoll | libc::SYS_rt_sigtimedwait => structure(2),
             libc::SYS_futex | libc::SYS_semtimedop | libc::SYS_epoll_pwait2 => structure(3),
@@ -245,20 +253,44 @@ impl Sleep {
 /// Whether the connection between these ports holds bytes that it still has to bring to its other
 /// end.
 pub fn in_flight(ports: (u16, u16)) -> bool {
-    let Ok(table) = fs::read_to_string("/proc/net/tcp") else {
-        return false;
-    };
-    table.lines().skip(1).any(|line| {
+    let reversed = (ports.1, ports.0);
+    let is_it = |connection: &Connection| [ports, reversed].contains(&connection.ports);
+    connections().iter().any(|connection| is_it(connection) && connection.unsent)
+}
+
+/// A line of the kernel's list of TCP sockets.
+struct Connection {
+    ports: (u16, u16),
+    /// Bytes wait that were not sent or not acknowledged.
+    unsent: bool,
+    /// Which timer runs: 0 is none, 3 that of TIME_WAIT, which wakes nobody.
+    timer: u8,
+}
+
+impl Connection {
+    fn parse(line: &str) -> Option<Self> {
         let columns: Vec<_> = line.split_whitespace().collect();
         let port = |column: usize| {
             let (_, port) = columns.get(column)?.split_once(':')?;
             u16::from_str_radix(port, 16).ok()
         };
-        let ends = port(1).zip(port(2));
-        let queued = columns.get(4).and_then(|queues| queues.split(':').next());
-        (ends == Some(ports) || ends == Some((ports.1, ports.0)))
-            && queued.is_some_and(|bytes| bytes.bytes().any(|digit| digit != b'0'))
-    })
+        let (queued, _) = columns.get(4)?.split_once(':')?;
+        let (timer, _) = columns.get(5)?.split_once(':')?;
+        Some(Self {
+            ports: (port(1)?, port(2)?),
+            unsent: queued.bytes().any(|digit| digit != b'0'),
+            timer: timer.parse().ok()?,
+        })
+    }
+
+    fn has_timer(&self) -> bool {
+        self.unsent || ![0, 3].contains(&self.timer)
+    }
+}
+
+fn connections() -> Vec<Connection> {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    table.lines().skip(1).filter_map(Connection::parse).collect()
 }
 
 fn is_zombie(process: u32) -> bool {
