@@ -28,7 +28,7 @@ use crate::scenario::{Polls, Step};
 use crate::stage::{keep_little, prepare};
 use crate::start::{CALLGRIND, Collector, start};
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
-use crate::world::{LOG, WRITABLE, World};
+use crate::world::{LOG, WRITABLE, World, seal};
 
 /// A run that takes longer is stuck. A bound for the worst case only: nothing waits for it.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -125,6 +125,7 @@ impl<'a> Run<'a> {
         if job.scenario.small_buffers {
             keep_little(&job.tools)?;
         }
+        seal()?;
         let capture = Capture::start(&job.file(PACKETS))?;
         let mut peers = Peers::new(&job.directory);
         let mut watch = Watch::new()?;

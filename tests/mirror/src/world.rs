@@ -137,6 +137,18 @@ impl World<'_> {
     }
 }
 
+/// Keeps the program from the kernel's settings, once those of the run are made. They are the
+/// machine's, and root may write them.
+pub fn seal() -> Result<()> {
+    for path in ["/proc/sys", "/proc/sysrq-trigger"].map(Path::new) {
+        if path.exists() {
+            bind(path, path)?;
+            read_only(path, true)?;
+        }
+    }
+    Ok(())
+}
+
 /// The machine's folders, which can be read. A link among them stays a link.
 fn machines_folders() -> Result<()> {
     for entry in fs::read_dir("/")? {

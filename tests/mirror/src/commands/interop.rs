@@ -20,7 +20,7 @@ use crate::stage::prepare;
 use crate::start::unprivileged;
 use crate::tools::{Tools, find_program};
 use crate::watch::BETWEEN_LOOKS;
-use crate::world::{WORK, World};
+use crate::world::{WORK, World, seal};
 
 /// A server and its client, and the longest word that goes between them.
 struct Service {
@@ -188,6 +188,7 @@ pub fn inside(directory: &Path) -> Result<()> {
     let directory = &world.enter(directory)?;
     // Every client needs a port of its own: the last ones are in TIME_WAIT.
     prepare(&job.tools, job.processor, "40000 49999")?;
+    seal()?;
     let output = |name: &str| -> Result<fs::File> {
         let path: PathBuf = directory.join(name);
         fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))
