@@ -3,7 +3,7 @@
 //! | stage | module | takes | gives |
 //! |---|---|---|---|
 //! | what is to be done | [`scenario`], [`project`] | TOML | [`Scenario`](scenario::Scenario) |
-//! | run | [`run`], [`namespaces`], [`limits`], [`world`], [`etc`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`log`], [`capture`], [`files`] | a scenario, a program | files |
+//! | run | [`run`], [`namespaces`], [`limits`], [`world`], [`etc`], [`kernel`], [`inside`], [`stage`], [`start`], [`peers`], [`watch`], [`log`], [`capture`], [`files`] | a scenario, a program | files |
 //! | read | [`trace`], [`packets`], [`observation`] | files | [`Observation`](observation::Observation) |
 //! | compare | [`normalise`], [`rows`], [`likeness`], [`compare`] | two observations | [`Comparison`](compare::Comparison) |
 //! | show | [`report`], [`source`], [`commands`], [`out`] | comparisons | text |
@@ -17,6 +17,7 @@ pub mod compare;
 pub mod etc;
 pub mod files;
 pub mod inside;
+pub mod kernel;
 pub mod likeness;
 pub mod limits;
 pub mod lock;

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -34,7 +34,7 @@ pub fn read(path: &Path) -> Result<Vec<String>> {
     Ok(conversations.lines())
 }
 
-type Direction = (SocketAddrV4, SocketAddrV4, &'static str);
+type Direction = (SocketAddr, SocketAddr, &'static str);
 
 #[derive(Default)]
 struct Conversations {
@@ -61,14 +61,18 @@ enum Event {
 impl Conversations {
     fn add(&mut self, frame: &[u8]) -> Result<()> {
         let packet = SlicedPacket::from_ethernet(frame)?;
-        let Some(NetSlice::Ipv4(ip)) = &packet.net else {
-            return Ok(());
+        let (source, destination): (IpAddr, IpAddr) = match &packet.net {
+            Some(NetSlice::Ipv4(ip)) => {
+                (ip.header().source_addr().into(), ip.header().destination_addr().into())
+            }
+            Some(NetSlice::Ipv6(ip)) => {
+                (ip.header().source_addr().into(), ip.header().destination_addr().into())
+            }
+            _ => return Ok(()),
         };
         let ends = |source_port, destination_port| {
-            let source: Ipv4Addr = ip.header().source_addr();
-            let destination: Ipv4Addr = ip.header().destination_addr();
-            let source = SocketAddrV4::new(source, source_port);
-            (source, SocketAddrV4::new(destination, destination_port))
+            let source = SocketAddr::new(source, source_port);
+            (source, SocketAddr::new(destination, destination_port))
         };
         match &packet.transport {
             Some(TransportSlice::Tcp(tcp)) => {

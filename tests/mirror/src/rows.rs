@@ -1,5 +1,6 @@
 //! Which events of a trace are compared, and in which order.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -86,14 +87,18 @@ pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
 }
 
 /// The rows that a program decides, whatever the kernel's scheduler does: thread by thread, without
-/// how they wait for each other; without when a child's end interrupts its parent; and of the children
-/// that were waited for only which and what came of them, not in which order nor in how many calls.
+/// how they wait for each other; without when a child's end interrupts its parent; without the numbers
+/// that the kernel gives to mounts; and of the children that were waited for only which and what came
+/// of them, not in which order nor in how many calls.
 ///
 /// This is no way to compare programs that do the same in every run. It is for those that a second
 /// run has shown not to.
 pub fn decided(trace: &[Event]) -> Vec<String> {
     static THREAD_ID: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\bparent_tid=\[\d+\]").expect("the pattern is valid"));
+    // In a line of /proc/self/mountinfo: the mount's, its parent's and its device's.
+    static MOUNT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"("|\\n)\d+ \d+ \d+:\d+ /"#).expect("the pattern is valid"));
     let threads = threads(trace);
     let several = |event: &Event| {
         threads.contains_key(&event.process) || threads.values().any(|p| *p == event.process)
@@ -125,7 +130,16 @@ pub fn decided(trace: &[Event]) -> Vec<String> {
             |event: &&Event| event.text.rsplit_once(" = ").map(|(_, child)| child.to_owned());
         waits.sort_by_cached_key(child);
         // A thread that is quick has given its number back before strace reads it.
-        let text = |event: &&Event| THREAD_ID.replace(&event.text, "parent_tid=[]").into_owned();
+        let text = |event: &&Event| {
+            let text = THREAD_ID.replace(&event.text, "parent_tid=[]");
+            match MOUNT.replace_all(&text, "${1}/") {
+                // How much was read depends on how long the numbers are.
+                Cow::Owned(mounts) if text.starts_with("read(") => {
+                    mounts.rsplit_once(" = ").map_or(String::new(), |(read, _)| read.to_owned())
+                }
+                _ => text.into_owned(),
+            }
+        };
         rows.extend(own.iter().map(text));
         rows.extend(waits.iter().map(waited));
     }
@@ -267,6 +281,10 @@ mod tests {
         let quick = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[0]}, 88) = 4\n");
         let slow = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[4]}, 88) = 4\n");
         assert_eq!(decided(&quick), decided(&slow));
+        let mounts = |text: &str| decided(&parse(&format!("3 read(3, {text}, 99) = 9\n")));
+        let first = mounts(r#""86 65 0:6 /a /b rw\n87 86 0:7 / /proc rw""#);
+        assert_eq!(first, mounts(r#""163 65 0:8 / /b rw\n99 63 0:7 / /proc rw""#));
+        assert_ne!(first, mounts(r#""63 65 0:8 / /b rw\n99 63 0:7 / /sys rw""#));
     }
 
     #[test]

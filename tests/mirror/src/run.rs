@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::namespaces::in_namespaces;
 use crate::observation::{Findings, Observation, Peer, PeerRecord};
 use crate::scenario::Scenario;
+use crate::start::LONGEST_STRING;
 use crate::tools::Tools;
 use crate::world::WORK;
 use crate::{packets, trace};
@@ -122,6 +123,13 @@ impl Job {
         let peer =
             |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
         let mut trace = trace::parse(&String::from_utf8_lossy(&read("strace")?));
+        if let Some(event) = trace.iter().find(|event| event.is_cut(LONGEST_STRING)) {
+            let call = event.text.split_once('(').map_or("", |(call, _)| call);
+            let limit = LONGEST_STRING >> 20;
+            let why =
+                format!("{call} hands over more than {limit} MiB at once, which is not compared");
+            return Err(not_run(why));
+        }
         // In the run the program is in the working folder; its source lines are found by its file.
         let place = Path::new(WORK).join(&self.name);
         for frame in trace.iter_mut().flat_map(|event| &mut event.stack) {

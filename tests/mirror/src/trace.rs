@@ -1,6 +1,7 @@
 //! strace's log, read into events.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// One line of a trace: a system call with its result, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,15 @@ impl Event {
         !self.text.starts_with("---") && !self.text.starts_with("+++")
     }
 
+    /// Whether strace has left out a part of a string that is longer than its limit.
+    pub fn is_cut(&self, limit: usize) -> bool {
+        // Where there is room for one.
+        self.text.len() > limit && {
+            let outside = outside_strings(&self.text);
+            outside.into_iter().skip(1).any(|part| self.text[part].starts_with("..."))
+        }
+    }
+
     /// The number of the process or thread that this call made.
     pub fn made(&self) -> Option<u32> {
         let (call, _) = self.text.split_once('(')?;
@@ -35,6 +45,29 @@ impl Event {
         let makes = ["clone", "clone3", "fork", "vfork"].contains(&call);
         result.parse().ok().filter(|_| makes)
     }
+}
+
+/// The parts of a row that are not in quotation marks.
+pub fn outside_strings(row: &str) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while let Some(opening) = row[from..].find('"').map(|place| from + place) {
+        parts.push(from..opening);
+        let mut end = opening + 1;
+        loop {
+            let Some(mark) = row[end..].find('"').map(|place| end + place) else {
+                return parts;
+            };
+            let escapes = row[opening + 1..mark].bytes().rev().take_while(|b| *b == b'\\').count();
+            end = mark + 1;
+            if escapes % 2 == 0 {
+                break;
+            }
+        }
+        from = end;
+    }
+    parts.push(from..row.len());
+    parts
 }
 
 /// Whether this row is a call that would have had to wait, and did not.
@@ -149,6 +182,23 @@ mod tests {
         assert_eq!(events[0].stack[1], Frame { object: "/a(b)/c".into(), address: 0x12 });
         let calls: Vec<_> = events.iter().map(Event::is_call).collect();
         assert_eq!(calls, [true, false, false]);
+    }
+
+    #[test]
+    fn strings_are_told_from_the_rest() {
+        let row = r#"write(1, "a\"b\\", 4) = 4"#;
+        let parts: Vec<_> = outside_strings(row).into_iter().map(|part| &row[part]).collect();
+        assert_eq!(parts, ["write(1, ", ", 4) = 4"]);
+        assert_eq!(outside_strings("close(3) = 0").len(), 1);
+    }
+
+    #[test]
+    fn strings_that_are_cut() {
+        let cut = |text: &str| parse(&format!("4 {text}\n"))[0].is_cut(3);
+        assert!(cut(r#"write(1, "abc"..., 4) = 4"#));
+        assert!(!cut(r#"write(1, "abc", 3) = 3"#));
+        assert!(!cut(r#"write(1, "abc\"...", 7) = 7"#));
+        assert!(!cut("fstat(3, {st_mode=S_IFREG|0644, st_size=1, ...}) = 0"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, pivot_root, sethostname};
 
-use crate::etc;
+use crate::{etc, kernel};
 
 /// The working folder of every program.
 pub const WORK: &str = "/mirror";
@@ -28,11 +28,14 @@ pub const LOG: &str = "/.strace";
 /// The folders that a program may write to, each empty at the start.
 pub const WRITABLE: [&str; 5] = [WORK, "/tmp", "/var/tmp", "/run", "/dev/shm"];
 
-/// Folders of the machine that a run has its own of. `/sys` is empty.
+/// Folders of the machine that a run has its own of.
 const OWN: [&str; 7] = ["dev", "etc", "mirror", "proc", "run", "sys", "tmp"];
 
 /// The machine's own `/etc`, which names that are not the run's own lead to.
 const MACHINES_ETC: &str = "/.etc";
+
+/// The files that take the place of some of `/proc`'s.
+const OWN_PROC: &str = "/.proc";
 
 /// How much can be written to each of the folders.
 const ROOM: &str = "size=256m,nr_inodes=65536";
@@ -88,11 +91,7 @@ impl World<'_> {
         }
         self.make_etc()?;
         make_dev()?;
-        for folder in ["/proc", "/sys"] {
-            fs::create_dir(inside(folder))?;
-        }
-        mount(Some("proc"), &inside("/proc"), Some("proc"), MsFlags::empty(), None::<&str>)
-            .context("/proc cannot be mounted")?;
+        make_proc_and_sys()?;
         if let Some((file, name)) = &program {
             show(file, &inside(WORK).join(name))?;
         }
@@ -135,6 +134,30 @@ impl World<'_> {
         }
         Ok(())
     }
+}
+
+fn make_proc_and_sys() -> Result<()> {
+    let (proc, files, sys) = (inside("/proc"), inside(OWN_PROC), inside("/sys"));
+    fs::create_dir(&proc)?;
+    mount(Some("proc"), &proc, Some("proc"), MsFlags::empty(), None::<&str>)
+        .context("/proc cannot be mounted")?;
+    for (name, content) in kernel::PROC {
+        let file = files.join(name);
+        write(&file, content)?;
+        if proc.join(name).exists() {
+            bind(&file, &proc.join(name))?;
+        }
+    }
+    fs::create_dir(&sys)?;
+    for (name, content) in kernel::SYS {
+        write(&sys.join(name), content)?;
+    }
+    Ok(())
+}
+
+fn write(file: &Path, content: &str) -> Result<()> {
+    fs::create_dir_all(file.parent().unwrap_or(file))?;
+    fs::write(file, content).with_context(|| format!("{} cannot be made", file.display()))
 }
 
 /// Keeps the program from the kernel's settings, once those of the run are made. They are the

@@ -289,6 +289,28 @@ fn output_without_end() {
 }
 
 #[test]
+fn what_is_too_long_to_compare() {
+    let programs = Programs::new();
+    let body = "char *p = calloc(17, 1 << 20); write(open(\"/dev/null\", O_WRONLY), p, 17 << 20);";
+    let program = programs.c("p", body, &[]);
+    let said = programs.verdict(&program, &program, "exit = 0");
+    said.is(2, "write hands over more than 16 MiB at once");
+}
+
+#[test]
+fn a_program_that_looks_at_the_machine() {
+    let programs = Programs::new();
+    let looks = "fn main() { println!(\"{}\", std::thread::available_parallelism().unwrap()); }";
+    let program = programs.rust("p", looks);
+    same_as_itself(&programs, &program, "stdout = \"1\\n\"\nexit = 0");
+    let script = "#!/bin/sh\ncat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime /proc/cpuinfo\n\
+                  cat /proc/sys/kernel/random/boot_id /etc/passwd /etc/resolv.conf; date +%Z\n";
+    let program = programs.script("script", script);
+    // What it prints the scenario does not state.
+    programs.verdict(&program, &program, "exit = 0").is(1, "0 different, 1 not as stated");
+}
+
+#[test]
 fn files_that_cannot_be_executed() {
     let programs = Programs::new();
     let said = programs.verdict("/etc/passwd", "/etc/group", "exit = 1");
