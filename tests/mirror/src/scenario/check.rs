@@ -13,7 +13,7 @@ use crate::likeness;
 /// The longest datagram that fits in an IPv4 packet.
 const LONGEST_DATAGRAM: usize = 65507;
 
-/// No program ends by one of these unless it has chosen to, and then it is not killed by it.
+/// Signals that kill no program: by default the kernel ignores them, or stops or continues it.
 const HARMLESS: [Signal; 8] = [
     Signal::SIGCHLD,
     Signal::SIGCONT,

@@ -258,6 +258,11 @@ fn what_is_wrong_with_a_file() {
          s.toml:3: scenario 'a b': name = \"a b\": letters, digits, '_' and '-' were expected\n\
          s.toml:4: scenario 'a b': about is empty: a sentence was expected"
     );
+    // Of one line in its order.
+    let on_one_line = told_of("exit = 0\ninject = ['x:b=1', 'x:a=1']\nerrata = [0]");
+    let order: Vec<_> =
+        ["\"b\"", "\"a\"", "s.toml:7"].iter().map(|part| on_one_line.find(part)).collect();
+    assert!(order.is_sorted() && order[0].is_some(), "{on_one_line}");
     // The name that one gets with its error is another one's.
     let other = "[[scenario]]\nname = 'a_eio'\nabout = 'x'\nexit = 0";
     let first = "exit = 0\ninject = ['bind:error={error}']\nerrors = ['EIO']";

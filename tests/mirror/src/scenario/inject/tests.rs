@@ -105,7 +105,7 @@ fn what_strace_would_misunderstand() {
     ] {
         assert_eq!(check_form(injection), Err(expected.to_owned()));
     }
-    assert!(check_form("accept:error=EIO\0").is_err());
+    assert!(check_form("accept\0:error=EIO").is_err());
 }
 
 #[test]

@@ -83,6 +83,10 @@ fn steps_that_no_run_can_take() {
             "no end can come: its connection was reset in step 2",
         ),
         (
+            "a connect 1, a expect_reset, a expect",
+            "nothing more can come: its connection was reset in step 2",
+        ),
+        (
             "a connect 1, a expect_end, a expect",
             "nothing more can come: its stream ended in step 2",
         ),
