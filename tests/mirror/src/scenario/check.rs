@@ -1,0 +1,228 @@
+//! What is checked in one scenario when it is read.
+
+use std::net::Ipv4Addr;
+
+use nix::sys::signal::Signal;
+
+use super::inject::{self, error_number};
+use super::roles::{self, place_name};
+use super::source::{Mistakes, Source};
+use super::{Output, Scenario, Step, Text, is_plain_name};
+use crate::likeness;
+
+/// The longest datagram that fits in an IPv4 packet.
+const LONGEST_DATAGRAM: usize = 65507;
+
+/// Signals that kill no program: by default the kernel ignores them, or stops or continues it.
+const HARMLESS: [Signal; 8] = [
+    Signal::SIGCHLD,
+    Signal::SIGCONT,
+    Signal::SIGSTOP,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGURG,
+    Signal::SIGWINCH,
+];
+
+/// Checks the scenario that stands in that place of the file.
+pub(super) fn check(scenario: &Scenario, source: &Source, place: usize, mistakes: &mut Mistakes) {
+    Check { scenario, source, place, mistakes }.all();
+}
+
+struct Check<'a> {
+    scenario: &'a Scenario,
+    source: &'a Source,
+    /// Which of the file's scenarios it is.
+    place: usize,
+    mistakes: &'a mut Mistakes,
+}
+
+impl Check<'_> {
+    fn all(&mut self) {
+        self.description();
+        self.environment();
+        self.outcome();
+        self.injections();
+        self.steps();
+    }
+
+    /// Adds a mistake of a field or of one of its elements.
+    fn wrong(&mut self, field: &str, element: Option<usize>, what: &str) {
+        let line = self.source.field_line(self.place, field, element);
+        let what = format!("scenario '{}': {what}", self.scenario.name);
+        self.mistakes.add(self.source.path(), line, what);
+    }
+
+    fn expect(&mut self, holds: bool, field: &str, what: &str) {
+        if !holds {
+            self.wrong(field, None, what);
+        }
+    }
+
+    fn description(&mut self) {
+        let Scenario { name, about, errata, .. } = self.scenario;
+        let what = format!("name = {name:?}: letters, digits, '_' and '-' were expected");
+        self.expect(is_plain_name(name), "name", &what);
+        self.expect(!about.trim().is_empty(), "about", "about is empty: a sentence was expected");
+        for (index, _) in errata.iter().enumerate().filter(|(_, number)| **number == 0) {
+            self.wrong("errata", Some(index), "errata: 0: the errata are numbered from 1");
+        }
+    }
+
+    fn environment(&mut self) {
+        let Scenario { arguments, ephemeral_ports, hosts, .. } = self.scenario;
+        for (index, argument) in arguments.iter().enumerate() {
+            if let Err(reason) = argument_check(argument) {
+                self.wrong("arguments", Some(index), &format!("argument {}: {reason}", index + 1));
+            }
+        }
+        let what = format!("ephemeral_ports = {ephemeral_ports}: 1 to 1000 was expected");
+        self.expect((1..=1000).contains(ephemeral_ports), "ephemeral_ports", &what);
+        for (name, addresses) in hosts {
+            // What ends a word or a line there.
+            let ends = |c: char| c.is_whitespace() || c.is_control() || c == '#';
+            if name.is_empty() || name.contains(ends) {
+                let what = format!("hosts: {name:?} is not possible as a name in /etc/hosts");
+                self.wrong("hosts", None, &what);
+            }
+            if addresses.is_empty() {
+                self.wrong("hosts", None, &format!("hosts: an address of {name:?} was expected"));
+            }
+        }
+    }
+
+    fn outcome(&mut self) {
+        let Scenario { exit, killed_by, output, stdout, stderr, stdout_like, .. } = self.scenario;
+        if exit.is_some() == killed_by.is_some() {
+            let field = if exit.is_some() { "exit" } else { "" };
+            let what = "one of exit = STATUS and killed_by = \"SIGNAL\" was expected";
+            self.wrong(field, None, what);
+        }
+        if let Some(status) = exit.filter(|status| !(0..=255).contains(status)) {
+            self.wrong("exit", None, &format!("exit = {status}: 0 to 255 was expected"));
+        }
+        match killed_by.as_deref().map(inject::signal) {
+            Some(Err(reason)) => self.wrong("killed_by", None, &format!("killed_by: {reason}")),
+            Some(Ok(signal)) if HARMLESS.contains(&signal) => {
+                self.wrong("killed_by", None, &format!("killed_by: {signal} ends no program"));
+            }
+            _ => {}
+        }
+        for (field, text) in [("stdout", stdout), ("stderr", stderr)] {
+            if let Err(reason) = text.check() {
+                self.wrong(field, None, &format!("{field}: {reason}"));
+            }
+        }
+        let is_empty = stdout.is_empty() && stdout_like.is_none();
+        let what = "output = \"full\": nothing can be written there, and stdout must be empty";
+        self.expect(*output != Output::Full || is_empty, "output", what);
+        self.likeness();
+        for (index, part) in self.scenario.wire.iter().enumerate() {
+            if part.trim().is_empty() || part.contains('\n') {
+                let what = format!("wire: {part:?}: a part of a line was expected");
+                self.wrong("wire", Some(index), &what);
+            }
+        }
+    }
+
+    fn likeness(&mut self) {
+        let Scenario { stdout, stdout_like, r#where, .. } = self.scenario;
+        let Some(template) = stdout_like else {
+            let what = "where: stdout_like was expected, of whose integers it speaks";
+            return self.expect(r#where.is_empty(), "where", what);
+        };
+        let what = "one of stdout and stdout_like was expected";
+        self.expect(*stdout == Text::default(), "stdout_like", what);
+        if let Err(reason) = likeness::check_form(template, &[]) {
+            return self.wrong("stdout_like", None, &format!("{reason:#}"));
+        }
+        for (index, relation) in r#where.iter().enumerate() {
+            if let Err(reason) = likeness::check_form(template, std::slice::from_ref(relation)) {
+                self.wrong("where", Some(index), &format!("{reason:#}"));
+            }
+        }
+    }
+
+    fn injections(&mut self) {
+        let Scenario { errors, inject, .. } = self.scenario;
+        for (index, error) in errors.iter().enumerate() {
+            if let Err(reason) = error_number(error) {
+                self.wrong("errors", Some(index), &format!("errors: {reason}"));
+            }
+        }
+        let takes_error = inject.iter().any(|injection| injection.contains("{error}"));
+        if takes_error == errors.is_empty() {
+            let (field, what) = if takes_error {
+                ("inject", "inject: errors = [...] was expected, which {error} stands for")
+            } else {
+                ("errors", "errors: {error} was expected in inject, where they take its place")
+            };
+            return self.wrong(field, None, what);
+        }
+        for (index, injection) in inject.iter().enumerate() {
+            // Any error will do; the names of all have been checked.
+            if let Err(reason) = inject::check_form(&injection.replace("{error}", "EIO")) {
+                self.wrong("inject", Some(index), &format!("inject {injection:?}: {reason}"));
+            }
+        }
+    }
+
+    fn steps(&mut self) {
+        let Scenario { before, steps, .. } = self.scenario;
+        for (field, steps) in [("before", before), ("steps", steps)] {
+            for (index, step) in steps.iter().enumerate() {
+                if let Err(reason) = step_check(step) {
+                    self.wrong_step((field, index), step, &reason);
+                }
+            }
+        }
+        for ((field, index), reason) in roles::check(before, steps) {
+            let step = if field == "before" { &before[index] } else { &steps[index] };
+            self.wrong_step((field, index), step, &reason);
+        }
+    }
+
+    fn wrong_step(&mut self, place: roles::StepPlace, step: &Step, reason: &str) {
+        let line = self.source.field_line(self.place, place.0, Some(place.1));
+        let name = &self.scenario.name;
+        let what = format!("scenario '{name}', {} (\"{step}\"): {reason}", place_name(place));
+        self.mistakes.add(self.source.path(), line, what);
+    }
+}
+
+fn argument_check(argument: &Text) -> Result<(), String> {
+    argument.check()?;
+    if argument.bytes().contains(&0) {
+        return Err("an argument cannot hold a NUL".into());
+    }
+    Ok(())
+}
+
+/// What can be said of a step without the others.
+fn step_check(step: &Step) -> Result<(), String> {
+    if step.peer().is_some_and(|peer| peer.trim().is_empty()) {
+        return Err("peer: a name was expected".into());
+    }
+    if step.port() == Some(0) {
+        return Err("port = 0: 1 to 65535 was expected".into());
+    }
+    step.text().map_or(Ok(()), Text::check)?;
+    match step {
+        Step::Send { text, .. } | Step::Expect { text, .. } if text.is_empty() => {
+            Err("text is empty: at least one byte was expected".into())
+        }
+        Step::SendDatagram { text, .. } | Step::ExpectDatagram { text, .. }
+            if text.len() > LONGEST_DATAGRAM =>
+        {
+            Err(format!("a datagram holds {LONGEST_DATAGRAM} bytes at most"))
+        }
+        Step::Join { group, .. } if !Ipv4Addr::is_multicast(group) => {
+            Err(format!("group = {group}: 224.0.0.0 to 239.255.255.255 was expected"))
+        }
+        Step::Signal { signal } => {
+            inject::signal(signal).map(|_| ()).map_err(|reason| format!("signal: {reason}"))
+        }
+        _ => Ok(()),
+    }
+}
