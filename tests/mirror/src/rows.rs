@@ -96,9 +96,11 @@ pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
 pub fn decided(trace: &[Event]) -> Vec<String> {
     static THREAD_ID: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\bparent_tid=\[\d+\]").expect("the pattern is valid"));
-    // In a line of /proc/self/mountinfo: the mount's, its parent's and its device's.
-    static MOUNT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#"("|\\n)\d+ \d+ \d+:\d+ /"#).expect("the pattern is valid"));
+    // In a line of /proc/self/mountinfo: the mount's, its parent's and its device's number, and where it
+    // is on the device.
+    static MOUNT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"("|\\n)\d+ \d+ \d+:\d+ /\S* /"#).expect("the pattern is valid")
+    });
     let threads = threads(trace);
     let several = |event: &Event| {
         threads.contains_key(&event.process) || threads.values().any(|p| *p == event.process)

@@ -14,7 +14,7 @@ use crate::project::{Pair, Project, Twin, own_name};
 use crate::report::{self, BAD, FAINT, GOOD, HEADING, Progress, styled};
 use crate::run::{Instrument, Job, NotRun};
 use crate::say;
-use crate::scenario::{Scenario, ScenarioFile};
+use crate::scenario::{Scenario, ScenarioFile, check_injections};
 use crate::tools::Tools;
 
 /// How often both programs are run again before it is said that they differ: one that does not do
@@ -203,6 +203,10 @@ fn all(
     repeat: impl Fn(&str, &str) -> String,
 ) -> Result<bool> {
     let cases = cases(pairs, scenario)?;
+    check_injections(
+        &Tools::find()?.strace,
+        &cases.iter().map(|case| case.scenario).collect::<Vec<_>>(),
+    )?;
     let normaliser = Normaliser::new(RULES);
     let _lock = lock(output)?;
     let progress = Progress::new(cases.len());

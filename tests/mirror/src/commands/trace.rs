@@ -14,7 +14,9 @@ use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
 use crate::rows::{by_process, threads};
 use crate::run::{Instrument, processors};
 use crate::say;
+use crate::scenario::check_injections;
 use crate::source::{Origin, Sources};
+use crate::tools::Tools;
 use crate::trace::Event;
 
 /// Shows both traces of a scenario side by side.
@@ -22,6 +24,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let project = Project::find()?;
     let pairs = project.pairs(&[program.to_owned()])?;
     let case = *cases(&pairs, scenario)?.first().context("there is no scenario")?;
+    check_injections(&Tools::find()?.strace, &[case.scenario])?;
     project.build()?;
     let output: PathBuf = project.output().join("trace");
     let _lock = lock(&output)?;

@@ -1,11 +1,9 @@
 //! What the tool says of programs that nobody here has written: *same* only where that is so,
 //! *different* only where that is so, and otherwise why it cannot tell.
 
-mod programs;
-
 use std::fs;
 
-use programs::{Programs, Said};
+use crate::programs::{Programs, Said};
 
 /// How often a program is compared with itself.
 const TIMES: usize = 5;
@@ -320,4 +318,25 @@ fn files_that_cannot_be_executed() {
     let script = programs.script("script", "#!/no/such/interpreter\n");
     programs.verdict(&script, &script, "exit = 1").is(2, "No such file or directory");
     programs.verdict("no-such-program", "yes", "exit = 0").is(2, "there is no program");
+}
+
+// Scenarios that say what cannot be
+
+#[test]
+fn mistakes_of_a_scenario() {
+    let programs = Programs::new();
+    for (scenario, message) in [
+        ("exit = 0\ninject = [\"bimd:error=EIO\"]", "invalid system call 'bimd'"),
+        ("exit = 0\ninject = [\"bind:error=EADRINUSE\"]", "EADDRINUSE"),
+        ("exit = 999", "999"),
+        ("killed_by = \"SIGFOO\"", "SIGFOO"),
+        ("exit = 0\nsteps = [{ does = \"signal\", signal = \"TERM\" }]", "SIGTERM"),
+        ("exit = 0\nsteps = [{ peer = \"b\", does = \"close\" }]", "step 1"),
+        ("exit = 0\nstdoot = \"x\"", "stdoot"),
+    ] {
+        let said = programs.verdict("/bin/true", "/bin/true", scenario);
+        said.is(2, message);
+        said.is(2, "scenarios.toml:");
+        assert!(said.stdout.is_empty(), "{said:?}");
+    }
 }

@@ -16,7 +16,7 @@ impl Programs {
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{}-{number}", env!("CARGO_CRATE_NAME"), std::process::id());
+        let name = format!("{}-{}-{number}", "programs", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).unwrap();
         Self { folder }

@@ -1,15 +1,13 @@
 //! Whoever starts the tool, and from wherever: it says the same, and a complaint names what is wrong.
 
-mod programs;
-
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::programs::{Programs, Said, mirror};
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
-use programs::{Programs, Said, mirror};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()

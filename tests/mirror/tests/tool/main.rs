@@ -1,0 +1,5 @@
+//! The tool as those use it who have not written it.
+
+mod programs;
+mod surroundings;
+mod verdicts;
