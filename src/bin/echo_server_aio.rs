@@ -25,9 +25,9 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ETIMEDOUT, O_ASYNC, O_NONBLOCK, POLLIN, SIG_IGN,
-    SIGALRM, SIGEV_SIGNAL, SIGIO, SIGPIPE, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char,
-    c_int, c_long, pollfd, sigset_t, size_t,
+    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ETIMEDOUT, POLLIN, SIG_IGN, SIGALRM, SIGEV_SIGNAL,
+    SIGIO, SIGPIPE, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd,
+    sigset_t, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::connections::{
