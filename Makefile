@@ -1,16 +1,27 @@
 # Sockmirror: the commands that a person types. `make help` lists them.
 
 CC     ?= cc
-CARGO  ?= cargo
 CFLAGS ?= -O2 -g
+# Where the C goes: a build with other flags can have a folder of its own.
+C_OUT  ?= target/c-reference
+# cargo, or where PATH has none, the one that rustup has installed for this user.
+home_of_user = $$(getent passwd "$$(id -u)" | cut -d: -f6)
+CARGO  ?= $(shell PATH=$$PATH:$$HOME/.cargo/bin:$(home_of_user)/.cargo/bin; command -v cargo || echo cargo)
+# An empty environment has no PATH; the shell knows where programs are nevertheless.
+export PATH ?= $(shell echo "$$PATH")
 
-# What the C must always be compiled and linked with, whatever CFLAGS and LDFLAGS say. Without
-# cross-jumping and tail merging, two equal calls stay two, so that each system call can be traced back
-# to its own line. What a program does not use of the shared modules is left out. The linker's options are
-# those that rustc gives it, too.
-C_RULES = -std=c17 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror \
-          -fno-crossjumping -fno-tree-tail-merge -ffunction-sections -fPIE
-C_LINK  = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now,--gc-sections
+# What the C must always be compiled and linked with, whatever CFLAGS and LDFLAGS say. Nothing merges the
+# ends of blocks: two equal calls stay two, so that each system call can be traced back to its own line.
+# printf is called where the source says printf, and not puts, which writes a line's end to a terminal apart.
+# What a program does not use of the shared modules is left out. The linker's options are those that rustc
+# gives it, too.
+C_LANGUAGE  = -std=c17 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror
+C_VERSION  := $(shell $(CC) --version 2> /dev/null)
+C_RULES     = $(C_LANGUAGE) $(RULES_all) $(if $(findstring clang,$(C_VERSION)),$(RULES_clang),$(RULES_gcc))
+RULES_all   = -fno-builtin-printf -fno-builtin-fprintf -ffunction-sections -fPIE
+RULES_gcc   = -fno-crossjumping -fno-tree-tail-merge
+RULES_clang = -mllvm -enable-tail-merge=0
+C_LINK      = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now,--gc-sections
 
 # Modules that several programs share; every other .c file is a program.
 C_SHARED   = explain command_line loopback server connections uring streams
@@ -22,28 +33,50 @@ LANG_CLIENT ?= rust
 SERVER_IP   ?= 127.0.0.1
 PORT        ?= 5000
 WORD        ?= hello
-PROGRAMS_c    = target/c-reference
+PROGRAMS_c    = $(C_OUT)
 PROGRAMS_rust = target/release
 programs_of   = $(or $(PROGRAMS_$($(1))),$(error $(1)=$($(1)): c or rust was expected))
 
 # The tools, in the same target directory whatever CARGO_TARGET_DIR says.
 export CARGO_TARGET_DIR = $(CURDIR)/target
-MIRROR = $(CARGO) run --quiet --package mirror --
-BENCH  = $(CARGO) run --quiet --release --package bench --
+MIRROR = $(CARGO) run --package mirror --
+BENCH  = $(CARGO) run --release --package bench --
 
 .DEFAULT_GOAL := build
-.PHONY: build c rust set-up compare test bench run-server run-client clean help
+.PHONY: build c check-c rust set-up compare test bench run-server run-client clean help force
 
 build: c rust ## build every program: target/c-reference/NAME and target/release/NAME (the default)
 
-c: $(C_PROGRAMS:%=target/c-reference/%)
+c: $(C_PROGRAMS:%=$(C_OUT)/%)
 
-target/c-reference/%: c-reference/%.c $(C_SHARED:%=c-reference/%.c) $(C_SHARED:%=c-reference/%.h) Makefile
+# Two terminals may build at the same time: a file gets its name once it is whole.
+new = $@.$$$$
+
+$(C_PROGRAMS:%=$(C_OUT)/%): %: %.o $(C_SHARED:%=$(C_OUT)/%.o)
+	$(CC) $(CFLAGS) $^ $(C_LINK) $(LDFLAGS) -o $(new) && mv -f $(new) $@
+
+$(C_PROGRAMS:%=$(C_OUT)/%.o) $(C_SHARED:%=$(C_OUT)/%.o): $(C_OUT)/%.o: c-reference/%.c $(C_OUT)/commands
+	$(CC) $(C_RULES) $(CFLAGS) -c $< -o $(new) -MMD -MP -MT $@ -MF $(new).d && \
+	mv -f $(new).d $(@:.o=.d) && mv -f $(new) $@
+
+# The headers that each object was made from.
+-include $(C_PROGRAMS:%=$(C_OUT)/%.d) $(C_SHARED:%=$(C_OUT)/%.d)
+
+# Changes when the compiler or what it is told changes, and then everything is made anew.
+$(C_OUT)/commands: force
 	@mkdir -p $(@D)
-	$(CC) $(C_RULES) $(CFLAGS) $< $(C_SHARED:%=c-reference/%.c) $(C_LINK) $(LDFLAGS) -o $@
+	@echo '$(subst ','\'',$(CC) $(C_VERSION) $(C_RULES) $(CFLAGS) $(C_LINK) $(LDFLAGS))' > $(new) && \
+	if cmp -s $(new) $@; then rm $(new); else mv -f $(new) $@; fi
+
+# gcc checks a format only for the printf that it knows, which the rules above take from it.
+check-c:
+	$(CC) $(C_LANGUAGE) -fsyntax-only c-reference/*.c
 
 rust:
-	$(CARGO) build --release --quiet --package sockmirror
+	$(CARGO) build --release --package sockmirror
+
+target/release/%: force
+	$(CARGO) build --release --package sockmirror --bin $*
 
 compare: set-up build ## run every scenario in C and in Rust and compare; then every server with every client
 	$(MIRROR) compare
@@ -61,10 +94,12 @@ bench: set-up build ## sizes and instructions, side by side; then the servers an
 set-up:
 	@sh tests/set-up.sh
 
-run-server: build ## run the echo server: PORT=5000 LANG_SERVER=c|rust
-	$(call programs_of,LANG_SERVER)/echo_server "$(PORT)"
+run-server: ## run the echo server: PORT=5000 LANG_SERVER=c|rust
+	@$(MAKE) --no-print-directory $(call programs_of,LANG_SERVER)/echo_server
+	sh tests/run-server.sh $(call programs_of,LANG_SERVER)/echo_server "$(PORT)"
 
-run-client: build ## send a word to it: WORD=hello SERVER_IP=127.0.0.1 PORT=5000 LANG_CLIENT=c|rust
+run-client: ## send a word to it: WORD=hello SERVER_IP=127.0.0.1 PORT=5000 LANG_CLIENT=c|rust
+	@$(MAKE) --no-print-directory $(call programs_of,LANG_CLIENT)/echo_client
 	$(call programs_of,LANG_CLIENT)/echo_client "$(SERVER_IP)" "$(WORD)" "$(PORT)"
 
 clean: ## remove everything that was built

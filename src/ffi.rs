@@ -1,4 +1,4 @@
-//! What the libc crate does not declare. Every other C function comes from `libc::`.
+//! What the libc crate does not declare, or not as it is needed here. Every other C function comes from `libc::`.
 
 use crate::aio::aioinit;
 use libc::{FILE, c_char, c_int, in_addr, in_addr_t};
@@ -30,6 +30,12 @@ unsafe extern "C" {
 
     /// `<arpa/inet.h>`; see [`crate::address::inet_ntoa`].
     pub fn inet_ntoa(r#in: in_addr) -> *mut c_char;
+
+    /// `<stdio.h>`; see [`crate::stdio`], which says why nothing is returned.
+    pub fn printf(format: *const c_char, ...);
+
+    /// `<stdio.h>`; see [`crate::stdio`].
+    pub fn fprintf(stream: *mut FILE, format: *const c_char, ...);
 
     /// `<aio.h>`; see [`crate::aio::aio_init`].
     pub fn aio_init(init: *const aioinit);

@@ -41,7 +41,8 @@
 //! - `EFAULT`, `EINVAL`: an argument is wrong, or the kernel is older than 5.19.
 //! - `ENOMEM`: no memory.
 //!
-//! Structures are those of Linux 6.1. Where C has a union, one field has the place of all.
+//! Structures are those of Linux 6.1, with the names that newer headers have. Where C has a union, one field has the
+//! place of all.
 //!
 //! Source: io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_register(2); tutorial, lines 671 to the end
 //! (asynchronous I/O).
@@ -70,8 +71,8 @@ pub struct io_sqring_offsets {
     pub array: u32,
     /// Nothing yet.
     pub resv1: u32,
-    /// Nothing yet.
-    pub resv2: u64,
+    /// Where the program keeps the queue itself, with `IORING_SETUP_NO_MMAP`; before Linux 6.5 nothing, and `resv2`.
+    pub user_addr: u64,
 }
 
 /// Where the parts of the queue of completions are, in bytes from the beginning of its memory.
@@ -94,8 +95,8 @@ pub struct io_cqring_offsets {
     pub flags: u32,
     /// Nothing yet.
     pub resv1: u32,
-    /// Nothing yet.
-    pub resv2: u64,
+    /// Where the program keeps the queue itself, with `IORING_SETUP_NO_MMAP`; before Linux 6.5 nothing, and `resv2`.
+    pub user_addr: u64,
 }
 
 /// What `io_uring_setup` is told, and what it tells.
@@ -208,9 +209,9 @@ pub struct io_uring_buf_reg {
     pub ring_entries: u32,
     /// The number of the group.
     pub bgid: u16,
-    /// Nothing yet.
-    pub pad: u16,
-    /// Nothing yet.
+    /// `IOU_PBUF_RING_…`; before Linux 6.4 nothing, and `pad`.
+    pub flags: u16,
+    /// Nothing that is used here; newer headers have a name for a part of it.
     pub resv: [u64; 3],
 }
 

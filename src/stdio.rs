@@ -8,7 +8,10 @@
 //! What goes to stdout is kept in a buffer, until a line ends if it is a terminal, until the buffer is full
 //! or the program exits if it is not. What goes to [`stderr()`] is written at once, one write for a call.
 //!
-//! Both return how many bytes they wrote, or a negative number. The tutorial never looks at it.
+//! In C both return how many bytes they wrote, or a negative number. The tutorial never looks at it, and here
+//! they are declared to return nothing, which the caller of a C function may leave where it is. So LLVM does not
+//! take them for functions that it knows, and does not put `puts` or `fwrite` in their place, which write a line's
+//! end to a terminal apart: what the source says is what is called, as in the C (`-fno-builtin-printf`).
 //!
 //! Source: printf(3), stdio(3), stderr(3).
 
@@ -17,7 +20,7 @@ use crate::ffi;
 use errno::Errno;
 use libc::{FILE, c_void, size_t};
 
-pub use libc::{fprintf, printf};
+pub use crate::ffi::{fprintf, printf};
 
 /// `stderr` — the stream for what goes wrong, as a function, because in C it is a variable.
 ///

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tree_sitter::{Node, Parser};
 
@@ -18,7 +18,7 @@ const C_RULES: [&str; 6] =
     ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Names that have no place in the table, and why.
-const NOT_IN_THE_TABLE: [(&str, &str); 12] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 10] = [
     ("FILE", "only libc knows what is in it; a program has a pointer"),
     ("bool", "a type of both languages; Rust's is defined to be C's"),
     ("c_void", "no type of its own: a pointer to it points to anything"),
@@ -28,8 +28,6 @@ const NOT_IN_THE_TABLE: [(&str, &str); 12] = [
     ("SIGRTMIN", "a function in Rust, and both ask the C library"),
     ("SIG_ERR", "the address that is -1, which Rust has as a number without a sign"),
     ("MAP_FAILED", "the same: an address"),
-    ("fprintf", "a function"),
-    ("printf", "a function"),
     ("syscall", "a function"),
 ];
 
@@ -57,7 +55,7 @@ macro_rules! table {
         types { $($type:ident $(= $in_c:literal)?)* }
         constants { $($constant:ident $(= $value_in_c:literal)?)* }
         ours { $($module:ident { $($ours:ident)* })* }
-        structures_of_ours { $($place:ident { $($our_structure:ident { $($our_field:ident)* })* })* }
+        structures_of_ours { $($place:ident { $($our_structure:ident { $($our_field:ident $(= [$($name_in_c:literal)*])?)* })* })* }
     ) => {
         fn table() -> Table {
             let mut table = Table::default();
@@ -142,8 +140,16 @@ macro_rules! table {
                     let size = size_of_field(|whole: *const Ours| unsafe {
                         &raw const (*whole).$our_field
                     });
-                    table.add(format!("offsetof({c}, {field})"), offset);
-                    table.add(format!("sizeof((({c} *)0)->{field})"), size);
+                    let names_in_c: &[&str] = &[$($($name_in_c),*)?];
+                    if names_in_c.is_empty() {
+                        table.add(format!("offsetof({c}, {field})"), offset);
+                        table.add(format!("sizeof((({c} *)0)->{field})"), size);
+                    } else {
+                        // With another name it may have had another size, too. How much room there is, the
+                        // next field's place says, or the size of the whole.
+                        let places = names_in_c.iter().map(|name| format!("offsetof({c}, {name})"));
+                        table.add(first_known(&places.collect::<Vec<_>>()), offset);
+                    }
                 })*
                 // Does not compile if a field is missing in the table.
                 let _ = |Ours { $($our_field: _),* }: Ours| ();
@@ -389,10 +395,10 @@ table! {
             aioinit { aio_threads aio_num aio_locks aio_usedba aio_debug aio_numusers aio_idle_time aio_reserved }
         }
         io_uring {
-            io_cqring_offsets { head tail ring_mask ring_entries overflow cqes flags resv1 resv2 }
-            io_sqring_offsets { head tail ring_mask ring_entries flags dropped array resv1 resv2 }
+            io_cqring_offsets { head tail ring_mask ring_entries overflow cqes flags resv1 user_addr = ["user_addr" "resv2"] }
+            io_sqring_offsets { head tail ring_mask ring_entries flags dropped array resv1 user_addr = ["user_addr" "resv2"] }
             io_uring_buf { addr len bid resv }
-            io_uring_buf_reg { ring_addr ring_entries bgid pad resv }
+            io_uring_buf_reg { ring_addr ring_entries bgid flags = ["flags" "pad"] resv = ["min_left" "resv"] }
             io_uring_buf_ring { resv1 resv2 resv3 tail }
             io_uring_cqe { user_data res flags }
             io_uring_params {
@@ -529,26 +535,49 @@ fn probe(items: &[Item]) -> String {
     program
 }
 
+/// The first of several expressions whose names the headers at hand have: names change with the years.
+fn first_known(expressions: &[String]) -> String {
+    let is_known = |expression: &&String| {
+        let item = Item { expression: expression.to_string(), rust: 0 };
+        let file = write_probe("name", &probe(&[item]));
+        let compiler = &mut compiler();
+        compiler.arg("-fsyntax-only").arg(file).stderr(Stdio::null());
+        compiler.status().expect("the C compiler does not start").success()
+    };
+    // One that is not known is an error of the whole probe.
+    expressions.iter().find(is_known).unwrap_or(&expressions[0]).clone()
+}
+
 fn run_probe(name: &str, source: &str) -> String {
-    let folder = root().join("target/layout");
-    fs::create_dir_all(&folder).expect("target/ is ours");
-    let [program, file] = [folder.join(name), folder.join(format!("{name}.c"))];
-    fs::write(&file, source).expect("target/ is ours");
-    // CC may hold options, too.
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let mut words = compiler.split_whitespace();
-    let status = Command::new(words.next().expect("CC is empty"))
-        .args(words)
-        .args(C_RULES)
-        .arg(&file)
-        .arg("-o")
-        .arg(&program)
-        .status()
-        .expect("the C compiler does not start");
+    let file = write_probe(name, source);
+    let program = file.with_extension("");
+    let compiler = &mut compiler();
+    let status = compiler.arg(&file).arg("-o").arg(&program).status();
+    let status = status.expect("the C compiler does not start");
     assert!(status.success(), "{} does not compile", file.display());
     let output = Command::new(&program).output().expect("the probe does not start");
     assert!(output.status.success(), "{} fails", program.display());
     String::from_utf8(output.stdout).expect("the probe prints numbers")
+}
+
+/// Writes a source that no other thread uses at the same time.
+fn write_probe(name: &str, source: &str) -> PathBuf {
+    let folder = root().join("target/layout");
+    fs::create_dir_all(&folder).expect("target/ is ours");
+    let thread = std::thread::current();
+    let test = thread.name().expect("the test runner names its threads");
+    let file = folder.join(format!("{test}-{name}.c"));
+    fs::write(&file, source).expect("target/ is ours");
+    file
+}
+
+/// The C compiler and its rules. CC may hold options, too.
+fn compiler() -> Command {
+    let words = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let mut words = words.split_whitespace();
+    let mut compiler = Command::new(words.next().expect("CC is empty"));
+    compiler.args(words).args(C_RULES);
+    compiler
 }
 
 fn differences(items: &[Item], printed: &str) -> Vec<String> {

@@ -1,19 +1,19 @@
-//! The sources are formatted, clippy has nothing to say, and the documentation builds.
+//! The sources are formatted, clippy and the C compiler have nothing to say, and the documentation builds.
 
 use std::process::Command;
 
 /// Runs cargo, which must succeed.
 fn cargo(arguments: &[&str], environment: &[(&str, &str)]) {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let output = Command::new(env!("CARGO"))
-        .args(arguments)
-        .current_dir(root)
-        .envs(environment.iter().copied())
-        .output()
-        .expect("cargo runs this test");
+    let mut command = Command::new(env!("CARGO"));
+    succeed(command.args(arguments).envs(environment.iter().copied()));
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     let message = String::from_utf8_lossy(&output.stderr);
     let difference = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "cargo {}:\n{message}{difference}", arguments.join(" "));
+    assert!(output.status.success(), "{command:?}:\n{message}{difference}");
 }
 
 #[test]
@@ -25,6 +25,12 @@ fn formatted() {
 #[test]
 fn clippy() {
     cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"], &[]);
+}
+
+/// What the programs are compiled with does not let gcc look at the formats of printf.
+#[test]
+fn formats_of_the_c() {
+    succeed(Command::new("make").args(["--silent", "check-c"]));
 }
 
 #[test]
