@@ -1,6 +1,9 @@
 # Sockmirror: the commands that a person types. `make help` lists them.
 
-CC     ?= cc
+# cc may be a link by way of /etc, which a bare system lacks.
+ifeq ($(origin CC),default)
+CC := $(if $(shell command -v cc),cc,gcc)
+endif
 CFLAGS ?= -O2 -g
 # Where the C goes: a build with other flags can have a folder of its own.
 C_OUT  ?= target/c-reference
@@ -78,9 +81,9 @@ rust:
 target/release/%: force
 	$(CARGO) build --release --package sockmirror --bin $*
 
-compare: set-up build ## run every scenario in C and in Rust and compare; then every server with every client
-	$(MIRROR) compare
-	$(MIRROR) interop
+compare: set-up build ## run every scenario in C and in Rust and compare; then every server with every client; PROGRAM=NAME: only its scenarios
+	$(MIRROR) compare $(PROGRAM)
+	$(if $(PROGRAM),,$(MIRROR) interop)
 
 test: set-up build ## all tests
 	$(CARGO) test --workspace
