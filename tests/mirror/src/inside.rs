@@ -200,8 +200,7 @@ impl<'a> Run<'a> {
         let said = fs::read(self.job.file("stderr")).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         if let Some(why) = self.log.failure() {
-            let file = &self.job.command[0];
-            return Err(not_run(format!("{file} cannot be executed: {why}\n{}", said.trim())));
+            return Err(not_run(format!("cannot be executed: {why}\n{}", said.trim())));
         }
         match self.log.end() {
             Some(_) if self.stopped_by_us => Ok(End::StillThere),

@@ -173,12 +173,12 @@ impl Log {
     }
 }
 
-/// Why this first row is no start of a program.
+/// Why this first row is not the start of a program.
 fn execution_failure(text: &str) -> Option<String> {
     if text.starts_with("execve(") && text.ends_with(" = 0") {
         return None;
     }
-    let why = text.rsplit_once(" = -1 ").map_or(text, |(_, why)| why);
+    let why = text.rsplit_once(" = -1 ").map_or("strace could not start it", |(_, why)| why);
     Some(why.to_owned())
 }
 
