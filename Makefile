@@ -11,7 +11,9 @@ C_OUT  ?= target/c-reference
 home_of_user = $$(getent passwd "$$(id -u)" | cut -d: -f6)
 CARGO  ?= $(shell PATH=$$PATH:$$HOME/.cargo/bin:$(home_of_user)/.cargo/bin; command -v cargo || echo cargo)
 # An empty environment has no PATH; the shell knows where programs are nevertheless.
-export PATH ?= $(shell echo "$$PATH")
+ifndef PATH
+export PATH := $(shell echo "$$PATH")
+endif
 
 # What the C must always be compiled and linked with, whatever CFLAGS and LDFLAGS say. Nothing merges the
 # ends of blocks: two equal calls stay two, so that each system call can be traced back to its own line.
@@ -90,7 +92,7 @@ test: set-up build ## all tests
 
 bench: set-up build ## sizes and instructions, side by side; then the servers and what people would take instead
 	@sh tests/set-up.sh valgrind
-	@sh tests/bench/peers/build.sh
+	@CARGO='$(CARGO)' sh tests/bench/peers/build.sh
 	$(MIRROR) bench
 	$(BENCH) run
 

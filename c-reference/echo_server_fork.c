@@ -142,7 +142,7 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "malloc", errno);
 
     /* [3] Make the process that accepts. This one waits for signals, and for the others when that one is gone */
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1UL) < 0)
         fail(PROGRAM, "prctl", errno);
 
     if ((acceptor = fork()) < 0)
@@ -157,7 +157,7 @@ int main(int argc, char *argv[])
     if (setpgid(0, 0) < 0)
         fail(PROGRAM, "setpgid", errno);
 
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
     signal(SIGCHLD, SIG_IGN);
 
     if (sigprocmask(SIG_UNBLOCK, &signals, NULL) < 0)

@@ -181,7 +181,7 @@ int start_listening(const char *program, struct settings settings, int flags)
             continue;
 
         /* A worker ends with the one that made it. Ctrl-C reaches both, and only that one passes it on. */
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
         signal(SIGINT, SIG_IGN);
 
         for (long j = 0; j < count; j++)

@@ -52,7 +52,8 @@ static void make_queues(struct uring *uring, struct io_uring_params *parameters)
         IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     parameters->cq_entries = MOST_COMPLETIONS;
 
-    if ((uring->descriptor = syscall(SYS_io_uring_setup, MOST_REQUESTS, parameters)) >= 0)
+    /* Nothing but the call itself says what type a number has here, and syscall() takes longs. */
+    if ((uring->descriptor = syscall(SYS_io_uring_setup, (long)MOST_REQUESTS, parameters)) >= 0)
         return;
 
     error = errno;
@@ -100,7 +101,7 @@ static void offer_buffers(struct uring *uring)
     queue.ring_addr = (uintptr_t)uring->offered;
     queue.ring_entries = BUFFERS;
 
-    if (syscall(SYS_io_uring_register, uring->descriptor, IORING_REGISTER_PBUF_RING, &queue, 1) < 0)
+    if (syscall(SYS_io_uring_register, (long)uring->descriptor, (long)IORING_REGISTER_PBUF_RING, &queue, 1L) < 0)
         fail(uring->program, "io_uring_register", errno);
 
     for (uint16_t buffer = 0; buffer < BUFFERS; buffer++)
@@ -126,8 +127,8 @@ void submit(struct uring *uring, uint32_t awaited)
     uint32_t count = *uring->asked - *uring->taken;
 
     /* What is not taken for want of memory or room is handed over the next time. */
-    if (syscall(SYS_io_uring_enter, uring->descriptor, count, awaited, flags, NULL, 0) < 0 && errno != EINTR &&
-        errno != EBUSY)
+    if (syscall(SYS_io_uring_enter, (long)uring->descriptor, (long)count, (long)awaited, (long)flags, NULL, 0L) < 0 &&
+        errno != EINTR && errno != EBUSY)
         explain_errno(uring->program, "io_uring_enter", errno);
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The libc crate has none of it, and the C library has no function for the three system calls. In both languages
 //! they are made with [`syscall`], libc's own, which is not wrapped because it takes any number of arguments: as many
-//! as the system call has. It returns −1 and sets `errno`, as any other function does.
+//! as the system call has. Each is a `long` or a pointer: the C library passes on whole registers, and what is above an
+//! int in its register is anything. It returns −1 and sets `errno`, as any other function does.
 //!
 //! ```c
 //! int io_uring_setup(u32 entries, struct io_uring_params *p);

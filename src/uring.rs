@@ -31,7 +31,7 @@ use errno::Errno;
 use libc::{
     EBUSY, EINTR, EINVAL, ENOSYS, EPERM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MSG_NOSIGNAL,
     POLLIN, PROT_READ, PROT_WRITE, SOCK_CLOEXEC, SYS_io_uring_enter, SYS_io_uring_register,
-    SYS_io_uring_setup, c_char, c_int, c_void, off_t, size_t,
+    SYS_io_uring_setup, c_char, c_int, c_long, c_void, off_t, size_t,
 };
 
 /// How many buffers the kernel has to receive into: a power of two.
@@ -88,9 +88,10 @@ fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
         | IORING_SETUP_DEFER_TASKRUN;
     parameters.cq_entries = MOST_COMPLETIONS;
 
+    // Nothing but the call itself says what type a number has here, and syscall() takes longs.
     uring.descriptor =
         // SAFETY: the structure may be read and written.
-        unsafe { syscall(SYS_io_uring_setup, MOST_REQUESTS, &raw mut *parameters) } as c_int;
+        unsafe { syscall(SYS_io_uring_setup, MOST_REQUESTS as c_long, &raw mut *parameters) } as c_int;
     if uring.descriptor >= 0 {
         return;
     }
@@ -160,10 +161,10 @@ fn offer_buffers(uring: &mut Uring<'_>) {
     unsafe {
         syscall(
             SYS_io_uring_register,
-            uring.descriptor,
-            IORING_REGISTER_PBUF_RING,
+            uring.descriptor as c_long,
+            IORING_REGISTER_PBUF_RING as c_long,
             &raw mut *queue,
-            1,
+            1 as c_long,
         )
     } < 0
     {
@@ -214,12 +215,12 @@ pub fn submit(uring: &mut Uring<'_>, awaited: u32) {
     unsafe {
         syscall(
             SYS_io_uring_enter,
-            uring.descriptor,
-            count,
-            awaited,
-            flags,
+            uring.descriptor as c_long,
+            count as c_long,
+            awaited as c_long,
+            flags as c_long,
             null::<c_void>(),
-            0_usize,
+            0 as c_long,
         )
     } < 0
         && !matches!(errno(), Errno(EINTR | EBUSY))

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use tree_sitter::{Node, Parser};
 
-/// The language and the features of the Makefile's `C_RULES`, which decide what the headers define.
+/// The Makefile's `C_LANGUAGE`: language and features decide what the headers define.
 const C_RULES: [&str; 6] =
     ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
