@@ -24,6 +24,9 @@ pub fn prepare(tools: &Tools, processor: usize, ephemeral_ports: &str) -> Result
         ("net/ipv4/ip_unprivileged_port_start", "1024"),
         // No pacing: what is sent arrives at once.
         ("net/ipv4/tcp_congestion_control", "reno"),
+        // No probe for a lost segment: it is sent a few milliseconds after a program's last one, also
+        // when the program is over, and sooner than a busy machine has noted that.
+        ("net/ipv4/tcp_early_retrans", "0"),
     ])
 }
 
