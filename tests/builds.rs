@@ -98,7 +98,7 @@ fn is_compared(case: &Case<'_>) -> bool {
 
 fn same(case: &Case<'_>, builds: &str, processor: usize) -> Result<()> {
     let output = common::root().join("target/mirror/test/builds").join(builds);
-    let comparison = case.run(&output, processor, &Normaliser::new(RULES))?;
+    let comparison = case.judge(&output, processor, &Normaliser::new(RULES))?;
     ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
     Ok(())
 }
