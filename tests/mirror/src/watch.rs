@@ -27,7 +27,7 @@ pub const PORT: u16 = 39999;
 pub const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 
 /// A pause of up to this length is waited for; in a longer one the program counts as asleep.
-const LONG_PAUSE: Duration = Duration::from_secs(2);
+const SHORT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Watches the processes of a PID namespace from its first process.
 #[derive(Debug)]
@@ -237,7 +237,7 @@ impl Sleep {
             }
             _ => None,
         };
-        length.is_some_and(|length| length <= LONG_PAUSE)
+        length.is_some_and(|length| length <= SHORT_PAUSE)
     }
 
     /// The `timespec` that an argument points to.
