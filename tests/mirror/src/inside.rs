@@ -27,6 +27,7 @@ use crate::run::{Instrument, Job, NotRun, PACKETS, not_run};
 use crate::scenario::{Polls, Step};
 use crate::stage::{keep_little, prepare};
 use crate::start::{CALLGRIND, Collector, start};
+use crate::tools::to_be_shown;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
 use crate::world::{LOG, WRITABLE, World, seal};
 
@@ -78,9 +79,14 @@ fn inherit_little() -> Result<()> {
 fn run(directory: &Path) -> Result<ExitCode> {
     let job = fs::read(directory.join("job.json")).context("there is no job to run")?;
     let mut job: Job = serde_json::from_slice(&job)?;
+    let mut visible = job.visible.clone();
+    visible.extend(to_be_shown(job.tools.files()));
+    if let Instrument::Callgrind(valgrind) = &job.instrument {
+        visible.extend(to_be_shown([valgrind]));
+    }
     let world = World {
         program: Some((Path::new(&job.command[0]), &job.name)),
-        visible: job.visible.clone(),
+        visible,
         hosts: job.scenario.hosts.clone(),
     };
     job.directory = world.enter(directory)?;

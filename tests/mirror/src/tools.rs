@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::world::WRITABLE;
+
 /// Where they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tools {
@@ -17,6 +19,11 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// All of them.
+    pub fn files(&self) -> [&PathBuf; 3] {
+        [&self.strace, &self.setpriv, &self.ip]
+    }
+
     /// Finds them.
     pub fn find() -> Result<Self> {
         let find = |name, package| {
@@ -29,6 +36,12 @@ impl Tools {
             ip: find("ip", "iproute2")?,
         })
     }
+}
+
+/// Those of these files that a run does not have where they are, and must be shown.
+pub fn to_be_shown<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<(PathBuf, PathBuf)> {
+    let hidden = |file: &&PathBuf| WRITABLE.iter().any(|folder| file.starts_with(folder));
+    files.into_iter().filter(hidden).map(|file| (file.clone(), file.clone())).collect()
 }
 
 /// The file of a program: of that path, or in a folder of PATH, or where a system has its own, also

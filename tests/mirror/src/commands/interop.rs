@@ -18,7 +18,7 @@ use crate::say;
 use crate::scenario::pattern_bytes;
 use crate::stage::prepare;
 use crate::start::unprivileged;
-use crate::tools::{Tools, find_program};
+use crate::tools::{Tools, find_program, to_be_shown};
 use crate::watch::BETWEEN_LOOKS;
 use crate::world::{WORK, World, seal};
 
@@ -180,6 +180,7 @@ fn answers(directory: &Path, job: &InteropJob) -> Result<Answers> {
 pub fn inside(directory: &Path) -> Result<()> {
     let mut job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
     let mut world = World::default();
+    world.visible.extend(to_be_shown(job.tools.files().into_iter().chain([&job.timeout])));
     for (command, name) in [(&mut job.server, "server"), (&mut job.client, "client")] {
         let place = Path::new(WORK).join(name);
         world.visible.push((PathBuf::from(&command[0]), place.clone()));

@@ -120,6 +120,22 @@ fn a_tool_that_is_missing_is_named() {
 }
 
 #[test]
+fn strace_may_be_anywhere() {
+    let programs = Programs::new();
+    // Also where a run has a folder of its own.
+    let folder = std::env::temp_dir().join(format!("sockmirror-{}", std::process::id()));
+    fs::create_dir(&folder).unwrap();
+    let strace = Command::new("sh").args(["-c", "command -v strace"]).output().unwrap().stdout;
+    let strace = PathBuf::from(String::from_utf8(strace).unwrap().trim());
+    fs::copy(strace, folder.join("strace")).unwrap();
+    let mut command = programs.compare("/bin/true", "/bin/true", "exit = 0");
+    command.env("PATH", &folder);
+    let said = Said::from(command);
+    fs::remove_dir_all(&folder).unwrap();
+    said.is(0, "1 the same");
+}
+
+#[test]
 fn the_command_that_shows_it_again_can_be_pasted() {
     let programs = Programs::new();
     let left = programs.c("a program's left side", "getppid();", &[]);
