@@ -88,6 +88,7 @@ compare: set-up build ## run every scenario in C and in Rust and compare; then e
 	$(if $(PROGRAM),,$(MIRROR) interop)
 
 test: set-up build ## all tests
+	@sh tests/set-up.sh python3
 	$(CARGO) test --workspace
 
 bench: set-up build ## sizes and instructions, side by side; then the servers and what people would take instead
