@@ -243,6 +243,15 @@ impl Client {
         Ok(())
     }
 
+    /// Sends no more than the kernel takes for the server, and never reads, until bytes are left unread.
+    pub fn leave_unread(&mut self, server: &Server, other: &mut Self) -> Result<()> {
+        while server.unread_from(self)? == 0 {
+            self.send(PIECES[0])?;
+            (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
+        }
+        Ok(())
+    }
+
     /// Sends and never reads, until the server holds bytes that it cannot send back, or stops to read.
     fn overfill(&mut self, piece: usize, server: &Server, other: &mut Self) -> Result<()> {
         // What comes into the client's own buffer while the kernel lists both ends can be missed. The
