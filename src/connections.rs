@@ -85,8 +85,8 @@ const BUFFER_SIZE: usize = 262144;
 // How long accept() rests if no client of ours can end the want, and how long the end may take. In milliseconds.
 const REST: c_long = 100;
 const GRACE: c_long = 5000;
-// Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it.
-const BYTES_RECEIVED: usize = 16;
+/// Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it.
+pub const BYTES_RECEIVED: usize = 16;
 
 /// malloc(): the state of a server that has a listening socket and no connection.
 pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {

@@ -243,10 +243,12 @@ impl Client {
         Ok(())
     }
 
-    /// Sends no more than the kernel takes for the server, and never reads, until bytes are left unread.
+    /// Sends no more than the kernel takes for the server, and never reads, until some pieces are left
+    /// unread: with the first, the kernel may still make room for what the server holds.
     pub fn leave_unread(&mut self, server: &Server, other: &mut Self) -> Result<()> {
-        while server.unread_from(self)? == 0 {
-            self.send(PIECES[0])?;
+        let [piece, ..] = PIECES;
+        while server.unread_from(self)? < 3 * piece as u64 {
+            self.send(piece)?;
             (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
         }
         Ok(())

@@ -75,14 +75,21 @@ pub fn told_with_slow_reader(server: &mut Server) -> Result<()> {
 pub fn told_with_bytes_unread(server: &mut Server) -> Result<()> {
     ends_before_grace_is_over(server, |server| {
         let mut other = Client::new(server)?;
-        let mut slow = Client::slow(server)?;
-        slow.leave_unread(server, &mut other)?;
-        slow.finish()?;
-        let sent = slow.sent;
-        wait_until("all is taken, and the end", || Ok(server.acknowledged_from(&slow)? == sent))?;
+        let mut slow = vec![Client::slow(server)?, Client::slow(server)?];
+        for client in &mut slow {
+            client.leave_unread(server, &mut other)?;
+        }
+        slow[0].finish()?;
+        for client in &slow {
+            let all_is_taken = || Ok(server.acknowledged_from(client)? == client.sent);
+            wait_until("all that was sent is taken, and the end", all_is_taken)?;
+        }
         server.signal(Signal::SIGTERM)?;
         other.expect_end().context("an idle client")?;
-        expect_all_that_was_taken(&mut slow, sent)?;
+        for client in &mut slow {
+            let sent = client.sent;
+            expect_all_that_was_taken(client, sent)?;
+        }
         Ok(vec![])
     })?;
     Ok(())
