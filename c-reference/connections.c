@@ -7,12 +7,14 @@
  * a slow client slows only itself, and never costs more than the buffer's size.
  *
  * When bytes that were received cannot be sent back, the connection is reset, so that no client takes a
- * cut-off echo for a whole one.
+ * cut-off echo for a whole one. For the same reason the end waits for a connection until all that the kernel
+ * has taken from the client is sent back, even what was still to be received when the signal came.
  */
 #define _GNU_SOURCE
 #include "connections.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,8 @@
 /* How long accept() rests if no client of ours can end the want, and how long the end may take. In milliseconds. */
 #define REST 100
 #define GRACE 5000
+/* Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it. */
+#define BYTES_RECEIVED 16
 
 /* malloc(): the state of a server that has a listening socket and no connection. */
 struct server new_server(const char *program, int listener)
@@ -147,7 +151,9 @@ bool add_connection(struct server *server, int sock)
     }
 
     connection = &server->connections[sock];
+    connection->received = 0;
     connection->open = true;
+    connection->shut = false;
     server->open++;
     return true;
 }
@@ -206,9 +212,49 @@ bool accepting(const struct server *server)
     return !server->resting && !server->finishing;
 }
 
-/* shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer. */
+/* Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo. */
+bool count_received(struct server *server, int sock, size_t length)
+{
+    struct connection *connection = &server->connections[sock];
+
+    connection->received += length;
+    return !connection->shut;
+}
+
+/*
+ * getsockopt(): whether so many bytes are all that the kernel has taken from a client, whose end counts as one
+ * more. To ask whether more can be received is not enough: a thread may have received it just now.
+ */
+int is_all(int sock, uint64_t received)
+{
+    uint64_t info[BYTES_RECEIVED + 1];
+    socklen_t length = sizeof(info);
+
+    if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, info, &length) < 0)
+        return -1;
+
+    return info[BYTES_RECEIVED] == received;
+}
+
+/*
+ * shutdown(): if the echo is complete, the client learns it. What it still sends gets no answer. Otherwise there is
+ * more to receive, and this is called again after that. Returns false if the connection is over instead.
+ */
 bool finish_connection(struct server *server, int sock)
 {
+    struct connection *connection = &server->connections[sock];
+    int all = is_all(sock, connection->received);
+
+    if (all < 0) {
+        reset_connection(server, sock, "getsockopt", errno);
+        return false;
+    }
+
+    if (!all)
+        return true;
+
+    connection->shut = true;
+
     if (shutdown(sock, SHUT_WR) == 0)
         return true;
 
@@ -308,11 +354,14 @@ int serve(struct server *server, int sock)
     if ((received = recv(sock, server->buffer, BUFFER_SIZE, 0)) <= 0)
         return nothing_received(server, sock, received);
 
-    if (server->finishing)
+    if (!count_received(server, sock, received))
         return NEXT_TURN;
 
     if ((sent = send(sock, server->buffer, received, MSG_NOSIGNAL)) != received)
         return keep_rest(server, sock, received, sent);
+
+    if (server->finishing && !finish_connection(server, sock))
+        return GONE;
 
     /* A buffer that is not full has emptied the socket. Otherwise others come first. */
     return received < BUFFER_SIZE ? TO_RECEIVE : NEXT_TURN;
@@ -326,7 +375,7 @@ void stop_accepting(struct server *server)
     set_timer(server->program, GRACE);
 }
 
-/* Begins the end: each connection ends with what was received from it. */
+/* Begins the end: each connection ends once all that was taken from it is sent back. */
 static void finish(struct server *server)
 {
     struct connection *connection;
@@ -341,21 +390,25 @@ static void finish(struct server *server)
     }
 }
 
-/* Ends at once. A client whose echo is not complete is reset. */
+/* Ends a connection at once. If its echo is not complete, for want of `call`, it is reset. */
+void abandon_connection(struct server *server, int sock, const char *call)
+{
+    if (server->connections[sock].shut)
+        close_connection(server, sock);
+    else
+        reset_connection(server, sock, call, ETIMEDOUT);
+}
+
+/* Ends at once. */
 static void abandon(struct server *server)
 {
-    struct connection *connection;
+    bool sending;
 
     for (int sock = 0; sock < server->capacity; sock++) {
-        connection = &server->connections[sock];
-
-        if (!connection->open)
-            continue;
-
-        if (connection->pending == NULL)
-            close_connection(server, sock);
-        else
-            reset_connection(server, sock, "send", ETIMEDOUT);
+        if (is_open(server, sock)) {
+            sending = is_sending(server, sock);
+            abandon_connection(server, sock, sending ? "send" : "recv");
+        }
     }
 }
 

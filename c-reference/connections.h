@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 /* What a connection waits for once it is served: nothing, because it is over. */
@@ -24,7 +25,11 @@ struct pending {
 /* One entry of the table, which has one for each descriptor. */
 struct connection {
     struct pending *pending;
+    /* How many bytes were received. */
+    uint64_t received;
     bool open;
+    /* Whether the client has been told that the echo is complete. */
+    bool shut;
 };
 
 /* The state of a server. */
@@ -62,7 +67,10 @@ void close_connection(struct server *server, int sock);
 bool next_may_come(int error);
 void reset_on_close(const char *program, int sock, const char *call, int error);
 void reset_connection(struct server *server, int sock, const char *call, int error);
+bool count_received(struct server *server, int sock, size_t length);
+int is_all(int sock, uint64_t received);
 bool finish_connection(struct server *server, int sock);
+void abandon_connection(struct server *server, int sock, const char *call);
 void stop_accepting(struct server *server);
 int take_signal(const struct server *server, int signals);
 void read_signal(struct server *server, int signals);

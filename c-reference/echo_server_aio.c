@@ -169,7 +169,7 @@ static bool go_on(struct server *server, struct exchange *exchange)
             return false;
         }
 
-        if (!server->finishing)
+        if (count_received(server, exchange->sock, done))
             exchange->length = done;
     } else {
         exchange->sent += done;
@@ -203,7 +203,7 @@ static void go_on_with_all(struct server *server, struct exchange **place)
     }
 }
 
-/* Begins the end: what was read is written, and then each connection has only the client's end to wait for. */
+/* Begins the end: what comes is read and written, and then each connection has only the client's end to wait for. */
 static void finish(struct server *server, struct exchange **place)
 {
     struct exchange *exchange;
@@ -226,11 +226,7 @@ static void abandon(struct server *server, struct exchange **place)
     struct exchange *exchange;
 
     while ((exchange = *place) != NULL) {
-        if (exchange->length == 0)
-            close_connection(server, exchange->sock);
-        else
-            reset_connection(server, exchange->sock, call_for(exchange), ETIMEDOUT);
-
+        abandon_connection(server, exchange->sock, call_for(exchange));
         place = &exchange->next;
     }
 }

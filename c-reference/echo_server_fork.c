@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -78,6 +79,17 @@ static _Noreturn void give_up(const char *call, int error)
     exit(1);
 }
 
+/* Whether the echo is complete, of so many bytes. */
+static bool is_complete(uint64_t received)
+{
+    int all = is_all(connection, received);
+
+    if (all < 0)
+        give_up("getsockopt", errno);
+
+    return all;
+}
+
 /*
  * Takes the signals of the first process, and passes them on. SIGTERM may come from others as well, and counts
  * once. So the second time SIGALRM goes out.
@@ -127,6 +139,7 @@ int main(int argc, char *argv[])
     int listener, sock;
     pid_t child;
     char *buffer;
+    uint64_t total = 0;
     ssize_t received, sent, count;
 
     /* [1] Take the port, and keep signals back */
@@ -192,7 +205,10 @@ int main(int argc, char *argv[])
     signal(SIGTERM, tell);
     signal(SIGALRM, tell);
 
-    while (told == 0) {
+    while (told == 0 || !is_complete(total)) {
+        if (told == TIME_IS_OVER)
+            give_up("recv", ETIMEDOUT);
+
         /* [8] Sleep until the client sends something. When it has closed, the end of this process does so, too */
         if ((received = recv(sock, buffer, BUFFER_SIZE, 0)) == 0)
             exit(0);
@@ -205,6 +221,7 @@ int main(int argc, char *argv[])
         }
 
         /* [9] Send it back, and sleep as long as the client does not read */
+        total += received;
         sent = 0;
 
         while (sent < received) {
@@ -225,9 +242,12 @@ int main(int argc, char *argv[])
     if (shutdown(sock, SHUT_WR) < 0)
         give_up("shutdown", errno);
 
-    do {
+    while (told != TIME_IS_OVER) {
         received = recv(sock, buffer, BUFFER_SIZE, 0);
-    } while ((received > 0 || (received < 0 && interrupted(errno))) && told != TIME_IS_OVER);
+
+        if (received == 0 || (received < 0 && !interrupted(errno)))
+            break;
+    }
 
     exit(0);
 }

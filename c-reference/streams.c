@@ -59,12 +59,21 @@ static void give_up(struct streams *streams, int sock, const char *call, int err
     reset_on_close(streams->server.program, sock, call, error);
 }
 
-/* shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer. */
+/* shutdown(): if the echo is complete, the client learns it. Otherwise there is more to receive first. */
 static void finish_stream(struct streams *streams, int sock)
 {
-    struct stream *stream = &streams->table[sock];
+    struct connection *connection = &streams->server.connections[sock];
+    int all = is_all(sock, connection->received);
 
-    stream->shut = true;
+    if (all < 0) {
+        give_up(streams, sock, "getsockopt", errno);
+        return;
+    }
+
+    if (!all)
+        return;
+
+    connection->shut = true;
 
     if (shutdown(sock, SHUT_WR) < 0)
         give_up(streams, sock, "shutdown", errno);
@@ -74,7 +83,8 @@ static void finish_stream(struct streams *streams, int sock)
 static void go_on(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
-    struct pending *pending = streams->server.connections[sock].pending;
+    struct connection *connection = &streams->server.connections[sock];
+    struct pending *pending = connection->pending;
     const char *bytes;
     uint8_t buffer;
     size_t length;
@@ -96,7 +106,7 @@ static void go_on(struct streams *streams, int sock)
     if (stream->waiting)
         return;
 
-    if (streams->server.finishing && pending == NULL && !stream->shut && !stream->ended && !stream->failed)
+    if (streams->server.finishing && pending == NULL && !connection->shut && !stream->ended && !stream->failed)
         finish_stream(streams, sock);
 
     if (stream->receiving) {
@@ -182,7 +192,7 @@ static void add_piece(struct streams *streams, int sock, uint8_t buffer, uint32_
 
     streams->uring.free_buffers--;
 
-    if (stream->failed || streams->server.finishing) {
+    if (!count_received(&streams->server, sock, length) || stream->failed) {
         offer(&streams->uring, buffer);
     } else if (pending != NULL) {
         bytes = buffer_at(&streams->uring, buffer);
@@ -311,18 +321,19 @@ void receive_again(struct streams *streams)
 static void abandon(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
-    struct pending *pending = streams->server.connections[sock].pending;
+    struct connection *connection = &streams->server.connections[sock];
+    bool sending = stream->sending || connection->pending != NULL;
 
     if (stream->sending)
         ask_cancel(&streams->uring, IORING_OP_SEND, sock);
 
-    if (stream->first != NO_BUFFER || pending != NULL)
-        give_up(streams, sock, "send", ETIMEDOUT);
-    else
+    if (connection->shut)
         stream->ended = true;
+    else
+        give_up(streams, sock, sending ? "send" : "recv", ETIMEDOUT);
 }
 
-/* Begins the end: each connection ends with what was received from it. The second time they end at once. */
+/* Begins the end: each connection ends once all that was taken from it is sent back. The second time they end at once. */
 static void finish(struct streams *streams)
 {
     bool at_once = streams->server.finishing;

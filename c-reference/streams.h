@@ -19,7 +19,6 @@ struct stream {
     bool waiting;
     bool sending;
     bool ended;
-    bool shut;
     bool failed;
 };
 

@@ -6,12 +6,13 @@
 //! a slow client slows only itself, and never costs more than the buffer's size.
 //!
 //! When bytes that were received cannot be sent back, the connection is reset, so that no client takes a
-//! cut-off echo for a whole one.
+//! cut-off echo for a whole one. For the same reason the end waits for a connection until all that the kernel
+//! has taken from the client is sent back, even what was still to be received when the signal came.
 
 use crate::descriptor::read;
 use crate::error::errno;
 use crate::explain::{explain_errno, fail};
-use crate::options::setsockopt;
+use crate::options::{getsockopt, setsockopt};
 use crate::server::set_timer;
 use crate::shutdown::shutdown;
 use crate::socket::{accept4, close, recv, send};
@@ -25,8 +26,9 @@ use errno::Errno;
 use libc::{
     CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE,
     ENETDOWN, ENETUNREACH, ENOMEM, ENONET, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
-    ETIMEDOUT, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET,
-    c_char, c_int, c_long, c_void, linger, signalfd_siginfo, size_t, socklen_t, ssize_t, timespec,
+    ETIMEDOUT, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK,
+    SOL_SOCKET, TCP_INFO, c_char, c_int, c_long, c_void, linger, signalfd_siginfo, size_t,
+    socklen_t, ssize_t, timespec,
 };
 
 /// What a connection waits for once it is served: nothing, because it is over.
@@ -49,7 +51,11 @@ pub(crate) struct Pending {
 /// One entry of the table, which has one for each descriptor.
 pub(crate) struct Connection {
     pub(crate) pending: *mut Pending,
+    /// How many bytes were received.
+    pub(crate) received: u64,
     open: bool,
+    /// Whether the client has been told that the echo is complete.
+    pub(crate) shut: bool,
 }
 
 /// The state of a server.
@@ -79,6 +85,8 @@ const BUFFER_SIZE: usize = 262144;
 // How long accept() rests if no client of ours can end the want, and how long the end may take. In milliseconds.
 const REST: c_long = 100;
 const GRACE: c_long = 5000;
+/// Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it.
+pub const BYTES_RECEIVED: usize = 16;
 
 /// malloc(): the state of a server that has a listening socket and no connection.
 pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
@@ -174,7 +182,7 @@ fn make_room(server: &mut Server<'_>, sock: c_int) -> bool {
         return false;
     }
 
-    // SAFETY: there are as many entries behind those that were there. Zero is a null pointer and false.
+    // SAFETY: there are as many entries behind those that were there. Zero is a null pointer, a number and false.
     unsafe {
         memset(
             connections.wrapping_add(before as usize).cast(),
@@ -235,7 +243,9 @@ pub fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
 
     // SAFETY: the table reaches every connection, and now this one, too.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+    connection.received = 0;
     connection.open = true;
+    connection.shut = false;
     server.open += 1;
     true
 }
@@ -302,8 +312,51 @@ pub fn accepting(server: &Server<'_>) -> bool {
     !server.resting && !server.finishing
 }
 
-/// shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer.
+/// Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo.
+#[inline]
+pub fn count_received(server: &mut Server<'_>, sock: c_int, length: size_t) -> bool {
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+
+    connection.received += length as u64;
+    !connection.shut
+}
+
+/// getsockopt(): whether so many bytes are all that the kernel has taken from a client, whose end counts as one
+/// more. To ask whether more can be received is not enough: a thread may have received it just now.
+#[cold]
+pub fn is_all(sock: c_int, received: u64) -> Result<bool, Errno> {
+    let mut info = [0_u64; BYTES_RECEIVED + 1];
+    let mut length = size_of::<[u64; BYTES_RECEIVED + 1]>() as socklen_t;
+
+    // SAFETY: `length` is the size of what may be written.
+    unsafe {
+        getsockopt(sock, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut length)?;
+    }
+
+    Ok(info[BYTES_RECEIVED] == received)
+}
+
+/// shutdown(): if the echo is complete, the client learns it. What it still sends gets no answer. Otherwise there is
+/// more to receive, and this is called again after that. Returns false if the connection is over instead.
+#[cold]
 pub fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+    let all = match is_all(sock, connection.received) {
+        Ok(all) => all,
+        Err(error) => {
+            reset_connection(server, sock, c"getsockopt", error);
+            return false;
+        }
+    };
+
+    if !all {
+        return true;
+    }
+
+    connection.shut = true;
+
     match shutdown(sock, SHUT_WR) {
         Ok(()) => true,
         Err(error) => {
@@ -435,7 +488,7 @@ pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
         received => return nothing_received(server, sock, received),
     };
 
-    if server.finishing {
+    if !count_received(server, sock, received as size_t) {
         return NEXT_TURN;
     }
 
@@ -443,6 +496,10 @@ pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
     let sent = unsafe { send(sock, server.buffer, received as size_t, MSG_NOSIGNAL) };
     if sent != Ok(received) {
         return keep_rest(server, sock, received, sent);
+    }
+
+    if server.finishing && !finish_connection(server, sock) {
+        return GONE;
     }
 
     // A buffer that is not full has emptied the socket. Otherwise others come first.
@@ -457,7 +514,7 @@ pub fn stop_accepting(server: &mut Server<'_>) {
     set_timer(server.program, GRACE);
 }
 
-/// Begins the end: each connection ends with what was received from it.
+/// Begins the end: each connection ends once all that was taken from it is sent back.
 fn finish(server: &mut Server<'_>) {
     stop_accepting(server);
 
@@ -471,20 +528,22 @@ fn finish(server: &mut Server<'_>) {
     }
 }
 
-/// Ends at once. A client whose echo is not complete is reset.
+/// Ends a connection at once. If its echo is not complete, for want of `call`, it is reset.
+pub fn abandon_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
+    // SAFETY: the table reaches every connection.
+    if unsafe { (*server.connections.wrapping_add(sock as usize)).shut } {
+        close_connection(server, sock);
+    } else {
+        reset_connection(server, sock, call, Errno(ETIMEDOUT));
+    }
+}
+
+/// Ends at once.
 fn abandon(server: &mut Server<'_>) {
     for sock in 0..server.capacity {
-        // SAFETY: the table has so many entries, and nothing else refers to this one.
-        let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-
-        if !connection.open {
-            continue;
-        }
-
-        if connection.pending.is_null() {
-            close_connection(server, sock);
-        } else {
-            reset_connection(server, sock, c"send", Errno(ETIMEDOUT));
+        if is_open(server, sock) {
+            let sending = is_sending(server, sock);
+            abandon_connection(server, sock, if sending { c"send" } else { c"recv" });
         }
     }
 }

@@ -31,8 +31,8 @@
 //!
 //! `struct tcp_info` grows: glibc's has 104 bytes up to `tcpi_total_retrans`, newer headers and the libc
 //! crate's have more. The kernel fills in as much as `*optlen` asks for, so a program says 104, whatever the
-//! size of its own structure is. `tcpi_state` is one of the `TCP_…` constants below, which the libc crate
-//! lacks.
+//! size of its own structure is; or 136, to have `tcpi_bytes_received`, too, which is at byte 128.
+//! `tcpi_state` is one of the `TCP_…` constants below, which the libc crate lacks.
 
 use crate::error::cvt;
 use errno::Errno;

@@ -16,8 +16,8 @@
 //! the connection.
 
 use crate::connections::{
-    Connection, Pending, Server, accept_failed, add_connection, close_connection, is_open,
-    reset_on_close, stop_accepting,
+    Connection, Pending, Server, accept_failed, add_connection, close_connection, count_received,
+    is_all, is_open, reset_on_close, stop_accepting,
 };
 use crate::error::errno;
 use crate::explain::explain_errno;
@@ -50,7 +50,6 @@ struct Stream {
     waiting: bool,
     sending: bool,
     ended: bool,
-    shut: bool,
     failed: bool,
 }
 
@@ -115,13 +114,24 @@ fn give_up(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno) {
     reset_on_close(streams.server.program, sock, call, error);
 }
 
-/// shutdown(): the echo is complete, and the client learns it. What it still sends gets no answer.
+/// shutdown(): if the echo is complete, the client learns it. Otherwise there is more to receive first.
 #[cold]
 fn finish_stream(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
+    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let all = match is_all(sock, connection.received) {
+        Ok(all) => all,
+        Err(error) => {
+            give_up(streams, sock, c"getsockopt", error);
+            return;
+        }
+    };
 
-    stream.shut = true;
+    if !all {
+        return;
+    }
+
+    connection.shut = true;
 
     if let Err(error) = shutdown(sock, SHUT_WR) {
         give_up(streams, sock, c"shutdown", error);
@@ -133,7 +143,8 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
-    let pending = unsafe { (*streams.server.connections.wrapping_add(sock as usize)).pending };
+    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let pending = connection.pending;
 
     if stream.sending {
         return;
@@ -159,7 +170,7 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
 
     if streams.server.finishing
         && pending.is_null()
-        && !stream.shut
+        && !connection.shut
         && !stream.ended
         && !stream.failed
     {
@@ -277,7 +288,7 @@ fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
 
     streams.uring.free_buffers -= 1;
 
-    if stream.failed || streams.server.finishing {
+    if !count_received(&mut streams.server, sock, length as size_t) || stream.failed {
         offer(&mut streams.uring, buffer.into());
     } else if !pending.is_null() {
         let bytes = buffer_at(&streams.uring, buffer.into());
@@ -421,20 +432,21 @@ fn abandon(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
-    let pending = unsafe { (*streams.server.connections.wrapping_add(sock as usize)).pending };
+    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let sending = stream.sending || !connection.pending.is_null();
 
     if stream.sending {
         ask_cancel(&mut streams.uring, IORING_OP_SEND, sock);
     }
 
-    if stream.first != NO_BUFFER || !pending.is_null() {
-        give_up(streams, sock, c"send", Errno(ETIMEDOUT));
-    } else {
+    if connection.shut {
         stream.ended = true;
+    } else {
+        give_up(streams, sock, if sending { c"send" } else { c"recv" }, Errno(ETIMEDOUT));
     }
 }
 
-/// Begins the end: each connection ends with what was received from it. The second time they end at once.
+/// Begins the end: each connection ends once all that was taken from it is sent back. The second time they end at once.
 fn finish(streams: &mut Streams<'_>) {
     let at_once = streams.server.finishing;
 

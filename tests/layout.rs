@@ -454,6 +454,17 @@ fn bit_fields_share_a_byte() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
+/// The servers find `tcpi_bytes_received` by its place: the C library's `tcp_info` lacks it, and the
+/// kernel's cannot be included beside that.
+#[test]
+fn bytes_received_has_its_place() {
+    let place = core::mem::offset_of!(libc::tcp_info, tcpi_bytes_received);
+    assert_eq!(place, sockmirror::connections::BYTES_RECEIVED * size_of::<u64>());
+    let kernel = "#include <linux/tcp.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void)\n{\n    \
+                  printf(\"%zu\\n\", offsetof(struct tcp_info, tcpi_bytes_received));\n    return 0;\n}\n";
+    assert_eq!(run_probe("bytes-received", kernel).trim(), place.to_string());
+}
+
 #[test]
 fn a_difference_is_named() {
     let item = |expression: &str, rust| Item { expression: expression.to_owned(), rust };

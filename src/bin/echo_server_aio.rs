@@ -25,14 +25,14 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, ETIMEDOUT, POLLIN, SIG_IGN, SIGALRM, SIGEV_SIGNAL,
-    SIGIO, SIGPIPE, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd,
-    sigset_t, size_t,
+    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, POLLIN, SIG_IGN, SIGALRM, SIGEV_SIGNAL, SIGIO,
+    SIGPIPE, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t,
+    size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::connections::{
-    Server, accept_connection, accepting, close_connection, finish_connection, new_server,
-    reset_connection, stop_accepting,
+    Server, abandon_connection, accept_connection, accepting, close_connection, count_received,
+    finish_connection, new_server, reset_connection, stop_accepting,
 };
 use sockmirror::error::errno;
 use sockmirror::explain::{explain_errno, fail};
@@ -197,7 +197,7 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
             return false;
         }
 
-        if !server.finishing {
+        if count_received(server, exchange.sock, done as size_t) {
             exchange.length.set(done as size_t);
         }
     } else {
@@ -234,7 +234,7 @@ fn go_on_with_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     }
 }
 
-/// Begins the end: what was read is written, and then each connection has only the client's end to wait for.
+/// Begins the end: what comes is read and written, and then each connection has only the client's end to wait for.
 fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     go_on_with_all(server, place);
     stop_accepting(server);
@@ -254,12 +254,7 @@ fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 fn abandon(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
-        if exchange.length.get() == 0 {
-            close_connection(server, exchange.sock);
-        } else {
-            reset_connection(server, exchange.sock, call_for(exchange), Errno(ETIMEDOUT));
-        }
-
+        abandon_connection(server, exchange.sock, call_for(exchange));
         place = &exchange.next;
     }
 }

@@ -25,7 +25,7 @@ use libc::{
     SIGTERM, SOCK_CLOEXEC, c_char, c_int, c_long, c_uint, c_ulong, sighandler_t, sigset_t, size_t,
     ssize_t, timespec,
 };
-use sockmirror::connections::{next_may_come, reset_on_close};
+use sockmirror::connections::{is_all, next_may_come, reset_on_close};
 use sockmirror::descriptor::fcntl;
 use sockmirror::error::errno;
 use sockmirror::explain::{explain_errno, fail};
@@ -87,6 +87,13 @@ fn interrupted(error: Errno) -> bool {
 fn give_up(call: &CStr, error: Errno) -> ! {
     reset_on_close(PROGRAM, connection.load(Relaxed), call, error);
     exit(1);
+}
+
+/// Whether the echo is complete, of so many bytes.
+fn is_complete(received: u64) -> bool {
+    let all = is_all(connection.load(Relaxed), received);
+
+    all.unwrap_or_else(|error| give_up(c"getsockopt", error))
 }
 
 /// Takes the signals of the first process, and passes them on. SIGTERM may come from others as well, and counts
@@ -152,6 +159,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let rest = timespec { tv_sec: 0, tv_nsec: REST };
     let mut sock;
     let mut signals = MaybeUninit::<sigset_t>::uninit();
+    let mut total = 0;
 
     // [1] Take the port, and keep signals back
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
@@ -251,7 +259,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: the same.
     _ = unsafe { signal(SIGALRM, tell as *const () as sighandler_t) };
 
-    while told.load(Relaxed) == 0 {
+    while told.load(Relaxed) == 0 || !is_complete(total) {
+        if told.load(Relaxed) == TIME_IS_OVER {
+            give_up(c"recv", Errno(ETIMEDOUT));
+        }
+
         // [8] Sleep until the client sends something. When it has closed, the end of this process does so, too
         // SAFETY: `buffer` has BUFFER_SIZE bytes.
         let received = match unsafe { recv(sock, buffer, BUFFER_SIZE, 0) } {
@@ -267,6 +279,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         };
 
         // [9] Send it back, and sleep as long as the client does not read
+        total += received as u64;
         let mut sent: ssize_t = 0;
 
         while sent < received {
@@ -300,7 +313,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         give_up(c"shutdown", error);
     }
 
-    loop {
+    while told.load(Relaxed) != TIME_IS_OVER {
         // SAFETY: as above.
         match unsafe { recv(sock, buffer, BUFFER_SIZE, 0) } {
             Ok(0) => break,
@@ -310,10 +323,6 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     break;
                 }
             }
-        }
-
-        if told.load(Relaxed) == TIME_IS_OVER {
-            break;
         }
     }
 

@@ -243,6 +243,17 @@ impl Client {
         Ok(())
     }
 
+    /// Sends no more than the kernel takes for the server, and never reads, until some pieces are left
+    /// unread: with the first, the kernel may still make room for what the server holds.
+    pub fn leave_unread(&mut self, server: &Server, other: &mut Self) -> Result<()> {
+        let [piece, ..] = PIECES;
+        while server.unread_from(self)? < 3 * piece as u64 {
+            self.send(piece)?;
+            (0..ROUNDS_IN_VAIN).try_for_each(|_| other.round_trip(1))?;
+        }
+        Ok(())
+    }
+
     /// Sends and never reads, until the server holds bytes that it cannot send back, or stops to read.
     fn overfill(&mut self, piece: usize, server: &Server, other: &mut Self) -> Result<()> {
         // What comes into the client's own buffer while the kernel lists both ends can be missed. The

@@ -63,10 +63,33 @@ pub fn told_with_slow_reader(server: &mut Server) -> Result<()> {
         let mut other = Client::new(server)?;
         let mut slow = Client::slow(server)?;
         slow.fill(server, &mut other)?;
-        let taken = server.taken_from(&slow)?;
+        let taken = server.acknowledged_from(&slow)?;
         server.signal(Signal::SIGTERM)?;
         other.expect_end().context("an idle client")?;
         expect_all_that_was_taken(&mut slow, taken)?;
+        Ok(vec![])
+    })?;
+    Ok(())
+}
+
+pub fn told_with_bytes_unread(server: &mut Server) -> Result<()> {
+    ends_before_grace_is_over(server, |server| {
+        let mut other = Client::new(server)?;
+        let mut slow = vec![Client::slow(server)?, Client::slow(server)?];
+        for client in &mut slow {
+            client.leave_unread(server, &mut other)?;
+        }
+        slow[0].finish()?;
+        for client in &slow {
+            let all_is_taken = || Ok(server.acknowledged_from(client)? == client.sent);
+            wait_until("all that was sent is taken, and the end", all_is_taken)?;
+        }
+        server.signal(Signal::SIGTERM)?;
+        other.expect_end().context("an idle client")?;
+        for client in &mut slow {
+            let sent = client.sent;
+            expect_all_that_was_taken(client, sent)?;
+        }
         Ok(vec![])
     })?;
     Ok(())
@@ -78,7 +101,7 @@ pub fn told_in_the_middle(server: &mut Server) -> Result<()> {
         while clients.iter().any(|client| client.received < MIB) {
             take_turns(&mut clients, |_| true)?;
         }
-        let taken = clients.iter().map(|client| server.taken_from(client));
+        let taken = clients.iter().map(|client| server.acknowledged_from(client));
         let taken: Vec<u64> = taken.collect::<Result<_>>()?;
         server.signal(Signal::SIGTERM)?;
         // They go on sending until they learn of the end.
@@ -151,7 +174,7 @@ fn expect_all_that_was_taken(client: &mut Client, taken: u64) -> Result<()> {
     ensure!(end == End::Fin, "{end:?} came instead of the end, after {} bytes", client.received);
     ensure!(
         client.received >= taken,
-        "of {taken} bytes that it took, {} came back",
+        "of {taken} bytes that were taken, {} came back",
         client.received
     );
     Ok(())

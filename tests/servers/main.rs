@@ -90,6 +90,7 @@ const CHECKS: &[Check] = &[
     check("told_without_clients", end::told_without_clients),
     check("told_with_idle_clients", end::told_with_idle_clients),
     check("told_with_slow_reader", end::told_with_slow_reader),
+    check("told_with_bytes_unread", end::told_with_bytes_unread),
     check("told_in_the_middle", end::told_in_the_middle),
     Check { says: TIMED_OUT, ..check("told_twice", end::told_twice) },
     Check { says: TIMED_OUT, long: true, ..check("grace_is_over", end::grace_is_over) },

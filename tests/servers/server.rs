@@ -404,6 +404,12 @@ impl Server {
         Ok(client.sent.saturating_sub(u64::from(server.rx_queue) + u64::from(other.tx_queue)))
     }
 
+    /// How many bytes of a client the kernel has taken for it, read or not, at least.
+    pub fn acknowledged_from(&self, client: &Client) -> Result<u64> {
+        let [_, other] = self.ends(client)?;
+        Ok(client.sent.saturating_sub(other.tx_queue.into()))
+    }
+
     /// How many bytes of a client it has read and not sent back, but for what moves meanwhile.
     pub fn held_of(&self, client: &Client) -> Result<u64> {
         let [server, other] = self.ends(client)?;

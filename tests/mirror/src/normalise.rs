@@ -118,6 +118,20 @@ pub const RULES: &[Rule] = &[
                  kernel tells when each was set up.",
     },
     Rule {
+        name: "measurements",
+        change: Change::Value {
+            // A program that asks for the beginning alone, as for the state, gets fewer bytes.
+            patterns: &[Pattern::Call(
+                "getsockopt(",
+                r#"^getsockopt\(\d+, SOL_TCP, TCP_INFO, (?<value>"(?:[^"\\]|\\.)*"), \[136\]\)"#,
+            )],
+            replacement: Replacement::Word("measurements"),
+        },
+        reason: "How many bytes a client has sent the kernel tells together with what it has \
+                 measured of the connection: times, and what it makes of them. What a program does \
+                 with the answer is compared.",
+    },
+    Rule {
         name: "again",
         change: Change::Fold(|row| trace::would_wait(row) || trace::paused(row)),
         reason: "How often a program that polls asks in vain, before there is something for it, and \
@@ -359,6 +373,15 @@ mod tests {
             lines[7],
         ];
         assert_eq!(Normaliser::new(RULES).apply(lines), expected);
+    }
+
+    #[test]
+    fn measurements_go_but_not_a_state() {
+        let line =
+            |value: &str, size| format!("getsockopt(4, SOL_TCP, TCP_INFO, {value}, [{size}]) = 0");
+        let lines = [line(r#""\1\0\"\7""#, 136), line(r#""\1""#, 1)];
+        let lines = Normaliser::new(RULES).apply(lines.iter().map(String::as_str));
+        assert_eq!(lines, [line("<measurements>", 136), line(r#""\1""#, 1)]);
     }
 
     #[test]
