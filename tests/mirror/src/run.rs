@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use nix::sched::sched_getaffinity;
 use nix::unistd::Pid;
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::namespaces::in_namespaces;
@@ -14,6 +15,7 @@ use crate::observation::{Findings, Observation, Peer, PeerRecord};
 use crate::scenario::Scenario;
 use crate::start::LONGEST_STRING;
 use crate::tools::Tools;
+use crate::trace::Event;
 use crate::world::WORK;
 use crate::{packets, trace};
 
@@ -132,6 +134,7 @@ impl Job {
         }
         // In the run the program is in the working folder; its source lines are found by its file.
         let place = Path::new(WORK).join(&self.name);
+        forget_inode(&mut trace, &place);
         for frame in trace.iter_mut().flat_map(|event| &mut event.stack) {
             if Path::new(&frame.object) == place {
                 frame.object.clone_from(&self.command[0]);
@@ -148,6 +151,19 @@ impl Job {
             files,
             left_behind,
         })
+    }
+}
+
+/// The program is shown to the run from where it is on the machine, and so with that file's inode
+/// number, which two copies do not share. A program reads it when it looks at its own mappings.
+fn forget_inode(trace: &mut [Event], program: &Path) {
+    let name = regex::escape(&program.to_string_lossy());
+    let pattern = format!(r" [0-9a-f]+:[0-9a-f]+ \d+ +{name}\b");
+    let mapping = Regex::new(&pattern).expect("a path is escaped");
+    let reads = trace.iter_mut().filter(|event| event.text.starts_with("read("));
+    for event in reads.filter(|event| event.text.contains("-xp ") || event.text.contains("r--p ")) {
+        let text = mapping.replace_all(&event.text, format!(" <inode> {}", program.display()));
+        event.text = text.into_owned();
     }
 }
 

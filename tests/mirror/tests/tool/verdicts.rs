@@ -28,7 +28,13 @@ fn steps(steps: &[&str], rest: &str) -> String {
 fn rust_with_std() {
     let programs = Programs::new();
     let hello = programs.rust("hello", "fn main() { println!(\"Hello, world!\"); }");
-    same_as_itself(&programs, &hello, "stdout = \"Hello, world!\\n\"\nexit = 0");
+    let scenario = "stdout = \"Hello, world!\\n\"\nexit = 0";
+    same_as_itself(&programs, &hello, scenario);
+    let copy = programs.path("a copy's folder/of another name");
+    fs::create_dir(copy.parent().unwrap()).unwrap();
+    fs::copy(&hello, &copy).unwrap();
+    let copy = format!("\"{}\"", copy.display());
+    programs.verdict(&hello, &copy, scenario).is(0, "1 the same");
 }
 
 #[test]
