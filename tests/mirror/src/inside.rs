@@ -416,7 +416,11 @@ impl<'a> Run<'a> {
     fn signal(&mut self, name: &str) -> Result<()> {
         let signal: Signal = name.parse().with_context(|| format!("{name} is no signal"))?;
         ensure!(!self.has_ended()?, "the program had ended before");
-        let program = self.log.program().context("the program has not begun")?;
+        let program = match self.job.instrument {
+            // It is the program itself that valgrind runs.
+            Instrument::Callgrind(_) => self.child.id(),
+            _ => self.log.program().context("the program has not begun")?,
+        };
         Ok(signal::kill(Pid::from_raw(program.cast_signed()), signal)?)
     }
 }
