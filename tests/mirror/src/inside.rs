@@ -29,7 +29,7 @@ use crate::stage::{keep_little, prepare};
 use crate::start::{CALLGRIND, Collector, start};
 use crate::tools::to_be_shown;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
-use crate::world::{LOG, WRITABLE, World, seal};
+use crate::world::{LOG, WORK, WRITABLE, World, seal};
 
 /// A run that takes longer is stuck. A bound for the worst case only: nothing waits for it.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -47,11 +47,11 @@ const FIRST_EPHEMERAL_PORT: u16 = 40000;
 pub fn take_over() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [INSIDE, half, directory] => namespaces::enter().and_then(|status| match (status, half) {
+        [INSIDE, half] => namespaces::enter().and_then(|status| match (status, half) {
             (Some(status), _) => Ok(ExitCode::from(status)),
-            (None, "run") => run(Path::new(directory)),
+            (None, "run") => run(Path::new(".")),
             (None, "interop") => {
-                crate::commands::interop::inside(Path::new(directory)).map(|()| ExitCode::SUCCESS)
+                crate::commands::interop::inside(Path::new(".")).map(|()| ExitCode::SUCCESS)
             }
             (None, _) => bail!("{half:?} is not known"),
         }),
@@ -186,7 +186,9 @@ impl<'a> Run<'a> {
         if matches!(self.job.instrument, Instrument::Callgrind(_)) {
             fs::copy(CALLGRIND, self.job.file("callgrind")).context("callgrind left nothing")?;
         }
-        let files = left_in(&WRITABLE, &self.job.file("files"))?;
+        let program = Path::new(WORK).join(&self.job.name);
+        let mut files = left_in(&WRITABLE, &self.job.file("files"))?;
+        files.retain(|file| Path::new(&file.path) != program);
         let (complaints, peers) = (self.complaints, self.peers.records());
         Ok(Findings::Ran { end, complaints, peers, files, left_behind })
     }

@@ -18,8 +18,8 @@ use nix::unistd::{ForkResult, fork, getgid, getuid, setsid};
 
 use crate::limits;
 
-/// What this program is called with when it starts itself again: this word, what to do in the
-/// namespaces, and a directory.
+/// What this program is called with when it starts itself again: this word, and what to do in the
+/// namespaces with what is in the current folder.
 pub const INSIDE: &str = "inside-the-namespaces";
 
 /// Starts this program again as the first process of namespaces of its own, to do what `half` says.
@@ -27,8 +27,9 @@ pub const INSIDE: &str = "inside-the-namespaces";
 pub fn in_namespaces(half: &str, directory: &Path) -> Result<()> {
     // Not by its name: it may have been built anew meanwhile.
     let output = Command::new("/proc/self/exe")
+        // Not by an argument, which the program could read in the list of processes.
+        .current_dir(directory)
         .args([INSIDE, half])
-        .arg(directory)
         .stdin(Stdio::null())
         .output()
         .context("this program cannot start itself again (/proc/self/exe)")?;

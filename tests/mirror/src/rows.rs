@@ -120,9 +120,8 @@ pub fn decided(trace: &[Event]) -> Vec<String> {
                 own.pop_if(|call| call.text.contains(" = ? ERESTART"));
             } else if in_handler > 0 && text.starts_with("rt_sigreturn(") {
                 in_handler -= 1;
-            } else if is_wait {
-                let waited = text.rsplit_once(" = ").and_then(|(_, result)| result.parse().ok());
-                waits.extend(waited.filter(|child: &i64| *child > 0).map(|_| event));
+            } else if is_wait && (in_handler > 0 || waited_for(text).is_some()) {
+                waits.extend(waited_for(text).map(|_| event));
             } else if !(text.starts_with("futex(") && several(event)) {
                 own.push(event);
             }
@@ -146,6 +145,12 @@ pub fn decided(trace: &[Event]) -> Vec<String> {
         rows.extend(waits.iter().map(waited));
     }
     rows
+}
+
+/// The child that this call has waited for, if there was one.
+fn waited_for(text: &str) -> Option<u32> {
+    let (_, result) = text.rsplit_once(" = ")?;
+    result.parse().ok().filter(|child| *child > 0)
 }
 
 /// A row of a wait that returned a child, without how it was waited for.
@@ -278,6 +283,9 @@ mod tests {
              3 rt_sigreturn({mask=[]}) = 0\n4 +++ exited with 0 +++\n",
         );
         assert_eq!(decided(&one), decided(&other));
+        let more = "3 wait4(-1, NULL, WNOHANG, NULL) = 0\n";
+        let more = parse(&format!("3 getpid() = 3\n{more}{more}"));
+        assert_eq!(decided(&more).len(), 3, "a program decides to look for children in vain");
         let third = parse("3 clone(flags=SIGCHLD) = 4\n3 wait4(-1, NULL, 0, NULL) = 4\n");
         assert_ne!(decided(&one), decided(&third));
         let quick = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[0]}, 88) = 4\n");

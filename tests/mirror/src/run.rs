@@ -154,8 +154,8 @@ impl Job {
     }
 }
 
-/// The program is shown to the run from where it is on the machine, and so with that file's inode
-/// number, which two copies do not share. A program reads it when it looks at its own mappings.
+/// The program's file has a device and an inode number that depend on what else runs, or, if it is large,
+/// are those of the machine's file. A program reads them when it looks at its own mappings.
 fn forget_inode(trace: &mut [Event], program: &Path) {
     let name = regex::escape(&program.to_string_lossy());
     let pattern = format!(r" [0-9a-f]+:[0-9a-f]+ \d+ +{name}\b");

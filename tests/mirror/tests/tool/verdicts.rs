@@ -73,6 +73,17 @@ fn the_working_folder_and_the_name() {
 }
 
 #[test]
+fn copies_that_look_at_themselves() {
+    let programs = Programs::new();
+    let text = "#!/bin/sh\nls -ln; stat -c '%i %Y %h %u %a' $0; tr '\\0' ' ' </proc/1/cmdline\n\
+                cat /proc/self/maps\n";
+    let left = programs.script("left/one.sh", text);
+    let right = programs.script("right/other.sh", text);
+    // What they print the scenario does not state.
+    programs.verdict(&left, &right, "exit = 0").is(1, "0 different, 1 not as stated");
+}
+
+#[test]
 fn a_file_that_the_command_line_names() {
     let programs = Programs::new();
     programs.file("word", "hello");
