@@ -48,7 +48,8 @@ impl Capture {
         .context("packets cannot be captured")?;
         setsockopt(&socket, sockopt::RcvBuf, &KEPT)?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-        let mut writer = PcapNgWriter::new(BufWriter::new(File::create(path)?))?;
+        let file = File::create(path).context("the file of the packets cannot be created")?;
+        let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
         writer.write_pcapng_block(InterfaceDescriptionBlock {
             linktype: DataLink::ETHERNET,
             snaplen: 0,

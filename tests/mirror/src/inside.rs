@@ -187,7 +187,8 @@ impl<'a> Run<'a> {
             fs::copy(CALLGRIND, self.job.file("callgrind")).context("callgrind left nothing")?;
         }
         let program = Path::new(WORK).join(&self.job.name);
-        let mut files = left_in(&WRITABLE, &self.job.file("files"))?;
+        let files = left_in(&WRITABLE, &self.job.file("files"));
+        let mut files = files.map_err(|error| not_run(format!("{error:#}")))?;
         files.retain(|file| Path::new(&file.path) != program);
         let (complaints, peers) = (self.complaints, self.peers.records());
         Ok(Findings::Ran { end, complaints, peers, files, left_behind })

@@ -14,7 +14,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork, getgid, getuid, setsid};
+use nix::unistd::{ForkResult, fork, getgid, getuid, setgroups, setsid};
 
 use crate::limits;
 
@@ -53,6 +53,9 @@ pub fn enter() -> Result<Option<u8>> {
     reset_signals()?;
     umask(Mode::from_bits_truncate(0o022));
     limits::make_room()?;
+    schedule_as_usual();
+    // Only root can leave the groups that were given to it besides its own.
+    _ = setgroups(&[]);
 
     let (user, group) = (getuid(), getgid());
     unshare(CloneFlags::CLONE_NEWUSER).map_err(forbidden)?;
@@ -90,6 +93,22 @@ pub fn enter() -> Result<Option<u8>> {
             Ok(None)
         }
     }
+}
+
+/// Takes back what makes a process more or less important than others, as far as that is allowed.
+fn schedule_as_usual() {
+    // SAFETY: no memory is handed over but the parameters, which are there.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+    }
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the same.
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters);
+    }
+    _ = prctl::set_timerslack(0);
+    _ = prctl::set_thp_disable(false);
+    _ = fs::write("/proc/self/oom_score_adj", "0");
 }
 
 /// Closes every descriptor but the standard ones.

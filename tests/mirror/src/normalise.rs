@@ -96,7 +96,7 @@ pub const RULES: &[Rule] = &[
                 Pattern::Anywhere(r"\b(?:nlmsg_seq|cstamp|tstamp)=(?<value>\d+)"),
                 Pattern::Call("clock_gettime(", r"^[^,]*, (?<value>\{[^}]*\})"),
                 Pattern::Call("gettimeofday(", r"^gettimeofday\((?<value>\{[^}]*\})"),
-                Pattern::Call("times(", r"^times\((?<value>.*)$"),
+                Pattern::Call("times(", r"^times\((?<value>.*\) = \d+)$"),
                 Pattern::Call("getrusage(", r"^[^,]*, (?<value>\{.*\})\)"),
                 Pattern::Call("wait4(", r", (?<value>\{ru_.*\})\)"),
                 Pattern::Call("sysinfo(", r"^sysinfo\((?<value>\{.*\})\)"),
@@ -297,7 +297,7 @@ impl Addresses {
     fn name(&mut self, value: &str) -> Option<String> {
         let digits = value.strip_prefix("0x")?;
         let is_low = u64::from_str_radix(digits, 16).is_ok_and(|value| self.low.contains(&value));
-        if digits.len() < 11 && !is_low {
+        if digits.len() < 12 && !is_low {
             return None;
         }
         let next = self.seen.len() + 1;
@@ -362,6 +362,8 @@ mod tests {
             "nanosleep({tv_sec=1, tv_nsec=0}, NULL) = 0",
             "setitimer(ITIMER_REAL, {it_interval={tv_sec=0}, it_value={tv_sec=5}}, NULL) = 0",
         ];
+        let fails = "times(0x8) = -1 EFAULT (Bad address)";
+        assert_eq!(Normaliser::new(RULES).apply([fails]), [fails]);
         let expected = [
             "clock_gettime(CLOCK_REALTIME, <time>) = 0",
             "times(<time>",
