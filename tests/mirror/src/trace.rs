@@ -123,6 +123,14 @@ pub fn parse(log: &str) -> Vec<Event> {
         current = Some(events.len());
         events.push(Event { process, text: text.to_owned(), stack: Vec::new() });
     }
+    // A call that never returns may not be resumed either, if another thread or process is logged in
+    // between.
+    for index in unfinished.into_values() {
+        let text = &mut events[index].text;
+        if text.starts_with("exit_group(") || text.starts_with("exit(") {
+            text.push_str(") = ?");
+        }
+    }
     events
 }
 
@@ -215,6 +223,16 @@ mod tests {
         let events = parse("4 exit_group(0) = ?\n4 +++ exited with 0 +++\n > /a(main+0x1) [0x9]\n");
         assert_eq!(events[0].stack, [Frame { object: "/a".into(), address: 9 }]);
         assert_eq!(events[1].stack, []);
+    }
+
+    #[test]
+    fn an_end_that_is_not_resumed() {
+        let whole = parse("4 exit_group(0) = ?\n4 +++ exited with 0 +++\n");
+        let cut = parse("4 exit_group(0 <unfinished ...>\n4 +++ exited with 0 +++\n");
+        assert_eq!(cut, whole);
+        let resumed = "4 exit_group(0 <unfinished ...>\n4 <... exit_group resumed>) = ?\n\
+                       4 +++ exited with 0 +++\n";
+        assert_eq!(parse(resumed), whole);
     }
 
     #[test]
