@@ -18,10 +18,13 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use mirror::commands::compare::{Case, cases};
 use mirror::normalise::{Normaliser, RULES};
-use mirror::project::{Pair, Project};
+use mirror::project::Pair;
 use mirror::report;
 use mirror::run::processors;
 use mirror::scenario::Output;
+
+/// The project's folder.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A pair of builds.
 struct Builds {
@@ -54,9 +57,8 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    common::build_programs()?;
+    let project = common::built_project()?;
     succeed(Command::new(env!("CARGO")).args(["build", "--package", "sockmirror"]))?;
-    let project = Project::find()?;
     let processors = processors()?;
     let mut folders = BTreeSet::from(["target/c-reference"]);
     let mut trials = Vec::new();
@@ -97,7 +99,7 @@ fn is_compared(case: &Case<'_>) -> bool {
 }
 
 fn same(case: &Case<'_>, builds: &str, processor: usize) -> Result<()> {
-    let output = common::root().join("target/mirror/test/builds").join(builds);
+    let output = Path::new(ROOT).join("target/mirror/test/builds").join(builds);
     let comparison = case.judge(&output, processor, &Normaliser::new(RULES))?;
     ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
     Ok(())
@@ -131,7 +133,7 @@ fn has_clang() -> bool {
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
-    let status = command.current_dir(common::root()).status();
+    let status = command.current_dir(ROOT).status();
     let status = status.with_context(|| format!("{command:?} does not start"))?;
     ensure!(status.success(), "{command:?} failed");
     Ok(())

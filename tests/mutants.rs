@@ -13,10 +13,13 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use mirror::commands::compare::cases;
 use mirror::normalise::{Normaliser, RULES};
-use mirror::project::{Pair, Project};
+use mirror::project::Pair;
 use mirror::report;
 use mirror::run::processors;
 use serde::Deserialize;
+
+/// The project's folder.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A wrong port.
 #[derive(Debug, Deserialize)]
@@ -48,11 +51,10 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    common::build_programs()?;
+    let project = common::built_project()?;
     let mutants = mutants()?;
-    let package = common::root().join("target/mutants");
+    let package = Path::new(ROOT).join("target/mutants");
     build(&package, &mutants)?;
-    let project = Project::find()?;
     let processors = processors()?;
     let mut trials = Vec::new();
     for (index, (name, mutant)) in mutants.into_iter().enumerate() {
@@ -60,7 +62,7 @@ fn trials() -> Result<Vec<Trial>> {
         let program = package.join("target/release").join(&name);
         pair.twins[1].command = vec![program.to_string_lossy().into_owned()];
         let processor = processors[index % processors.len()];
-        let output = common::root().join("target/mirror/mutants").join(&name);
+        let output = Path::new(ROOT).join("target/mirror/mutants").join(&name);
         let verdict = if mutant.caught_by.is_some() { "caught" } else { "passed" };
         let test = move || check(&mutant, &pair, &output, processor);
         trials.push(common::trial(format!("{verdict}::{name}"), test));
@@ -86,7 +88,7 @@ fn check(mutant: &Mutant, pair: &Pair, output: &Path, processor: usize) -> Resul
 }
 
 fn mutants() -> Result<BTreeMap<String, Mutant>> {
-    let folder = common::root().join("tests/mutants");
+    let folder = Path::new(ROOT).join("tests/mutants");
     let mut mutants = BTreeMap::new();
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
@@ -106,7 +108,7 @@ fn build(package: &Path, mutants: &BTreeMap<String, Mutant>) -> Result<()> {
         fs::remove_dir_all(&sources)?;
     }
     fs::create_dir_all(&sources)?;
-    let root = fs::read_to_string(common::root().join("Cargo.toml"))?;
+    let root = fs::read_to_string(Path::new(ROOT).join("Cargo.toml"))?;
     let root: toml::Table = toml::from_str(&root)?;
     let manifest = toml::toml! {
         [workspace]
@@ -130,7 +132,7 @@ fn build(package: &Path, mutants: &BTreeMap<String, Mutant>) -> Result<()> {
     }
     fs::write(package.join("Cargo.toml"), toml::to_string(&manifest)?)?;
     for file in ["build.rs", "Cargo.lock"] {
-        fs::copy(common::root().join(file), package.join(file))?;
+        fs::copy(Path::new(ROOT).join(file), package.join(file))?;
     }
     for (name, mutant) in mutants {
         let source = mutant.source().with_context(|| format!("mutant {name}"))?;
@@ -148,7 +150,7 @@ fn build(package: &Path, mutants: &BTreeMap<String, Mutant>) -> Result<()> {
 impl Mutant {
     fn source(&self) -> Result<String> {
         let twin = PathBuf::from("src/bin").join(&self.program).with_extension("rs");
-        let mut source = fs::read_to_string(common::root().join(twin))?;
+        let mut source = fs::read_to_string(Path::new(ROOT).join(twin))?;
         for edit in &self.edit {
             let times = source.matches(&edit.find).count();
             ensure!(

@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
@@ -18,18 +18,21 @@ use mirror::commands::interop;
 use mirror::commands::trace::origins;
 use mirror::compare::compare;
 use mirror::normalise::{Normaliser, RULES, Rule};
-use mirror::project::{Pair, Project};
+use mirror::project::Pair;
 use mirror::report;
 use mirror::run::{Instrument, processors};
+
+/// The project's folder.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 fn main() -> ExitCode {
     common::run(trials)
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    common::build_programs()?;
+    let project = common::built_project()?;
     // The trials live as long as the process.
-    let pairs: &'static [Pair] = Project::find()?.pairs(&[])?.leak();
+    let pairs: &'static [Pair] = project.pairs(&[])?.leak();
     let processors = processors()?;
     let mut trials = Vec::new();
     for (index, case) in cases(pairs, None)?.into_iter().enumerate() {
@@ -51,7 +54,7 @@ fn trials() -> Result<Vec<Trial>> {
 type Check = fn(&Case<'_>, usize) -> Result<()>;
 
 fn output(kind: &str) -> PathBuf {
-    common::root().join("target/mirror/test").join(kind)
+    Path::new(ROOT).join("target/mirror/test").join(kind)
 }
 
 fn same(case: &Case<'_>, processor: usize) -> Result<()> {

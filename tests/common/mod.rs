@@ -1,10 +1,10 @@
 //! What the tests that run programs share.
 
-use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use libtest_mimic::{Arguments, Failed, Trial};
+use mirror::project::Project;
 
 /// The main function of a test file whose tests make runs.
 pub fn run(trials: fn() -> Result<Vec<Trial>>) -> ExitCode {
@@ -26,14 +26,9 @@ pub fn trial(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) 
     Trial::test(name, move || check().map_err(|error| Failed::from(format!("{error:#}"))))
 }
 
-/// The project's folder.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Builds every program, C and Rust, as `make build` does.
-pub fn build_programs() -> Result<()> {
-    let status = Command::new("make").args(["--silent", "build"]).current_dir(root()).status();
-    ensure!(status.context("make is missing")?.success(), "`make build` failed");
-    Ok(())
+/// The project, with every program of it built, C and Rust, as `make build` does.
+pub fn built_project() -> Result<Project> {
+    let project = Project::find()?;
+    project.build()?;
+    Ok(project)
 }

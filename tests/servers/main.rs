@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use libtest_mimic::Trial;
-use mirror::project::{MODELS, Project};
+use mirror::project::MODELS;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::server::{Server, Subject};
@@ -129,11 +129,10 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    common::build_programs()?;
+    let project = common::built_project()?;
     // Clients need descriptors, too.
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
-    let project = Project::find()?;
     let mut trials = Vec::new();
     for check in CHECKS {
         for model in MODELS.into_iter().filter(|model| (check.servers)(model)) {

@@ -112,10 +112,11 @@ pub const RULES: &[Rule] = &[
             ],
             replacement: Replacement::Word("time"),
         },
-        reason: "What the kernel says of the time, of the time that is left, of the time that a process \
-                 has used and of the machine's load is new in every run, and so is a time to wait for. When a name has several addresses, the C library \
-                 asks for those of this machine, with the time as the number of its question, and the \
-                 kernel tells when each was set up.",
+        reason: "What the kernel says of the time, of the time that is left, of the time that a \
+                 process has used and of the machine's load is new in every run, and so is a time \
+                 to wait for. When a name has several addresses, the C library asks for those of \
+                 this machine, with the time as the number of its question, and the kernel tells \
+                 when each was set up.",
     },
     Rule {
         name: "measurements",
@@ -135,8 +136,8 @@ pub const RULES: &[Rule] = &[
         name: "again",
         change: Change::Fold(|row| trace::would_wait(row) || trace::paused(row)),
         reason: "How often a program that polls asks in vain, before there is something for it, and \
-                 pauses meanwhile depends on how fast the machine is. What it asks is compared, and in which order \
-                 it first does; not how often, nor in which order it goes on.",
+                 pauses meanwhile depends on how fast the machine is. What it asks is compared, \
+                 and in which order it first does; not how often, nor in which order it goes on.",
     },
     Rule {
         name: "nothing_ready",
@@ -180,13 +181,12 @@ impl Normaliser {
         for rule in rules {
             match rule.change {
                 Change::Value { patterns, replacement } => {
-                    normaliser.values.extend(patterns.iter().map(|pattern| match *pattern {
-                        Pattern::Anywhere(pattern) => {
-                            Value { call: None, pattern: compile(pattern), replacement }
-                        }
-                        Pattern::Call(call, pattern) => {
-                            Value { call: Some(call), pattern: compile(pattern), replacement }
-                        }
+                    normaliser.values.extend(patterns.iter().map(|pattern| {
+                        let (call, pattern) = match *pattern {
+                            Pattern::Anywhere(pattern) => (None, pattern),
+                            Pattern::Call(call, pattern) => (Some(call), pattern),
+                        };
+                        Value { call, pattern: compile(pattern), replacement }
                     }));
                 }
                 Change::Fold(vain) => normaliser.folds.push(vain),

@@ -109,27 +109,26 @@ pub fn decided(trace: &[Event]) -> Vec<String> {
     let mut rows = Vec::new();
     for thread in by_process(trace, &HashMap::new()) {
         let mut own: Vec<&Event> = Vec::new();
-        let mut waits: Vec<&Event> = Vec::new();
+        let mut waits = Vec::new();
         let mut in_handler = 0_usize;
         for event in thread.events {
             let text = event.text.as_str();
-            let is_wait = ["wait4(", "waitid("].iter().any(|call| text.starts_with(call));
             if text.starts_with("--- SIGCHLD ") {
                 in_handler += usize::from(handled.contains(&std::ptr::from_ref(event)));
                 // The call that it found is made again.
                 own.pop_if(|call| call.text.contains(" = ? ERESTART"));
             } else if in_handler > 0 && text.starts_with("rt_sigreturn(") {
                 in_handler -= 1;
-            } else if is_wait && (in_handler > 0 || waited_for(text).is_some()) {
-                waits.extend(waited_for(text).map(|_| event));
+            } else if let Some(waited) = waited_for(text) {
+                waits.push(waited);
+            } else if in_handler > 0 && is_wait(text) {
+                // In vain: another one has taken the child.
             } else if !(text.starts_with("futex(") && several(event)) {
                 own.push(event);
             }
         }
         // Whether a parent looks for any child or waits for it depends on which is first.
-        let child =
-            |event: &&Event| event.text.rsplit_once(" = ").map(|(_, child)| child.to_owned());
-        waits.sort_by_cached_key(child);
+        waits.sort_unstable();
         // A thread that is quick has given its number back before strace reads it.
         let text = |event: &&Event| {
             let text = THREAD_ID.replace(&event.text, "parent_tid=[]");
@@ -142,24 +141,22 @@ pub fn decided(trace: &[Event]) -> Vec<String> {
             }
         };
         rows.extend(own.iter().map(text));
-        rows.extend(waits.iter().map(waited));
+        rows.extend(waits.iter().map(|(child, status)| format!("waited for {child}: {status}")));
     }
     rows
 }
 
-/// The child that this call has waited for, if there was one.
-fn waited_for(text: &str) -> Option<u32> {
-    let (_, result) = text.rsplit_once(" = ")?;
-    result.parse().ok().filter(|child| *child > 0)
+fn is_wait(text: &str) -> bool {
+    ["wait4(", "waitid("].iter().any(|call| text.starts_with(call))
 }
 
-/// A row of a wait that returned a child, without how it was waited for.
-fn waited(event: &&Event) -> String {
+/// The child that this call has waited for, if there was one, and what came of it.
+fn waited_for(text: &str) -> Option<(u32, &str)> {
     static STATUS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\{.*\}").expect("the pattern is valid"));
-    let status = STATUS.find(&event.text).map_or("", |status| status.as_str());
-    let child = event.text.rsplit_once(" = ").map_or("", |(_, child)| child);
-    format!("waited for {child}: {status}")
+    let (_, result) = text.rsplit_once(" = ").filter(|_| is_wait(text))?;
+    let child = result.parse().ok().filter(|child| *child > 0)?;
+    Some((child, STATUS.find(text).map_or("", |status| status.as_str())))
 }
 
 /// The rows of SIGCHLD that a handler of the program's takes.

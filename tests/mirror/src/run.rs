@@ -1,5 +1,6 @@
 //! The outer half of a run: namespaces of its own around the inner half, and what that one saw.
 
+use std::cell::LazyCell;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,13 +60,6 @@ pub enum Instrument {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRun(String);
 
-impl NotRun {
-    /// For this reason.
-    pub fn because(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
 impl fmt::Display for NotRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -76,7 +70,7 @@ impl std::error::Error for NotRun {}
 
 /// The error that a run could not be made, for this reason.
 pub fn not_run(reason: impl Into<String>) -> anyhow::Error {
-    NotRun::because(reason).into()
+    NotRun(reason.into()).into()
 }
 
 impl Job {
@@ -157,9 +151,12 @@ impl Job {
 /// The program's file has a device and an inode number that depend on what else runs, or, if it is large,
 /// are those of the machine's file. A program reads them when it looks at its own mappings.
 fn forget_inode(trace: &mut [Event], program: &Path) {
-    let name = regex::escape(&program.to_string_lossy());
-    let pattern = format!(r" [0-9a-f]+:[0-9a-f]+ \d+ +{name}\b");
-    let mapping = Regex::new(&pattern).expect("a path is escaped");
+    // Most programs never look.
+    let mapping = LazyCell::new(|| {
+        let name = regex::escape(&program.to_string_lossy());
+        let pattern = format!(r" [0-9a-f]+:[0-9a-f]+ \d+ +{name}\b");
+        Regex::new(&pattern).expect("a path is escaped")
+    });
     let reads = trace.iter_mut().filter(|event| event.text.starts_with("read("));
     for event in reads.filter(|event| event.text.contains("-xp ") || event.text.contains("r--p ")) {
         let text = mapping.replace_all(&event.text, format!(" <inode> {}", program.display()));

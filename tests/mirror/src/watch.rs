@@ -18,7 +18,7 @@ use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::log::Log;
-use crate::run::NotRun;
+use crate::run::not_run;
 
 /// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
 pub const PORT: u16 = 39999;
@@ -136,7 +136,7 @@ impl Watch {
     pub fn flush(&self) -> Result<()> {
         self.loopback.send(&[0])?;
         self.loopback.recv(&mut [0]).map_err(|_| {
-            NotRun::because(
+            not_run(
                 "the loopback device lost a datagram: the kernel's queue was full (column 2 of \
                  /proc/net/softnet_stat), so something else on this machine sends very much",
             )

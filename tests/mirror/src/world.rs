@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -71,8 +71,10 @@ impl World<'_> {
                 .with_context(|| format!("cannot open {}", path.display()))
         };
         let directory = path(directory)?;
-        let program = self.program.map(|(file, name)| Ok((path(file)?, name))).transpose();
-        let program: Option<(OwnedFd, &str)> = program.map_err(|e: anyhow::Error| e)?;
+        let program = match self.program {
+            Some((file, name)) => Some((path(file)?, name)),
+            None => None,
+        };
         let visible: Vec<(OwnedFd, &Path)> = self
             .visible
             .iter()
@@ -111,9 +113,8 @@ impl World<'_> {
         make_loader_cache()?;
         read_only(Path::new("/"), false)?;
         sethostname(etc::HOST_NAME)?;
-        let descriptor = directory.as_raw_fd();
-        std::mem::forget(directory);
-        Ok(PathBuf::from(format!("/proc/self/fd/{descriptor}")))
+        // It stays open as long as this process.
+        Ok(PathBuf::from(format!("/proc/self/fd/{}", directory.into_raw_fd())))
     }
 
     fn make_etc(&self) -> Result<()> {

@@ -87,8 +87,13 @@ impl Case<'_> {
         processor: usize,
         normaliser: &Normaliser,
     ) -> Result<Comparison> {
+        let [left, right] = self.observe(output, processor)?;
+        Ok(compare(self.scenario, &left, &right, normaliser))
+    }
+
+    fn observe(&self, output: &Path, processor: usize) -> Result<[Observation; 2]> {
         let [left, right] = self.jobs(output, processor, Instrument::Trace)?;
-        Ok(compare(self.scenario, &left.observe()?, &right.observe()?, normaliser))
+        Ok([left.observe()?, right.observe()?])
     }
 
     /// Does the same, and, where the twins do not come out the same, runs both again to see whether
@@ -99,32 +104,27 @@ impl Case<'_> {
         processor: usize,
         normaliser: &Normaliser,
     ) -> Result<Comparison> {
-        let [left, right] = self.jobs(output, processor, Instrument::Trace)?;
-        let first = [left.observe()?, right.observe()?];
+        let first = self.observe(output, processor)?;
         let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
-        let mut varies = false;
+        // What differs of all that the programs decide, once one of them has differed from itself.
+        let mut decided = None;
         for _ in 0..AGAIN {
-            let settled = if varies {
-                between_decided([&first[0], &first[1]], normaliser).is_empty()
-            } else {
-                comparison.is_same()
-            };
-            if settled {
+            if decided.as_ref().map_or_else(|| comparison.is_same(), Vec::is_empty) {
                 break;
             }
-            let jobs = self.jobs(&output.join("again"), processor, Instrument::Trace)?;
-            let second = [jobs[0].observe()?, jobs[1].observe()?];
+            let second = self.observe(&output.join("again"), processor)?;
             if let Some(undecided) = self.undecided(&first, &second, normaliser) {
-                varies = true;
-                let mut sides = [0, 1].map(|side| [&first[side], &second[side]]).into_iter();
-                if sides.any(|runs| !between_decided(runs, normaliser).is_empty()) {
+                let mut sides = first.iter().zip(&second);
+                if sides.any(|(a, b)| !between_decided([a, b], normaliser).is_empty()) {
                     comparison.undecided = Some(undecided);
                     return Ok(comparison);
                 }
+                let [left, right] = &first;
+                decided.get_or_insert_with(|| between_decided([left, right], normaliser));
             }
         }
-        if varies {
-            comparison.hold_to(between_decided([&first[0], &first[1]], normaliser));
+        if let Some(decided) = decided {
+            comparison.hold_to(decided);
         }
         Ok(comparison)
     }

@@ -190,7 +190,7 @@ fn what_is_left_in_tmp_is_not_there_for_the_next() {
 }
 
 #[test]
-fn two_ways_to_end_a_line_are_one_write() {
+fn a_megabyte_of_output() {
     let programs = Programs::new();
     let big = programs.c("p", "for (int i = 0; i < 20000; i++) printf(\"%049d\\n\", i);", &[]);
     let lines: String = (0..20000).map(|i| format!("{i:049}\n")).collect();
