@@ -29,7 +29,7 @@ RULES_clang = -mllvm -enable-tail-merge=0
 C_LINK      = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now,--gc-sections
 
 # Modules that several programs share; every other .c file is a program.
-C_SHARED   = explain command_line loopback server connections uring streams
+C_SHARED   = explain command_line loopback start server connections uring streams
 C_PROGRAMS = $(filter-out $(C_SHARED),$(basename $(notdir $(wildcard c-reference/*.c))))
 
 # Which twin runs the echo service, and what it is asked.

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "explain.h"
@@ -28,9 +29,11 @@
 
 /* What is received at once, at most. The larger, the fewer calls for a client that sends much. */
 #define BUFFER_SIZE 262144
-/* How long accept() rests if no client of ours can end the want, and how long the end may take. In milliseconds. */
+/* How long accept() rests at least while there is a shortage, and how long the end may take. In milliseconds. */
 #define REST 100
 #define GRACE 5000
+/* After so many rests without another one, a shortage is over. */
+#define CALM 10
 /* Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it. */
 #define BYTES_RECEIVED 16
 
@@ -132,11 +135,54 @@ void accept_failed(struct server *server, int error)
         return;
 
     /* There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin. */
-    explain_errno(server->program, "accept4", error);
     server->resting = true;
+    server->calm = 0;
 
-    if (error != EMFILE || server->open == 0)
+    if (server->shortage != 0)
+        return;
+
+    /* It is said once, however often a connection that ends makes room for another one. */
+    explain_errno(server->program, "accept4", error);
+    server->shortage = error;
+    set_timer(server->program, REST);
+}
+
+/* Lets accept() be called again, and says when it has not failed for some time. */
+static void end_rest(struct server *server)
+{
+    server->resting = false;
+
+    if (server->shortage == 0)
+        return;
+
+    server->calm++;
+
+    if (server->calm < CALM) {
         set_timer(server->program, REST);
+        return;
+    }
+
+    fprintf(stderr, "%s: accept4: it is over: %s (errno %d)\n", server->program, strerror(server->shortage),
+            server->shortage);
+    server->shortage = 0;
+}
+
+/*
+ * nanosleep(): what becomes of a call that failed although it only waits or asks. It is made again, and as long as it
+ * fails in the same way, that is said once, and the server does not spin.
+ */
+void wait_failed(struct server *server, const char *call, int error)
+{
+    const struct timespec rest = {0, REST * 1000000};
+
+    if (error == EINTR)
+        return;
+
+    if (server->wait_error != error)
+        explain_errno(server->program, call, error);
+
+    server->wait_error = error;
+    nanosleep(&rest, NULL);
 }
 
 /* Enters a new connection into the table. Returns false, and closes it, if there is no memory. */
@@ -197,7 +243,7 @@ int patience(struct server *server, int ready)
 /* Whether a descriptor is a connection. */
 bool is_open(const struct server *server, int sock)
 {
-    return sock < server->capacity && server->connections[sock].open;
+    return sock >= 0 && sock < server->capacity && server->connections[sock].open;
 }
 
 /* Whether a connection has something to send before it receives more. */
@@ -399,7 +445,7 @@ void abandon_connection(struct server *server, int sock, const char *call)
         reset_connection(server, sock, call, ETIMEDOUT);
 }
 
-/* Ends at once. */
+/* Ends all connections at once. */
 static void abandon(struct server *server)
 {
     bool sending;
@@ -412,28 +458,54 @@ static void abandon(struct server *server)
     }
 }
 
-/* SIGTERM and SIGINT begin the end; the second one, or the time, completes it. Before that, SIGALRM ends a rest. */
+/*
+ * What a signal asks for. SIGTERM, SIGINT and SIGHUP begin the end; the second request, or the time, completes it. A
+ * worker takes any number of them for one, and SIGUSR2 for the second. Before the end, SIGALRM ends a rest.
+ */
+int asked_for(struct server *server, int number)
+{
+    if (number == 0)
+        return GO_ON;
+
+    if (number == SIGALRM && !server->finishing) {
+        end_rest(server);
+        return GO_ON;
+    }
+
+    if (number == SIGALRM || number == SIGUSR2)
+        return ABANDON;
+
+    if (!server->finishing) {
+        take_as_one();
+        return FINISH;
+    }
+
+    return server->led ? GO_ON : ABANDON;
+}
+
+/* Does what a signal asks for. */
 void obey_signal(struct server *server, int number)
 {
-    if (server->finishing)
-        abandon(server);
-    else if (number == SIGALRM)
-        server->resting = false;
-    else
+    int wanted = asked_for(server, number);
+
+    if (wanted != GO_ON && !server->finishing)
         finish(server);
+
+    if (wanted == ABANDON)
+        abandon(server);
 }
 
 /* read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none. */
-int take_signal(const struct server *server, int signals)
+int take_signal(struct server *server, int signals)
 {
     struct signalfd_siginfo signal;
+    ssize_t length = read(signals, &signal, sizeof(signal));
 
-    /* It stores whole structures only. */
-    if (read(signals, &signal, sizeof(signal)) >= 0)
+    if (length == sizeof(signal))
         return signal.ssi_signo;
 
-    if (errno != EAGAIN && errno != EINTR)
-        explain_errno(server->program, "read", errno);
+    if (length < 0 && errno != EAGAIN)
+        wait_failed(server, "read", errno);
 
     return 0;
 }
@@ -443,6 +515,5 @@ void read_signal(struct server *server, int signals)
 {
     int number = take_signal(server, signals);
 
-    if (number != 0)
-        obey_signal(server, number);
+    obey_signal(server, number);
 }

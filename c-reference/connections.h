@@ -15,6 +15,16 @@
 /* For its next turn: more is there already, but others come first. */
 #define NEXT_TURN 3
 
+/* What a signal asks for: nothing. */
+#define GO_ON 0
+/* That the end begins. */
+#define FINISH 1
+/* That it is completed at once. */
+#define ABANDON 2
+
+/* How many connections are taken in one turn, at most: then those that are there have theirs. */
+#define MOST_ACCEPTED 64
+
 /* What was received and could not be sent yet: `length` bytes, of which `sent` are on their way. */
 struct pending {
     size_t length;
@@ -44,8 +54,15 @@ struct server {
     int capacity;
     /* How many connections there are. */
     int open;
-    /* Whether accept() rests. */
+    /* Whether accept() rests, for want of what the error says, which is 0 if nothing is short. */
     bool resting;
+    int shortage;
+    /* How many rests have passed since it failed. */
+    int calm;
+    /* The last error of a call that waits or asks. */
+    int wait_error;
+    /* Whether the process is a worker. */
+    bool led;
     /* Whether the end has begun. */
     bool finishing;
     char *buffer;
@@ -62,6 +79,7 @@ int patience(struct server *server, int ready);
 bool is_open(const struct server *server, int sock);
 bool is_sending(const struct server *server, int sock);
 bool accepting(const struct server *server);
+void wait_failed(struct server *server, const char *call, int error);
 int serve(struct server *server, int sock);
 void close_connection(struct server *server, int sock);
 bool next_may_come(int error);
@@ -72,7 +90,8 @@ int is_all(int sock, uint64_t received);
 bool finish_connection(struct server *server, int sock);
 void abandon_connection(struct server *server, int sock, const char *call);
 void stop_accepting(struct server *server);
-int take_signal(const struct server *server, int signals);
+int asked_for(struct server *server, int number);
+int take_signal(struct server *server, int signals);
 void read_signal(struct server *server, int signals);
 void obey_signal(struct server *server, int number);
 

@@ -36,6 +36,7 @@
 #include "connections.h"
 #include "explain.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_aio"
 #define USAGE "./echo_server_aio PORT"
@@ -238,47 +239,46 @@ int main(int argc, char *argv[])
     struct server server;
     struct exchange *first = NULL;
     sigset_t signals;
-    int number, sock;
+    int listener, number, sock, wanted;
     long wait = 0;
     bool listening = false;
 
-    /* [1] Take the port, and let signals wait until they are asked for */
+    /* [1] Take the port, and let signals wait until they are asked for. A client that is gone sends none (SIGPIPE) */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     keep_back_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGUSR1);
     block_signals(PROGRAM, &signals);
 
-    /* [2] A client that is gone must not end the server with SIGPIPE: write() cannot be told to send none */
-    signal(SIGPIPE, SIG_IGN);
-
-    /* [3] Have as many threads as the system makes, and keep them */
+    /* [2] Have as many threads as the system makes, and keep them */
     aio_init(&threads);
 
-    /* [4] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait */
-    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    /* [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait */
+    listener = start_listening(PROGRAM, &settings, &signals, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server = new_server(PROGRAM, listener);
+    announce(PROGRAM, settings);
     server.flags = SOCK_CLOEXEC;
 
     if (drive_by_signals(server.listener, SIGUSR1) < 0)
         fail(PROGRAM, "fcntl", errno);
 
     while (!server.finishing || server.open > 0) {
-        /* [5] Look for connections that came when accept() was not to be called: before now, or while it rested */
+        /* [4] Look for connections that came when accept() was not to be called: before now, or while it rested */
         if (accepting(&server) && !listening)
             look(server.listener);
 
         listening = accepting(&server);
 
-        /* [6] Sleep until a signal comes */
+        /* [5] Sleep until a signal comes */
         if ((number = sigwaitinfo(&signals, NULL)) < 0) {
-            if (errno != EINTR)
-                explain_errno(PROGRAM, "sigwaitinfo", errno);
+            wait_failed(&server, "sigwaitinfo", errno);
         } else if (number == SIGUSR1) {
-            /* [7] Take a connection and begin to read. If others wait, they have the next turn */
+            /* [6] Take a connection and begin to read. If others wait, they have the next turn */
             if (accepting(&server) && (sock = accept_connection(&server)) >= 0)
                 begin(&server, &first, sock);
 
-            /* [8] A thread is lacking: it is not made yet, or cannot be made. Rest, and see */
+            /* [7] A thread is lacking: it is not made yet, or cannot be made. Rest, and see */
             if (accepting(&server) && !enough_threads(&server)) {
                 server.resting = true;
                 wait = 1;
@@ -288,24 +288,30 @@ int main(int argc, char *argv[])
             if (accepting(&server))
                 look(server.listener);
         } else if (number == SIGIO) {
-            /* [9] Requests are done: go on with those connections */
+            /* [8] Requests are done: go on with those connections */
             go_on_with_all(&server, &first);
-        } else if (server.finishing) {
-            /* [10] The second signal, or the end of the time, completes the end */
-            abandon(&server, &first);
-        } else if (number == SIGALRM) {
-            /* [11] The rest is over, unless a thread is lacking. In the end one connection is given up for the others */
-            server.resting = !enough_threads(&server);
-
-            if (server.resting && wait < LAST_WAIT) {
-                wait *= 2;
-                set_timer(PROGRAM, wait);
-            } else if (server.resting) {
-                server.resting = give_up_one(&server, &first);
-            }
         } else {
-            /* [12] A signal begins the end, which is when the last connection has ended */
-            finish(&server, &first);
+            /* [9] A signal begins the end, which is when the last connection has ended; or ends a rest */
+            wanted = asked_for(&server, number);
+
+            if (wanted != GO_ON && !server.finishing)
+                finish(&server, &first);
+
+            if (wanted == ABANDON)
+                abandon(&server, &first);
+
+            /* [10] It goes on as long as threads are lacking. In the end connections are given up for the others */
+            if (accepting(&server) && !enough_threads(&server)) {
+                if (wait < LAST_WAIT) {
+                    wait *= 2;
+                    server.resting = true;
+                } else {
+                    server.resting = give_up_one(&server, &first);
+                }
+
+                if (!enough_threads(&server))
+                    set_timer(PROGRAM, wait);
+            }
         }
     }
 

@@ -14,6 +14,7 @@
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "connections.h"
 #include "explain.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_epoll"
 #define USAGE                                                                        \
@@ -30,6 +32,9 @@
     "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)\n"      \
     "  -w  serve with so many processes, 1 to 64 (this process alone)"
 #define MOST_EVENTS 512
+/* What a connection that waits to receive is told of: bytes, the end, and an urgent byte. A recv() stops before that
+   one, and has not emptied the socket although it brings less than there is room for. */
+#define TO_BE_TOLD (EPOLLIN | EPOLLRDHUP | EPOLLPRI)
 
 /* epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too. */
 static int ask(int poller, int operation, int sock, uint32_t wanted)
@@ -47,16 +52,21 @@ int main(int argc, char *argv[])
     struct epoll_event events[MOST_EVENTS];
     struct settings settings;
     struct server server;
-    int poller, signals, sock, wanted, count = 0;
+    sigset_t set;
+    int listener, poller, signals, sock, wanted, count = 0;
     bool listening = true, signalled;
 
-    /* [1] Take options and port, and let signals be read like bytes */
+    /* [1] Take options and port, and keep signals back */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
-    signals = open_signals(PROGRAM);
+    keep_back_signals(PROGRAM, &set);
 
-    /* [2] Listen. With workers, each goes on from here */
-    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    /* [2] Listen, and let signals be read like bytes. With workers, each goes on from here */
+    listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server = new_server(PROGRAM, listener);
+    signals = open_signals(PROGRAM, &set);
     server.busy_poll = settings.busy_poll;
+    server.led = settings.led;
 
     /* [3] Make the set of sockets that the kernel watches: first the listening one, and the signals */
     if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0)
@@ -65,12 +75,13 @@ int main(int argc, char *argv[])
     if (ask(poller, EPOLL_CTL_ADD, server.listener, EPOLLIN) < 0 || ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
         fail(PROGRAM, "epoll_ctl", errno);
 
+    announce(PROGRAM, settings);
+
     while (!server.finishing || server.open > 0) {
         /* [4] Sleep until something is ready; the kernel says what */
         if ((count = epoll_wait(poller, events, MOST_EVENTS, patience(&server, count))) < 0) {
-            if (errno != EINTR)
-                explain_errno(PROGRAM, "epoll_wait", errno);
-
+            wait_failed(&server, "epoll_wait", errno);
+            read_signal(&server, signals);
             count = 0;
         }
 
@@ -84,7 +95,7 @@ int main(int argc, char *argv[])
                 if ((sock = accept_connection(&server)) < 0)
                     continue;
 
-                if (ask(poller, EPOLL_CTL_ADD, sock, EPOLLIN | EPOLLRDHUP | EPOLLET) < 0)
+                if (ask(poller, EPOLL_CTL_ADD, sock, TO_BE_TOLD | EPOLLET) < 0)
                     reset_connection(&server, sock, "epoll_ctl", errno);
             } else if (sock == signals) {
                 signalled = true;
@@ -96,7 +107,7 @@ int main(int argc, char *argv[])
                 if (wanted == GONE || (wanted == TO_RECEIVE && event->events == EPOLLIN))
                     continue;
 
-                if (ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (wanted == TO_SEND ? EPOLLOUT : EPOLLIN | EPOLLRDHUP)) < 0)
+                if (ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (wanted == TO_SEND ? EPOLLOUT : TO_BE_TOLD)) < 0)
                     reset_connection(&server, sock, "epoll_ctl", errno);
             }
         }

@@ -6,8 +6,9 @@
  * its own, which fork() makes: each client; the next client; and signals, for which the first process waits.
  * Each is as simple as can be, and the kernel does the rest. What it costs is a process per client.
  *
- * The first process passes on to all the others, which are a group, that the end has come, and ends when all
- * of them have ended. The one that accepts ends at once; the others let what was received go out.
+ * The first process is told that the end has come, and ends when all the others have ended, which are a group. The one
+ * that accepts ends at once. That tells those that it has made, whose parent it is, to let go out what was received. It
+ * is told itself, too, when the first process is gone.
  *
  * Call: `echo_server_fork PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
@@ -20,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -30,6 +32,7 @@
 #include "connections.h"
 #include "explain.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_fork"
 #define USAGE "./echo_server_fork PORT"
@@ -37,6 +40,8 @@
 #define BUFFER_SIZE 262144
 /* How long accept() and fork() rest if the system has not enough for another client, in nanoseconds. */
 #define REST 100000000
+/* After so long without a failure a shortage is over, in milliseconds. */
+#define CALM 1000
 /* How long the end may take, in seconds. */
 #define GRACE 5
 /* What a process is told by signals. */
@@ -47,6 +52,9 @@ static volatile sig_atomic_t told;
 static int connection;
 /* The process that accepts, and the group of all but the first process. */
 static pid_t acceptor;
+/* What is short, as long as accept() or fork() fails, and whether it has not failed for some time. */
+static int shortage;
+static volatile sig_atomic_t calm;
 
 /*
  * Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
@@ -90,66 +98,110 @@ static bool is_complete(uint64_t received)
     return all;
 }
 
-/*
- * Takes the signals of the first process, and passes them on. SIGTERM may come from others as well, and counts
- * once. So the second time SIGALRM goes out.
- */
-static void pass_on(int number)
+/* Takes the signal of the timer that runs while something is short. */
+static void calm_down(int number)
 {
     (void)number;
-    kill(-acceptor, told == 0 ? SIGTERM : SIGALRM);
-    told = TO_END;
+    calm = 1;
 }
 
-/* Passes signals on to all the others, and waits for the end of the last of these. */
-static _Noreturn void watch_over(void)
+/* nanosleep(): rests after `call` failed for want of something. That is said once, however often it happens. */
+static void rest_after(const char *call, int error)
 {
-    sigset_t signals;
-    pid_t ended;
+    const struct timespec rest = {0, REST};
+
+    if (shortage == 0)
+        explain_errno(PROGRAM, call, error);
+
+    shortage = error;
+    calm = 0;
+    set_timer(PROGRAM, CALM);
+    nanosleep(&rest, NULL);
+}
+
+/* Says that a shortage is over. */
+static void end_shortage(void)
+{
+    fprintf(stderr, "%s: it is over: %s (errno %d)\n", PROGRAM, strerror(shortage), shortage);
+    shortage = 0;
+    calm = 0;
+}
+
+/*
+ * Takes the signals of the first process once the end has begun. SIGTERM may reach the others from elsewhere as well, and
+ * counts once. So it is SIGALRM that tells them to end at once.
+ */
+static void hurry(int number)
+{
+    (void)number;
+    kill(-acceptor, SIGALRM);
+}
+
+/* Passes requests to end on to the others, and ends with the last of them. */
+static _Noreturn void watch_over(sigset_t *signals)
+{
+    pid_t ended = 0;
+    int number, status, failed = 0;
 
     /* Whoever comes first makes the group: this process, which sends to it, or the one that is in it. */
     setpgid(acceptor, acceptor);
 
-    signal(SIGTERM, pass_on);
-    signal(SIGINT, pass_on);
-    signal(SIGALRM, pass_on);
+    /* Sleep until a request comes, or the acceptor has ended. */
+    do {
+        if ((number = sigwaitinfo(signals, NULL)) == SIGCHLD)
+            ended = waitpid(acceptor, &status, WNOHANG);
+    } while (number < 0 || number == SIGALRM || (number == SIGCHLD && ended != acceptor));
 
-    /* What SIGCHLD says, waitpid() says, too. */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGCHLD);
+    /* Nobody accepts any more. A request may have reached the acceptor alone, or before this process. */
+    if (ended == acceptor && !(WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT))) {
+        fprintf(stderr, "%s: the process that accepts has ended\n", PROGRAM);
+        failed = 1;
+    }
 
-    if (sigprocmask(SIG_SETMASK, &signals, NULL) < 0)
+    take_as_one();
+    signal(SIGTERM, hurry);
+    signal(SIGINT, hurry);
+    signal(SIGALRM, hurry);
+    sigdelset(signals, SIGCHLD);
+
+    if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
         fail(PROGRAM, "sigprocmask", errno);
 
-    /* When nobody accepts any more, all are to end. */
-    while ((ended = waitpid(-1, NULL, 0)) > 0 || errno == EINTR)
-        if (ended == acceptor && told == 0) {
-            fprintf(stderr, "%s: the process that accepts has ended\n", PROGRAM);
-            kill(-acceptor, SIGTERM);
-        }
+    /* The end of the acceptor tells its children, which are this process's from then on. */
+    if (ended != acceptor) {
+        kill(acceptor, SIGTERM);
 
-    exit(told == 0 ? 1 : 0);
+        while (waitpid(acceptor, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+
+    /* Children that this process had from the start are not in the group. */
+    while (waitpid(-acceptor, NULL, 0) > 0 || errno == EINTR)
+        continue;
+
+    exit(failed);
 }
 
 int main(int argc, char *argv[])
 {
-    const struct timespec rest = {0, REST};
     struct settings settings;
     sigset_t signals;
+    pid_t parent, child;
     int listener, sock;
-    pid_t child;
     char *buffer;
     uint64_t total = 0;
     ssize_t received, sent, count;
 
     /* [1] Take the port, and keep signals back */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     keep_back_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGCHLD);
     block_signals(PROGRAM, &signals);
 
     /* [2] Listen */
-    listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+    listener = start_listening(PROGRAM, &settings, &signals, SOCK_CLOEXEC);
+    announce(PROGRAM, settings);
 
     if ((buffer = malloc(BUFFER_SIZE)) == NULL)
         fail(PROGRAM, "malloc", errno);
@@ -158,52 +210,62 @@ int main(int argc, char *argv[])
     if (prctl(PR_SET_CHILD_SUBREAPER, 1UL) < 0)
         fail(PROGRAM, "prctl", errno);
 
+    parent = getpid();
+
     if ((acceptor = fork()) < 0)
         fail(PROGRAM, "fork", errno);
 
     if (acceptor > 0) {
         close(listener);
-        watch_over();
+        watch_over(&signals);
     }
 
-    /* [4] End when the first process ends, or sends SIGTERM. Of children that have ended, keep nothing */
+    /* [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing */
     if (setpgid(0, 0) < 0)
         fail(PROGRAM, "setpgid", errno);
 
     prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
     signal(SIGCHLD, SIG_IGN);
+    signal(SIGALRM, calm_down);
 
     if (sigprocmask(SIG_UNBLOCK, &signals, NULL) < 0)
         fail(PROGRAM, "sigprocmask", errno);
 
+    if (getppid() != parent)
+        exit(0);
+
+    parent = getpid();
+
     for (;;) {
         /* [5] Sleep until a client comes */
-        while ((sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0) {
-            if (next_may_come(errno))
-                continue;
-
-            explain_errno(PROGRAM, "accept4", errno);
-            nanosleep(&rest, NULL);
-        }
+        while ((sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+            if (!next_may_come(errno))
+                rest_after("accept4", errno);
 
         /* [6] Make a process for it. The connection is that one's: this one waits for the next client */
-        while ((child = fork()) < 0) {
-            explain_errno(PROGRAM, "fork", errno);
-            nanosleep(&rest, NULL);
-        }
+        while ((child = fork()) < 0)
+            rest_after("fork", errno);
 
         if (child == 0)
             break;
 
         if (close(sock) < 0)
             explain_errno(PROGRAM, "close", errno);
+
+        if (calm != 0)
+            end_shortage();
     }
 
-    /* [7] In the client's process, signals are heard */
+    /* [7] In the client's process, signals are heard. It ends with the one that has made it */
     close(listener);
     connection = sock;
     signal(SIGTERM, tell);
+    signal(SIGINT, tell);
     signal(SIGALRM, tell);
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
+
+    if (getppid() != parent)
+        kill(getpid(), SIGTERM);
 
     while (told == 0 || !is_complete(total)) {
         if (told == TIME_IS_OVER)

@@ -9,11 +9,13 @@
  * Call: `echo_server_nonblocking PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "connections.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_nonblocking"
 #define USAGE "./echo_server_nonblocking PORT"
@@ -22,20 +24,33 @@ int main(int argc, char *argv[])
 {
     struct settings settings;
     struct server server;
-    int signals, sock, highest = -1;
+    sigset_t set;
+    int listener, signals, sock, taken, highest = -1;
 
-    /* [1] Take the port, and let signals be read like bytes */
+    /* [1] Take the port, and keep signals back */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    signals = open_signals(PROGRAM);
+    keep_back_signals(PROGRAM, &set);
 
-    /* [2] Listen */
-    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    /* [2] Listen, and let signals be read like bytes */
+    listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server = new_server(PROGRAM, listener);
+    signals = open_signals(PROGRAM, &set);
+    announce(PROGRAM, settings);
 
     while (!server.finishing || server.open > 0) {
-        /* [3] Take every client that waits, until accept() says that there is none */
-        while (accepting(&server) && (sock = accept_connection(&server)) >= 0)
+        /* [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long */
+        taken = 0;
+
+        while (taken < MOST_ACCEPTED && accepting(&server)) {
+            taken++;
+
+            if ((sock = accept_connection(&server)) < 0)
+                break;
+
             if (highest < sock)
                 highest = sock;
+        }
 
         /* [4] Serve every connection, until recv() or send() says that it has to wait */
         for (sock = 0; sock <= highest; sock++)

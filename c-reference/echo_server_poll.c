@@ -14,12 +14,14 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "connections.h"
 #include "explain.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_poll"
 #define USAGE                                 \
@@ -64,14 +66,19 @@ int main(int argc, char *argv[])
     struct settings settings;
     struct server server;
     struct pollfd *entry;
-    int signals, sock, wanted, left, ready = 0;
+    sigset_t set;
+    int listener, signals, sock, wanted, left, taken, ready = 0;
 
-    /* [1] Take options and port, and let signals be read like bytes */
+    /* [1] Take options and port, and keep signals back */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:h", argc, argv);
-    signals = open_signals(PROGRAM);
+    keep_back_signals(PROGRAM, &set);
 
-    /* [2] Listen */
-    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    /* [2] Listen, and let signals be read like bytes */
+    listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server = new_server(PROGRAM, listener);
+    signals = open_signals(PROGRAM, &set);
+    announce(PROGRAM, settings);
     server.busy_poll = settings.busy_poll;
 
     /* [3] Begin the list with the listening socket and the signals */
@@ -84,9 +91,8 @@ int main(int argc, char *argv[])
 
         /* [5] Sleep until something is ready; the kernel marks what */
         if ((ready = poll(list.watched, list.count, patience(&server, ready))) < 0) {
-            if (errno != EINTR)
-                explain_errno(PROGRAM, "poll", errno);
-
+            wait_failed(&server, "poll", errno);
+            read_signal(&server, signals);
             ready = 0;
             continue;
         }
@@ -111,11 +117,19 @@ int main(int argc, char *argv[])
                 entry->events = wanted == TO_SEND ? POLLOUT : POLLIN;
         }
 
-        /* [8] Take all connections that wait */
+        /* [8] Take connections that wait */
         if (list.watched[LISTENER].revents != 0) {
-            while ((sock = accept_connection(&server)) >= 0)
+            taken = 0;
+
+            while (taken < MOST_ACCEPTED) {
+                taken++;
+
+                if ((sock = accept_connection(&server)) < 0)
+                    break;
+
                 if (add(&list, sock) < 0)
                     reset_connection(&server, sock, "realloc", errno);
+            }
         }
 
         /* [9] A signal begins the end, which is when the last connection has ended */

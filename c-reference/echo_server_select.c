@@ -15,6 +15,7 @@
  * `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #include "connections.h"
 #include "explain.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_select"
 #define USAGE "./echo_server_select PORT"
@@ -44,22 +46,34 @@ int main(int argc, char *argv[])
     fd_set receiving, sending, readable, writable, *waiting;
     struct settings settings;
     struct server server;
-    int signals, wanted, highest, ready, accepted;
+    sigset_t set;
+    int listener, signals, wanted, highest, ready, accepted, taken;
     bool signalled, full = false;
 
-    /* [1] Take the port, and let signals be read like bytes */
+    /* [1] Take the port, and keep signals back */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    signals = open_signals(PROGRAM);
+    keep_back_signals(PROGRAM, &set);
 
-    /* [2] Listen */
-    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    /* [2] Listen, and let signals be read like bytes */
+    listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server = new_server(PROGRAM, listener);
+    signals = open_signals(PROGRAM, &set);
+    highest = signals > server.listener ? signals : server.listener;
+
+    if (highest >= FD_SETSIZE) {
+        fprintf(stderr, "%s: select() has no room for descriptor %d, only below %d: too many were open at the start\n",
+                PROGRAM, highest, FD_SETSIZE);
+        exit(1);
+    }
+
+    announce(PROGRAM, settings);
 
     /* [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send */
     FD_ZERO(&receiving);
     FD_ZERO(&sending);
     FD_SET(signals, &receiving);
     FD_SET(server.listener, &receiving);
-    highest = server.listener;
 
     while (!server.finishing || server.open > 0) {
         readable = receiving;
@@ -71,9 +85,8 @@ int main(int argc, char *argv[])
 
         /* [5] Sleep until something is ready; the kernel leaves it, and nothing else, in the sets */
         if ((ready = select(highest + 1, &readable, &writable, NULL, NULL)) < 0) {
-            if (errno != EINTR)
-                explain_errno(PROGRAM, "select", errno);
-
+            wait_failed(&server, "select", errno);
+            read_signal(&server, signals);
             continue;
         }
 
@@ -87,8 +100,15 @@ int main(int argc, char *argv[])
             ready--;
 
             if (sock == server.listener) {
-                /* [7] Take all connections that wait, if the sets have room for them */
-                while ((accepted = accept_connection(&server)) >= 0) {
+                /* [7] Take connections that wait, if the sets have room for them */
+                taken = 0;
+
+                while (taken < MOST_ACCEPTED) {
+                    taken++;
+
+                    if ((accepted = accept_connection(&server)) < 0)
+                        break;
+
                     if (accepted >= FD_SETSIZE) {
                         refuse_connection(&server, accepted, &full);
                         continue;

@@ -6,6 +6,9 @@
  * It is a real-time signal, so that each event is queued as one signal of its own and tells the descriptor;
  * SIGIO, which comes otherwise, tells none.
  *
+ * A client that sends much causes many signals. So all that wait in the queue are taken before any socket is
+ * served, and then each that they tell of has one turn: nobody waits longer than one turn of each of the others.
+ *
  * A signal tells that something has come, not that something is there. So what no signal tells of must be
  * looked for: what came before a socket had its owner, while accept() rested, or while a connection waited to
  * send; and what is left after a turn. Such a socket is put at the end of the queue with a signal of our own.
@@ -22,19 +25,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "connections.h"
 #include "explain.h"
 #include "server.h"
+#include "start.h"
 
 #define PROGRAM "echo_server_sigio"
 #define USAGE "./echo_server_sigio PORT"
 
+/* One entry of the table, which has one for each descriptor: whether the connection has a turn, and who is the next. */
+struct turn {
+    int next;
+    bool told;
+    /* Whether more may be there than the signals tell of. */
+    bool untold;
+};
+
+/* Those that have a turn in this round, each once, however many signals tell of it. */
+struct round {
+    struct turn *table;
+    int capacity;
+    int first;
+    int last;
+    /* How many clients wait, and whether more may. */
+    int clients;
+    bool untold;
+};
+
 /*
- * poll(): if the socket is ready, whatever the signals have told, it has another turn, after all that are told of
- * already. If the queue is full, all have one.
+ * poll(): if the socket is ready, whatever the signals have told, it has another turn in the next round. If the queue
+ * is full, all have one.
  */
 static void look(int sock, short events)
 {
@@ -45,20 +70,22 @@ static void look(int sock, short events)
         kill(getpid(), SIGIO);
 }
 
-/* Takes a connection. `untold` says that more may wait than the signals tell of. */
-static void take(struct server *server, bool untold)
+/* Takes connections: as many as signals tell of. */
+static void take(struct server *server, int clients, bool untold)
 {
     int sock;
 
-    if (!accepting(server))
-        return;
+    for (int taken = 0; taken < clients && accepting(server); taken++) {
+        if (taken == MOST_ACCEPTED || (sock = accept_connection(server)) < 0) {
+            untold = true;
+            break;
+        }
 
-    if ((sock = accept_connection(server)) < 0)
-        untold = true;
-    else if (drive_by_signals(sock, SIGRTMIN) < 0)
-        reset_connection(server, sock, "fcntl", errno);
-    else
-        look(sock, POLLIN);
+        if (drive_by_signals(sock, SIGRTMIN) < 0)
+            reset_connection(server, sock, "fcntl", errno);
+        else
+            look(sock, POLLIN);
+    }
 
     if (untold && accepting(server))
         look(server->listener, POLLIN);
@@ -69,7 +96,7 @@ static void attend(struct server *server, int sock, bool untold)
 {
     int wanted;
 
-    if (sock < 0 || !is_open(server, sock))
+    if (!is_open(server, sock))
         return;
 
     /* What came while it waited to send has used up its signals. */
@@ -85,24 +112,98 @@ static void attend(struct server *server, int sock, bool untold)
         look(sock, POLLIN);
 }
 
+/* realloc(): gives a connection its turn in this round. Without memory it has it at once. */
+static void give_turn(struct server *server, struct round *round, int sock, bool untold)
+{
+    struct turn *table, *turn;
+    int capacity = server->capacity;
+
+    if (!is_open(server, sock))
+        return;
+
+    if (round->capacity < capacity) {
+        if ((table = realloc(round->table, capacity * sizeof(*table))) == NULL) {
+            attend(server, sock, true);
+            return;
+        }
+
+        memset(table + round->capacity, 0, (capacity - round->capacity) * sizeof(*table));
+        round->table = table;
+        round->capacity = capacity;
+    }
+
+    turn = &round->table[sock];
+    turn->untold = turn->untold || untold;
+
+    if (turn->told)
+        return;
+
+    turn->told = true;
+    turn->next = -1;
+
+    if (round->first < 0)
+        round->first = sock;
+    else
+        round->table[round->last].next = sock;
+
+    round->last = sock;
+}
+
+/* Gives everybody a turn, since nobody knows of which sockets there was no signal. */
+static void give_all_turns(struct server *server, struct round *round)
+{
+    round->clients++;
+    round->untold = true;
+
+    for (int sock = 0; sock < server->capacity; sock++)
+        give_turn(server, round, sock, true);
+}
+
+/* Serves those that have a turn, and takes the clients that wait. */
+static void take_turns(struct server *server, struct round *round, bool urgent)
+{
+    struct turn *turn;
+    bool untold;
+    int sock;
+
+    while ((sock = round->first) >= 0) {
+        turn = &round->table[sock];
+        untold = turn->untold || urgent;
+        turn->told = false;
+        turn->untold = false;
+        round->first = turn->next;
+        attend(server, sock, untold);
+    }
+
+    take(server, round->clients, round->untold);
+    round->clients = 0;
+    round->untold = false;
+}
+
 int main(int argc, char *argv[])
 {
+    const struct timespec at_once = {0, 0};
+    struct round round = {.first = -1};
     struct settings settings;
     struct server server;
     sigset_t signals;
     siginfo_t told;
-    int number, sock;
-    bool listening = false, own;
+    int listener, number, sock;
+    bool listening = false, urgent = false, own;
 
     /* [1] Take the port, and let signals wait until they are asked for */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     keep_back_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGIO);
+    sigaddset(&signals, SIGURG);
     sigaddset(&signals, SIGRTMIN);
     block_signals(PROGRAM, &signals);
 
     /* [2] Listen, and be told by a signal of each connection */
-    server = new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    listener = start_listening(PROGRAM, &settings, &signals, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    server = new_server(PROGRAM, listener);
+    announce(PROGRAM, settings);
 
     if (drive_by_signals(server.listener, SIGRTMIN) < 0)
         fail(PROGRAM, "fcntl", errno);
@@ -115,28 +216,39 @@ int main(int argc, char *argv[])
         listening = accepting(&server);
 
         /* [4] Sleep until a signal comes */
-        if ((number = sigwaitinfo(&signals, &told)) < 0) {
-            if (errno != EINTR)
-                explain_errno(PROGRAM, "sigwaitinfo", errno);
-        } else if (number == SIGRTMIN) {
-            /* [5] Serve the socket that it tells of. It may be our own signal, for the next turn */
-            own = told.si_code == SI_QUEUE;
-            sock = own ? (int)(intptr_t)told.si_ptr : told.si_fd;
+        if ((number = sigwaitinfo(&signals, &told)) < 0)
+            wait_failed(&server, "sigwaitinfo", errno);
 
-            if (sock == server.listener)
-                take(&server, own);
-            else
-                attend(&server, sock, own);
-        } else if (number == SIGIO) {
-            /* [6] The queue was full, and nobody knows which sockets the lost signals told of: serve all */
-            take(&server, true);
+        /* [5] Take it, and then all others that have come: some sockets have many, and others wait behind these */
+        while (number > 0) {
+            if (number == SIGRTMIN) {
+                /* [6] Note the socket that it tells of. It may be our own signal, for the next turn */
+                own = told.si_code == SI_QUEUE;
+                sock = own ? (int)(intptr_t)told.si_ptr : told.si_fd;
 
-            for (sock = 0; sock < server.capacity; sock++)
-                attend(&server, sock, true);
-        } else {
-            /* [7] A signal begins the end, which is when the last connection has ended */
-            obey_signal(&server, number);
+                if (sock == server.listener) {
+                    round.clients++;
+                    round.untold = round.untold || own;
+                } else {
+                    give_turn(&server, &round, sock, own);
+                }
+            } else if (number == SIGIO) {
+                /* [7] The queue was full, and nobody knows which sockets the lost signals told of: note all */
+                give_all_turns(&server, &round);
+            } else if (number == SIGURG) {
+                /* [8] A recv() stops before an urgent byte. From now on it is not taken to have emptied a socket */
+                urgent = true;
+                give_all_turns(&server, &round);
+            } else {
+                /* [9] A signal begins the end, which is when the last connection has ended */
+                obey_signal(&server, number);
+            }
+
+            number = sigtimedwait(&signals, &told, &at_once);
         }
+
+        /* [10] Serve each socket that was noted, once */
+        take_turns(&server, &round, urgent);
     }
 
     exit(0);

@@ -16,12 +16,15 @@
  * Call: `echo_server_uring [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "connections.h"
 #include "server.h"
+#include "start.h"
 #include "streams.h"
 #include "uring.h"
 
@@ -34,24 +37,34 @@ int main(int argc, char *argv[])
 {
     struct io_uring_cqe completion;
     struct settings settings;
+    struct server server;
     struct streams streams;
-    int signals, sock, number;
-    bool listening = false, signalled;
+    sigset_t set;
+    int listener, signals, sock, number;
+    bool watching = false, listening = false, signalled;
 
-    /* [1] Take options and port, and let signals be read like bytes */
+    /* [1] Take options and port, and keep signals back */
+    inherit_nothing(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:w:h", argc, argv);
-    signals = open_signals(PROGRAM);
+    keep_back_signals(PROGRAM, &set);
 
-    /* [2] Listen. With workers, each goes on from here */
-    sock = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+    /* [2] Listen, and let signals be read like bytes. With workers, each goes on from here */
+    listener = start_listening(PROGRAM, &settings, &set, SOCK_CLOEXEC);
+    signals = open_signals(PROGRAM, &set);
 
     /* [3] Make the two queues, and the buffers to receive into */
-    streams = new_streams(new_server(PROGRAM, sock));
-
-    /* [4] Ask for signals */
-    ask_poll(&streams.uring, signals);
+    server = new_server(PROGRAM, listener);
+    streams = new_streams(server);
+    streams.server.led = settings.led;
+    announce(PROGRAM, settings);
 
     while (!streams.server.finishing || streams.server.open > 0 || listening) {
+        /* [4] Ask for the next signal, unless that is done already */
+        if (!watching) {
+            watching = true;
+            ask_poll(&streams.uring, signals);
+        }
+
         /* [5] Ask for connections, unless that is done already, or accept() rests */
         if (!listening && accepting(&streams.server)) {
             listening = true;
@@ -59,8 +72,12 @@ int main(int argc, char *argv[])
         }
 
         /* [6] Hand over what is asked, and sleep until something is done */
-        submit(&streams.uring, 1);
         signalled = false;
+
+        if (submit(&streams.uring, 1) < 0 && errno != EBUSY) {
+            wait_failed(&streams.server, "io_uring_enter", errno);
+            signalled = true;
+        }
 
         while (next_completion(&streams.uring, &completion)) {
             sock = (int)completion.user_data;
@@ -81,15 +98,15 @@ int main(int argc, char *argv[])
                 break;
             case IORING_OP_POLL_ADD:
                 signalled = true;
+                watching = false;
                 break;
             }
         }
 
-        /* [10] A signal begins the end, which is when the last connection has ended. Ask for the next one */
+        /* [10] A signal begins the end, which is when the last connection has ended */
         if (signalled) {
             number = take_signal(&streams.server, signals);
             obey(&streams, number);
-            ask_poll(&streams.uring, signals);
         }
 
         /* [11] Ask to receive again where there was no buffer */

@@ -2,10 +2,13 @@
  * What the servers of the I/O models do alike before they come to their model: arguments, socket, signals.
  *
  * A server takes options and a port, raises its limit of descriptors, listens, and says on which port.
- * With `-w` it listens once for each worker, makes the workers, and waits for them: only they serve.
+ * With `-w` it listens once for each worker, makes the workers, and looks after them: only they serve.
  *
  * A server is told by signals what does not come from a socket, and keeps them back, so that none arrives
- * in the middle of something else. SIGTERM and SIGINT ask it to end. SIGALRM is its own timer.
+ * in the middle of something else. SIGTERM, SIGINT and SIGHUP ask it to end. SIGALRM is its own timer.
+ *
+ * Such a request may reach one process only or all of them, by Ctrl-C or from a service manager, and in any order.
+ * So a worker takes any number of them for one, and only the first process tells the second request from the first.
  */
 #define _GNU_SOURCE
 #include "server.h"
@@ -22,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command_line.h"
@@ -31,11 +35,28 @@
 /* How many connections wait for accept() at most; the kernel has a limit of its own (somaxconn). */
 #define BACKLOG 4096
 #define MOST_WORKERS 64
+/* How long it takes until a worker that was killed is replaced, and until a request to end counts as another one. In
+   nanoseconds. */
+#define REST 100000000
+#define MOMENT 30000000
+
+/* What the first process knows of its workers. */
+struct workers {
+    long count;
+    pid_t first;
+    /* Whether they have been told to end, and whether one of them has failed. */
+    bool told;
+    bool failed;
+    /* 0 where a worker has ended. */
+    pid_t pids[MOST_WORKERS];
+    /* −1 where a socket is closed. The first process has them for workers to come. */
+    int listeners[MOST_WORKERS];
+};
 
 /* Takes the options that `letters` names, in getopt's notation, and the port. */
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[])
 {
-    struct settings settings = {0, 0, 0};
+    struct settings settings = {.ready = -1};
     char **words;
     int letter;
 
@@ -66,22 +87,27 @@ struct settings read_settings(const char *program, const char *usage, const char
     return settings;
 }
 
-/* setrlimit(): lets the process have as many descriptors as it may. */
+/* setrlimit(): lets the process have as many descriptors as it may. If it cannot, it serves with those that it has. */
 void raise_descriptor_limit(const char *program)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        fail(program, "getrlimit", errno);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        explain_errno(program, "getrlimit", errno);
+        return;
+    }
 
     limit.rlim_cur = limit.rlim_max;
 
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        fail(program, "setrlimit", errno);
+        explain_errno(program, "setrlimit", errno);
 }
 
-/* socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. */
-int listen_on(const char *program, in_port_t port, int flags, bool shared)
+/*
+ * socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
+ * workers each has a socket, with a number from 0 on.
+ */
+int listen_on(const char *program, struct settings settings, long number, int flags)
 {
     struct sockaddr_in address;
     int listener;
@@ -92,19 +118,30 @@ int listen_on(const char *program, in_port_t port, int flags, bool shared)
     /* A restart need not wait until the old connections are forgotten. */
     set_option(program, listener, SOL_SOCKET, SO_REUSEADDR, 1);
 
-    if (shared)
+    if (number > 0)
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
 
-    /* Every echo leaves at once. On Linux the connections have it from the listening socket. */
+    /* The connections have these from the listening socket, on Linux. Every echo leaves at once. */
     set_option(program, listener, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* An urgent byte is one like the others. */
+    set_option(program, listener, SOL_SOCKET, SO_OOBINLINE, 1);
+    /* A client that is gone without a word does not keep its descriptor: two minutes later it is found out. */
+    set_option(program, listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(program, listener, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    set_option(program, listener, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    set_option(program, listener, IPPROTO_TCP, TCP_KEEPCNT, 6);
 
     memset(&address, 0, sizeof(address));
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(port);
+    address.sin_port = htons(settings.port);
 
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0)
         fail(program, "bind", errno);
+
+    /* The first one gets the port only if nobody has it, another server with workers neither. */
+    if (settings.workers > 0 && number == 0)
+        set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
 
     if (listen(listener, BACKLOG) < 0)
         fail(program, "listen", errno);
@@ -112,90 +149,213 @@ int listen_on(const char *program, in_port_t port, int flags, bool shared)
     return listener;
 }
 
-/* Ends the workers when it is told to, and itself when all have ended: with 1 if one of them has failed. */
-static void wait_for_workers(const char *program, pid_t workers[], long count)
+/* fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone. */
+static bool make_worker(const char *program, struct workers *workers, long number)
 {
-    sigset_t signals;
-    long left = count;
-    int number, status, worst = 0;
-    pid_t ended;
+    if ((workers->pids[number] = fork()) < 0)
+        explain_errno(program, "fork", errno);
 
-    keep_back_signals(program, &signals);
-    sigaddset(&signals, SIGCHLD);
-    block_signals(program, &signals);
+    if (workers->pids[number] != 0)
+        return false;
 
-    while (left > 0) {
-        if ((number = sigwaitinfo(&signals, NULL)) < 0)
-            continue;
+    /* It ends with the first process. If that one is gone already, it tells itself. */
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
 
-        /* One SIGCHLD may stand for several workers. The number of one that has ended can be another's soon. */
-        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
-            left--;
-            worst = status != 0 ? 1 : worst;
+    if (getppid() != workers->first)
+        kill(getpid(), SIGTERM);
 
-            for (long i = 0; i < count; i++)
-                if (workers[i] == ended)
-                    workers[i] = 0;
-        }
+    for (long i = 0; i < workers->count; i++)
+        if (i != number && workers->listeners[i] >= 0)
+            close(workers->listeners[i]);
 
-        for (long i = 0; i < count; i++)
-            if (number != SIGCHLD && workers[i] != 0)
-                kill(workers[i], SIGTERM);
+    return true;
+}
+
+/* close(): what connects to this worker from now on goes to the others, or is refused if there are none. */
+static void stop_listening(struct workers *workers, long number)
+{
+    if (workers->listeners[number] >= 0)
+        close(workers->listeners[number]);
+
+    workers->listeners[number] = -1;
+}
+
+/* kill(): sends a signal to all workers. */
+static void tell_workers(const struct workers *workers, int number)
+{
+    for (long i = 0; i < workers->count; i++)
+        if (workers->pids[i] > 0)
+            kill(workers->pids[i], number);
+}
+
+/* Begins the end of all workers. */
+static void end_workers(struct workers *workers)
+{
+    workers->told = true;
+
+    for (long i = 0; i < workers->count; i++)
+        stop_listening(workers, i);
+
+    tell_workers(workers, SIGTERM);
+}
+
+/* waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one. */
+static bool look_after(const char *program, struct workers *workers, long number)
+{
+    const struct timespec rest = {0, REST};
+    pid_t worker = workers->pids[number];
+    int status;
+
+    if (worker <= 0 || waitpid(worker, &status, WNOHANG) != worker)
+        return false;
+
+    workers->pids[number] = 0;
+
+    if (workers->told) {
+        workers->failed = workers->failed || status != 0;
+        return false;
     }
 
-    exit(worst);
+    if (WIFSIGNALED(status)) {
+        fprintf(stderr, "%s: worker %d was killed by signal %d, and another one takes its place\n", program, worker,
+                WTERMSIG(status));
+        /* If that one is killed, too, the log is not filled. */
+        nanosleep(&rest, NULL);
+
+        if (make_worker(program, workers, number))
+            return true;
+
+        if (workers->pids[number] > 0)
+            return false;
+    } else {
+        fprintf(stderr, "%s: worker %d has ended with %d, and the others go on\n", program, worker,
+                WEXITSTATUS(status));
+    }
+
+    workers->failed = workers->failed || status != 0;
+    stop_listening(workers, number);
+    return false;
 }
 
 /*
- * Returns the listening socket, once it is said that it listens. With workers it returns in each of
- * them, with a socket of its own: the kernel shares the connections out among the sockets of a port.
+ * Looks after the workers, and ends with the last of them: with 1 if one has failed. Returns only in a worker that has
+ * taken the place of another one, with its number.
  */
-int start_listening(const char *program, struct settings settings, int flags)
+static long watch_over(const char *program, struct workers *workers, const sigset_t *signals)
 {
-    int listeners[MOST_WORKERS];
-    pid_t workers[MOST_WORKERS];
-    in_port_t port = settings.port;
-    long count = settings.workers > 0 ? settings.workers : 1;
+    sigset_t heard = *signals;
+    int number;
+    long left;
+
+    sigaddset(&heard, SIGCHLD);
+    block_signals(program, &heard);
+
+    for (;;) {
+        left = 0;
+
+        /* One SIGCHLD may stand for several workers. */
+        for (long i = 0; i < workers->count; i++) {
+            if (look_after(program, workers, i))
+                return i;
+
+            left += workers->pids[i] > 0;
+        }
+
+        if (left == 0)
+            exit(workers->failed ? 1 : 0);
+
+        if ((number = sigwaitinfo(&heard, NULL)) < 0 || number == SIGCHLD || number == SIGALRM)
+            continue;
+
+        /* The second request is to end at once. */
+        if (workers->told) {
+            tell_workers(workers, SIGUSR2);
+        } else {
+            take_as_one();
+            end_workers(workers);
+        }
+    }
+}
+
+/* Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number. */
+static long lead(const char *program, struct workers *workers, struct settings *settings, const sigset_t *signals)
+{
+    int ready[2];
+    char byte;
+
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        fail(program, "pipe2", errno);
+
+    for (long i = 0; i < workers->count && !workers->failed; i++) {
+        if (make_worker(program, workers, i)) {
+            close(ready[0]);
+            settings->ready = ready[1];
+            return i;
+        }
+
+        workers->failed = workers->pids[i] < 0;
+    }
+
+    close(ready[1]);
+
+    /* One that cannot serve has said why. When it ends, the pipe does so for want of its byte. */
+    for (long i = 0; i < workers->count && !workers->failed; i++)
+        workers->failed = read(ready[0], &byte, 1) != 1;
+
+    close(ready[0]);
+
+    if (workers->failed)
+        end_workers(workers);
+    else
+        announce(program, *settings);
+
+    return watch_over(program, workers, signals);
+}
+
+/*
+ * Returns the listening socket. With workers it returns in each of them, with a socket of its own, since the kernel
+ * shares the connections out among the sockets of a port; the first process only looks after them.
+ */
+int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags)
+{
+    struct workers workers = {.count = settings->workers, .first = getpid()};
+    long number = 0;
 
     raise_descriptor_limit(program);
 
     /* All of them listen before there are workers, so that none misses a connection. */
-    for (long i = 0; i < count; i++) {
-        listeners[i] = listen_on(program, port, flags, settings.workers > 0);
+    do {
+        workers.listeners[number] = listen_on(program, *settings, number, flags);
 
-        if (port == 0)
-            port = ntohs(own_address(program, listeners[i]).sin_port);
+        if (settings->port == 0)
+            settings->port = ntohs(own_address(program, workers.listeners[number]).sin_port);
+
+        number++;
+    } while (number < settings->workers);
+
+    if (settings->workers == 0)
+        return workers.listeners[0];
+
+    /* A worker hears of the end from anybody, and is told only by the first process to end at once. */
+    sigaddset(signals, SIGUSR2);
+    block_signals(program, signals);
+    number = lead(program, &workers, settings, signals);
+    settings->led = true;
+    return workers.listeners[number];
+}
+
+/* Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody. */
+void announce(const char *program, struct settings settings)
+{
+    if (settings.ready >= 0) {
+        if (write(settings.ready, "", 1) < 0)
+            explain_errno(program, "write", errno);
+
+        close(settings.ready);
+    } else if (!settings.led) {
+        printf("Waiting for connections on port %d\n", settings.port);
+        fflush(stdout);
     }
-
-    printf("Waiting for connections on port %d\n", port);
-    fflush(stdout);
-
-    if (settings.workers == 0)
-        return listeners[0];
-
-    for (long i = 0; i < count; i++) {
-        if ((workers[i] = fork()) < 0)
-            fail(program, "fork", errno);
-
-        if (workers[i] > 0)
-            continue;
-
-        /* A worker ends with the one that made it. Ctrl-C reaches both, and only that one passes it on. */
-        prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
-        signal(SIGINT, SIG_IGN);
-
-        for (long j = 0; j < count; j++)
-            if (j != i)
-                close(listeners[j]);
-
-        return listeners[i];
-    }
-
-    for (long i = 0; i < count; i++)
-        close(listeners[i]);
-
-    wait_for_workers(program, workers, count);
-    return -1;
 }
 
 /* sigprocmask(): from now on these signals come only when they are asked for. */
@@ -212,18 +372,39 @@ void keep_back_signals(const char *program, sigset_t *signals)
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     sigaddset(signals, SIGALRM);
+
+    /* The terminal is gone, which ends a server like the others; but not if it was started by nohup. */
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN)
+        sigaddset(signals, SIGHUP);
+
     block_signals(program, signals);
 }
 
-/* signalfd(): a descriptor from which the signals are read. */
-int open_signals(const char *program)
+/*
+ * nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
+ * timeout(1) sends its signal to a process and then to the group that it is in.
+ */
+void take_as_one(void)
 {
-    sigset_t signals;
+    const struct timespec moment = {0, MOMENT}, none = {0, 0};
+    sigset_t requests;
+
+    sigemptyset(&requests);
+    sigaddset(&requests, SIGTERM);
+    sigaddset(&requests, SIGINT);
+    sigaddset(&requests, SIGHUP);
+    nanosleep(&moment, NULL);
+
+    while (sigtimedwait(&requests, NULL, &none) > 0)
+        continue;
+}
+
+/* signalfd(): a descriptor from which the signals are read. */
+int open_signals(const char *program, const sigset_t *signals)
+{
     int descriptor;
 
-    keep_back_signals(program, &signals);
-
-    if ((descriptor = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
+    if ((descriptor = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
         fail(program, "signalfd", errno);
 
     return descriptor;

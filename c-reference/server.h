@@ -13,15 +13,21 @@ struct settings {
     long busy_poll;
     /* -w; 0: the process itself serves. */
     long workers;
+    /* Whether this process is a worker. */
+    bool led;
+    /* Where a worker tells the first process that it is ready, or −1. */
+    int ready;
 };
 
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[]);
 void raise_descriptor_limit(const char *program);
-int listen_on(const char *program, in_port_t port, int flags, bool shared);
-int start_listening(const char *program, struct settings settings, int flags);
-void block_signals(const char *program, const sigset_t *signals);
+int listen_on(const char *program, struct settings settings, long number, int flags);
+int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags);
+void announce(const char *program, struct settings settings);
 void keep_back_signals(const char *program, sigset_t *signals);
-int open_signals(const char *program);
+void block_signals(const char *program, const sigset_t *signals);
+void take_as_one(void);
+int open_signals(const char *program, const sigset_t *signals);
 int drive_by_signals(int sock, int number);
 void set_timer(const char *program, long milliseconds);
 

@@ -333,32 +333,36 @@ static void abandon(struct streams *streams, int sock)
         give_up(streams, sock, sending ? "send" : "recv", ETIMEDOUT);
 }
 
-/* Begins the end: each connection ends once all that was taken from it is sent back. The second time they end at once. */
+/* Begins the end: each connection ends once all that was taken from it is sent back. */
 static void finish(struct streams *streams)
 {
-    bool at_once = streams->server.finishing;
+    ask_cancel(&streams->uring, IORING_OP_ACCEPT, streams->server.listener);
+    stop_accepting(&streams->server);
 
-    if (!at_once) {
-        ask_cancel(&streams->uring, IORING_OP_ACCEPT, streams->server.listener);
-        stop_accepting(&streams->server);
-    }
+    for (int sock = 0; sock < streams->capacity; sock++)
+        if (is_open(&streams->server, sock))
+            go_on(streams, sock);
+}
 
+/* Ends all connections at once. */
+static void abandon_all(struct streams *streams)
+{
     for (int sock = 0; sock < streams->capacity; sock++) {
-        if (!is_open(&streams->server, sock))
-            continue;
-
-        if (at_once)
+        if (is_open(&streams->server, sock)) {
             abandon(streams, sock);
-
-        go_on(streams, sock);
+            go_on(streams, sock);
+        }
     }
 }
 
-/* SIGTERM and SIGINT begin the end; the second one, or the time, completes it. Before that, SIGALRM ends a rest. */
+/* Does what a signal asks for. */
 void obey(struct streams *streams, int number)
 {
-    if (number == SIGALRM && !streams->server.finishing)
-        streams->server.resting = false;
-    else if (number != 0)
+    int wanted = asked_for(&streams->server, number);
+
+    if (wanted != GO_ON && !streams->server.finishing)
         finish(streams);
+
+    if (wanted == ABANDON)
+        abandon_all(streams);
 }

@@ -23,28 +23,34 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "command_line.h"
 #include "explain.h"
+#include "start.h"
 
 #define PROGRAM "udp_echo_server"
 #define USAGE "./udp_echo_server PORT"
 /* The most that a datagram carries over IPv4: 65535 bytes less 20 for the IP header and 8 for UDP's. */
 #define DATAGRAM_SIZE 65507
+/* How long to rest when the system has no memory, in nanoseconds. */
+#define REST 100000000
 /* Below it are the ports of the well-known services. */
 #define FIRST_CLIENT_PORT 1024
 
 int main(int argc, char *argv[])
 {
+    const struct timespec rest = {0, REST};
     struct sockaddr_in server_address, client_address;
     socklen_t address_length;
     in_port_t server_port, client_port;
     char buffer[DATAGRAM_SIZE];
     ssize_t length;
     long port;
-    int sock;
+    int sock, error, said = 0;
 
-    /* [1] Take the port from the command line */
+    /* [1] Take the port from the command line, and nothing else from whoever has started the server */
+    inherit_nothing(PROGRAM);
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     port = number_argument(PROGRAM, USAGE, "PORT", argv[1], 10, 0, 65535);
 
@@ -83,9 +89,18 @@ int main(int argc, char *argv[])
             if (errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
                 fail(PROGRAM, "recvfrom", errno);
 
-            explain_errno(PROGRAM, "recvfrom", errno);
+            /* As long as it does not pass, it is said once, and the server does not spin. */
+            error = errno;
+
+            if (error != said)
+                explain_errno(PROGRAM, "recvfrom", error);
+
+            said = error;
+            nanosleep(&rest, NULL);
             continue;
         }
+
+        said = 0;
 
         /* [7] Give a service no answer, because it could answer in turn */
         client_port = ntohs(client_address.sin_port);

@@ -21,8 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "explain.h"
@@ -30,6 +32,8 @@
 /* How many requests are handed over at once, at most, and how many completions find room; powers of two. */
 #define MOST_REQUESTS 256
 #define MOST_COMPLETIONS 4096
+/* How long it takes until requests are handed over again that the kernel did not take, in nanoseconds. */
+#define REST 1000000
 
 /* mmap(): memory that is written and read, that of a descriptor or new. */
 static char *map(const char *program, size_t length, int flags, int descriptor, off_t offset)
@@ -40,6 +44,19 @@ static char *map(const char *program, size_t length, int flags, int descriptor, 
         fail(program, "mmap", errno);
 
     return memory;
+}
+
+/* getrlimit(): says which limit there is for the memory of all queues of a user, which may be too low. */
+static void explain_limit(const char *program)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+        return;
+
+    if (limit.rlim_cur != RLIM_INFINITY)
+        fprintf(stderr, "%s: RLIMIT_MEMLOCK (ulimit -l), for all queues of this user, is %lu KiB\n", program,
+                (unsigned long)(limit.rlim_cur / 1024));
 }
 
 /* io_uring_setup(): asks the kernel for the queues. It does what is asked only while io_uring_enter() is called. */
@@ -61,6 +78,9 @@ static void make_queues(struct uring *uring, struct io_uring_params *parameters)
     if (error == ENOSYS || error == EINVAL || error == EPERM)
         fprintf(stderr, "%s: Linux 6.1 or later is needed, and must allow io_uring (sysctl kernel.io_uring_disabled)\n",
                 uring->program);
+
+    if (error == ENOMEM)
+        explain_limit(uring->program);
 
     fail(uring->program, "io_uring_setup", error);
 }
@@ -92,6 +112,7 @@ static void share_queues(struct uring *uring, const struct io_uring_params *para
 static void offer_buffers(struct uring *uring)
 {
     struct io_uring_buf_reg queue;
+    int error;
 
     uring->offered = (struct io_uring_buf_ring *)map(uring->program, BUFFERS * sizeof(struct io_uring_buf),
                                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -101,8 +122,14 @@ static void offer_buffers(struct uring *uring)
     queue.ring_addr = (uintptr_t)uring->offered;
     queue.ring_entries = BUFFERS;
 
-    if (syscall(SYS_io_uring_register, (long)uring->descriptor, (long)IORING_REGISTER_PBUF_RING, &queue, 1L) < 0)
-        fail(uring->program, "io_uring_register", errno);
+    if (syscall(SYS_io_uring_register, (long)uring->descriptor, (long)IORING_REGISTER_PBUF_RING, &queue, 1L) < 0) {
+        error = errno;
+
+        if (error == ENOMEM)
+            explain_limit(uring->program);
+
+        fail(uring->program, "io_uring_register", error);
+    }
 
     for (uint16_t buffer = 0; buffer < BUFFERS; buffer++)
         offer(uring, buffer);
@@ -120,16 +147,16 @@ struct uring new_uring(const char *program)
     return uring;
 }
 
-/* io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. */
-void submit(struct uring *uring, uint32_t awaited)
+/*
+ * io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. What is not taken, for
+ * want of memory or room, is handed over the next time.
+ */
+int submit(struct uring *uring, uint32_t awaited)
 {
     uint32_t flags = awaited > 0 ? IORING_ENTER_GETEVENTS : 0;
     uint32_t count = *uring->asked - *uring->taken;
 
-    /* What is not taken for want of memory or room is handed over the next time. */
-    if (syscall(SYS_io_uring_enter, (long)uring->descriptor, (long)count, (long)awaited, (long)flags, NULL, 0L) < 0 &&
-        errno != EINTR && errno != EBUSY)
-        explain_errno(uring->program, "io_uring_enter", errno);
+    return syscall(SYS_io_uring_enter, (long)uring->descriptor, (long)count, (long)awaited, (long)flags, NULL, 0L);
 }
 
 /* Takes the next completion, if there is one. */
@@ -149,11 +176,14 @@ bool next_completion(struct uring *uring, struct io_uring_cqe *completion)
 /* Writes a request's operation, descriptor and number. The caller fills in the rest. */
 static struct io_uring_sqe *ask(struct uring *uring, uint8_t operation, int descriptor)
 {
+    const struct timespec rest = {0, REST};
     struct io_uring_sqe *request;
     uint32_t place;
 
+    /* If the kernel takes none, the next submit() for completions says why. */
     while (*uring->asked - *uring->taken == MOST_REQUESTS)
-        submit(uring, 0);
+        if (submit(uring, 0) < 0)
+            nanosleep(&rest, NULL);
 
     place = *uring->asked;
     request = uring->requests + (place & (MOST_REQUESTS - 1));

@@ -30,7 +30,7 @@ struct uring {
 };
 
 struct uring new_uring(const char *program);
-void submit(struct uring *uring, uint32_t awaited);
+int submit(struct uring *uring, uint32_t awaited);
 bool next_completion(struct uring *uring, struct io_uring_cqe *completion);
 void ask_accept(struct uring *uring, int listener);
 void ask_poll(struct uring *uring, int descriptor);

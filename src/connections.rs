@@ -13,22 +13,23 @@ use crate::descriptor::read;
 use crate::error::errno;
 use crate::explain::{explain_errno, fail};
 use crate::options::{getsockopt, setsockopt};
-use crate::server::set_timer;
+use crate::server::{set_timer, take_as_one};
 use crate::shutdown::shutdown;
 use crate::socket::{accept4, close, recv, send};
+use crate::stdio::{fprintf, stderr};
 use crate::stdlib::{free, malloc, realloc};
-use crate::string::{memcpy, memset};
-use crate::time::clock_gettime;
+use crate::string::{memcpy, memset, strerror};
+use crate::time::{clock_gettime, nanosleep};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, EMFILE,
-    ENETDOWN, ENETUNREACH, ENOMEM, ENONET, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
-    ETIMEDOUT, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK,
-    SOL_SOCKET, TCP_INFO, c_char, c_int, c_long, c_void, linger, signalfd_siginfo, size_t,
-    socklen_t, ssize_t, timespec,
+    CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN,
+    ENETUNREACH, ENOMEM, ENONET, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
+    ETIMEDOUT, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SIGUSR2, SO_LINGER, SOCK_CLOEXEC,
+    SOCK_NONBLOCK, SOL_SOCKET, TCP_INFO, c_char, c_int, c_long, c_void, linger, signalfd_siginfo,
+    size_t, socklen_t, ssize_t, timespec,
 };
 
 /// What a connection waits for once it is served: nothing, because it is over.
@@ -39,6 +40,16 @@ pub const TO_RECEIVE: c_int = 1;
 pub const TO_SEND: c_int = 2;
 /// For its next turn: more is there already, but others come first.
 pub const NEXT_TURN: c_int = 3;
+
+/// What a signal asks for: nothing.
+pub const GO_ON: c_int = 0;
+/// That the end begins.
+pub const FINISH: c_int = 1;
+/// That it is completed at once.
+pub const ABANDON: c_int = 2;
+
+/// How many connections are taken in one turn, at most: then those that are there have theirs.
+pub const MOST_ACCEPTED: c_int = 64;
 
 /// What was received and could not be sent yet: `length` bytes, of which `sent` are on their way.
 #[repr(C)]
@@ -62,16 +73,23 @@ pub(crate) struct Connection {
 pub struct Server<'a> {
     pub(crate) program: &'a CStr,
     /// The listening socket.
-    pub listener: c_int,
+    pub(crate) listener: c_int,
     /// Those that a connection gets from accept4().
     pub flags: c_int,
     pub(crate) connections: *mut Connection,
     /// How many entries the table has.
-    pub capacity: c_int,
+    pub(crate) capacity: c_int,
     /// How many connections there are.
     pub open: c_int,
-    /// Whether accept() rests.
+    /// Whether accept() rests, for want of what the error says, which is 0 if nothing is short.
     pub resting: bool,
+    shortage: c_int,
+    /// How many rests have passed since it failed.
+    calm: c_int,
+    /// The last error of a call that waits or asks.
+    wait_error: c_int,
+    /// Whether the process is a worker.
+    pub led: bool,
     /// Whether the end has begun.
     pub finishing: bool,
     buffer: *mut c_void,
@@ -82,14 +100,20 @@ pub struct Server<'a> {
 
 // What is received at once, at most. The larger, the fewer calls for a client that sends much.
 const BUFFER_SIZE: usize = 262144;
-// How long accept() rests if no client of ours can end the want, and how long the end may take. In milliseconds.
+// How long accept() rests at least while there is a shortage, and how long the end may take. In milliseconds.
 const REST: c_long = 100;
 const GRACE: c_long = 5000;
+// After so many rests without another one, a shortage is over.
+const CALM: c_int = 10;
 /// Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it.
 pub const BYTES_RECEIVED: usize = 16;
 
 /// malloc(): the state of a server that has a listening socket and no connection.
-pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
+///
+/// # Safety
+///
+/// `listener` is a listening socket that nobody else closes: the server does so at its end.
+pub unsafe fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
     let mut server = Server {
         program,
         listener,
@@ -98,6 +122,10 @@ pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
         capacity: 0,
         open: 0,
         resting: false,
+        shortage: 0,
+        calm: 0,
+        wait_error: 0,
+        led: false,
         finishing: false,
         buffer: null_mut(),
         busy_poll: 0,
@@ -113,8 +141,12 @@ pub fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
 }
 
 /// close(): the connection is over. A descriptor is free, so that accept() may go on.
+///
+/// # Safety
+///
+/// `sock` is a connection of this server ([`is_open`]).
 #[inline(never)] // Rust: so that the way of a message is short
-pub fn close_connection(server: &mut Server<'_>, sock: c_int) {
+pub unsafe fn close_connection(server: &mut Server<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 
@@ -154,10 +186,15 @@ pub fn reset_on_close(program: &CStr, sock: c_int, call: &CStr, error: Errno) {
 }
 
 /// Resets a connection for which `call` failed.
+///
+/// # Safety
+///
+/// As for [`close_connection`].
 #[cold]
-pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
+pub unsafe fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
     reset_on_close(server.program, sock, call, error);
-    close_connection(server, sock);
+    // SAFETY: the caller vouches for the connection.
+    unsafe { close_connection(server, sock) };
 }
 
 /// realloc(): makes the table reach a descriptor.
@@ -224,16 +261,72 @@ pub fn accept_failed(server: &mut Server<'_>, error: Errno) {
     }
 
     // There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin.
-    explain_errno(server.program, c"accept4", error);
     server.resting = true;
+    server.calm = 0;
 
-    if error.0 != EMFILE || server.open == 0 {
-        set_timer(server.program, REST);
+    if server.shortage != 0 {
+        return;
     }
+
+    // It is said once, however often a connection that ends makes room for another one.
+    explain_errno(server.program, c"accept4", error);
+    server.shortage = error.0;
+    set_timer(server.program, REST);
+}
+
+/// Lets accept() be called again, and says when it has not failed for some time.
+fn end_rest(server: &mut Server<'_>) {
+    server.resting = false;
+
+    if server.shortage == 0 {
+        return;
+    }
+
+    server.calm += 1;
+
+    if server.calm < CALM {
+        set_timer(server.program, REST);
+        return;
+    }
+
+    // SAFETY: two C strings and an int, as the format asks.
+    unsafe {
+        fprintf(
+            stderr(),
+            c"%s: accept4: it is over: %s (errno %d)\n".as_ptr(),
+            server.program.as_ptr(),
+            strerror(server.shortage),
+            server.shortage,
+        )
+    };
+    server.shortage = 0;
+}
+
+/// nanosleep(): what becomes of a call that failed although it only waits or asks. It is made again, and as long as it
+/// fails in the same way, that is said once, and the server does not spin.
+#[cold]
+pub fn wait_failed(server: &mut Server<'_>, call: &CStr, error: Errno) {
+    let rest = timespec { tv_sec: 0, tv_nsec: REST * 1_000_000 };
+
+    if error.0 == EINTR {
+        return;
+    }
+
+    if server.wait_error != error.0 {
+        explain_errno(server.program, call, error);
+    }
+
+    server.wait_error = error.0;
+    // SAFETY: the time may be read, and what is left is not asked for.
+    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
 }
 
 /// Enters a new connection into the table. Returns false, and closes it, if there is no memory.
-pub fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+///
+/// # Safety
+///
+/// `sock` is a socket that is nobody else's; accept() has just returned it.
+pub unsafe fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     if !make_room(server, sock) {
         explain_errno(server.program, c"realloc", Errno(ENOMEM));
         // SAFETY: the new connection, which nobody uses.
@@ -264,7 +357,8 @@ pub fn accept_connection(server: &mut Server<'_>) -> c_int {
         }
     };
 
-    if add_connection(server, sock) { sock } else { -1 }
+    // SAFETY: accept4() has just returned it.
+    if unsafe { add_connection(server, sock) } { sock } else { -1 }
 }
 
 /// How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
@@ -297,12 +391,18 @@ pub fn patience(server: &mut Server<'_>, ready: c_int) -> c_int {
 
 /// Whether a descriptor is a connection.
 pub fn is_open(server: &Server<'_>, sock: c_int) -> bool {
-    // SAFETY: `sock` is a descriptor, and the table reaches it.
-    sock < server.capacity && unsafe { (*server.connections.wrapping_add(sock as usize)).open }
+    sock >= 0
+        && sock < server.capacity
+        // SAFETY: the table reaches it.
+        && unsafe { (*server.connections.wrapping_add(sock as usize)).open }
 }
 
 /// Whether a connection has something to send before it receives more.
-pub fn is_sending(server: &Server<'_>, sock: c_int) -> bool {
+///
+/// # Safety
+///
+/// As for [`close_connection`].
+pub unsafe fn is_sending(server: &Server<'_>, sock: c_int) -> bool {
     // SAFETY: the table reaches every connection.
     unsafe { !(*server.connections.wrapping_add(sock as usize)).pending.is_null() }
 }
@@ -313,8 +413,12 @@ pub fn accepting(server: &Server<'_>) -> bool {
 }
 
 /// Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo.
+///
+/// # Safety
+///
+/// As for [`close_connection`].
 #[inline]
-pub fn count_received(server: &mut Server<'_>, sock: c_int, length: size_t) -> bool {
+pub unsafe fn count_received(server: &mut Server<'_>, sock: c_int, length: size_t) -> bool {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 
@@ -339,14 +443,19 @@ pub fn is_all(sock: c_int, received: u64) -> Result<bool, Errno> {
 
 /// shutdown(): if the echo is complete, the client learns it. What it still sends gets no answer. Otherwise there is
 /// more to receive, and this is called again after that. Returns false if the connection is over instead.
+///
+/// # Safety
+///
+/// As for [`close_connection`].
 #[cold]
-pub fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+pub unsafe fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
     let all = match is_all(sock, connection.received) {
         Ok(all) => all,
         Err(error) => {
-            reset_connection(server, sock, c"getsockopt", error);
+            // SAFETY: the caller vouches for the connection.
+            unsafe { reset_connection(server, sock, c"getsockopt", error) };
             return false;
         }
     };
@@ -360,25 +469,35 @@ pub fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     match shutdown(sock, SHUT_WR) {
         Ok(()) => true,
         Err(error) => {
-            reset_connection(server, sock, c"shutdown", error);
+            // SAFETY: the caller vouches for the connection.
+            unsafe { reset_connection(server, sock, c"shutdown", error) };
             false
         }
     }
 }
 
 /// Decides what becomes of a connection if send() failed.
-fn send_failed(server: &mut Server<'_>, sock: c_int, error: Errno) -> c_int {
+///
+/// # Safety
+///
+/// As for [`close_connection`].
+unsafe fn send_failed(server: &mut Server<'_>, sock: c_int, error: Errno) -> c_int {
     if error.0 == EAGAIN || error.0 == EINTR {
         return TO_SEND;
     }
 
-    reset_connection(server, sock, c"send", error);
+    // SAFETY: the caller vouches for the connection.
+    unsafe { reset_connection(server, sock, c"send", error) };
     GONE
 }
 
 /// send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent.
+///
+/// # Safety
+///
+/// As for [`close_connection`].
 #[cold]
-fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
+unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
     // SAFETY: what keep_rest() has made, and nothing else refers to it.
@@ -394,7 +513,8 @@ fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
         )
     } {
         Ok(sent) => sent,
-        Err(error) => return send_failed(server, sock, error),
+        // SAFETY: the caller vouches for the connection.
+        Err(error) => return unsafe { send_failed(server, sock, error) },
     };
 
     pending.sent += sent as size_t;
@@ -407,7 +527,8 @@ fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
     unsafe { free(connection.pending.cast()) };
     connection.pending = null_mut();
 
-    if server.finishing && !finish_connection(server, sock) {
+    // SAFETY: the caller vouches for the connection.
+    if server.finishing && !unsafe { finish_connection(server, sock) } {
         return GONE;
     }
 
@@ -415,8 +536,12 @@ fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
 }
 
 /// malloc(): keeps what send() has not taken, all of it if it failed.
+///
+/// # Safety
+///
+/// As for [`close_connection`].
 #[cold]
-fn keep_rest(
+unsafe fn keep_rest(
     server: &mut Server<'_>,
     sock: c_int,
     received: ssize_t,
@@ -428,7 +553,8 @@ fn keep_rest(
     let sent = match sent {
         Ok(sent) => sent,
         Err(error) => {
-            if send_failed(server, sock, error) == GONE {
+            // SAFETY: the caller vouches for the connection.
+            if unsafe { send_failed(server, sock, error) } == GONE {
                 return GONE;
             }
 
@@ -439,7 +565,8 @@ fn keep_rest(
     let length = (received - sent) as size_t;
     let pending = malloc(size_of::<Pending>() + length).cast::<Pending>();
     if pending.is_null() {
-        reset_connection(server, sock, c"malloc", errno());
+        // SAFETY: the caller vouches for the connection.
+        unsafe { reset_connection(server, sock, c"malloc", errno()) };
         return GONE;
     }
 
@@ -454,29 +581,40 @@ fn keep_rest(
 }
 
 /// Decides what becomes of a connection if recv() brought nothing.
+///
+/// # Safety
+///
+/// As for [`close_connection`].
 #[cold]
-fn nothing_received(
+unsafe fn nothing_received(
     server: &mut Server<'_>,
     sock: c_int,
     received: Result<ssize_t, Errno>,
 ) -> c_int {
     match received {
-        Ok(_) => close_connection(server, sock),
+        // SAFETY: the caller vouches for the connection.
+        Ok(_) => unsafe { close_connection(server, sock) },
         Err(Errno(EAGAIN)) => return TO_RECEIVE,
         Err(Errno(EINTR)) => return NEXT_TURN,
-        Err(error) => reset_connection(server, sock, c"recv", error),
+        // SAFETY: the caller vouches for the connection.
+        Err(error) => unsafe { reset_connection(server, sock, c"recv", error) },
     }
 
     GONE
 }
 
 /// Sends and receives what can be without waiting, once. Returns what the connection waits for now.
-pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
+///
+/// # Safety
+///
+/// As for [`close_connection`].
+pub unsafe fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 
     if !connection.pending.is_null() {
-        let wanted = send_pending(server, sock);
+        // SAFETY: the caller vouches for the connection.
+        let wanted = unsafe { send_pending(server, sock) };
         if wanted != TO_RECEIVE {
             return wanted;
         }
@@ -485,20 +623,24 @@ pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
     // SAFETY: `buffer` has BUFFER_SIZE bytes.
     let received = match unsafe { recv(sock, server.buffer, BUFFER_SIZE, 0) } {
         Ok(received @ 1..) => received,
-        received => return nothing_received(server, sock, received),
+        // SAFETY: the caller vouches for the connection.
+        received => return unsafe { nothing_received(server, sock, received) },
     };
 
-    if !count_received(server, sock, received as size_t) {
+    // SAFETY: the caller vouches for the connection.
+    if !unsafe { count_received(server, sock, received as size_t) } {
         return NEXT_TURN;
     }
 
     // SAFETY: recv stored so many bytes in `buffer`.
     let sent = unsafe { send(sock, server.buffer, received as size_t, MSG_NOSIGNAL) };
     if sent != Ok(received) {
-        return keep_rest(server, sock, received, sent);
+        // SAFETY: the caller vouches for the connection.
+        return unsafe { keep_rest(server, sock, received, sent) };
     }
 
-    if server.finishing && !finish_connection(server, sock) {
+    // SAFETY: the caller vouches for the connection.
+    if server.finishing && !unsafe { finish_connection(server, sock) } {
         return GONE;
     }
 
@@ -507,7 +649,11 @@ pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
 }
 
 /// close(): nobody is accepted any more, and SIGALRM will come when the end takes too long.
-pub fn stop_accepting(server: &mut Server<'_>) {
+///
+/// # Safety
+///
+/// It is called once: the listening socket's number may be another's then.
+pub unsafe fn stop_accepting(server: &mut Server<'_>) {
     server.finishing = true;
     // SAFETY: the server's own, which is not used any more.
     _ = unsafe { close(server.listener) };
@@ -516,63 +662,101 @@ pub fn stop_accepting(server: &mut Server<'_>) {
 
 /// Begins the end: each connection ends once all that was taken from it is sent back.
 fn finish(server: &mut Server<'_>) {
-    stop_accepting(server);
+    // SAFETY: the end begins once.
+    unsafe { stop_accepting(server) };
 
     for sock in 0..server.capacity {
         // SAFETY: the table has so many entries, and nothing else refers to this one.
         let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 
         if connection.open && connection.pending.is_null() {
-            finish_connection(server, sock);
+            // SAFETY: it is open.
+            unsafe { finish_connection(server, sock) };
         }
     }
 }
 
 /// Ends a connection at once. If its echo is not complete, for want of `call`, it is reset.
-pub fn abandon_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
+///
+/// # Safety
+///
+/// As for [`close_connection`].
+pub unsafe fn abandon_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
     // SAFETY: the table reaches every connection.
     if unsafe { (*server.connections.wrapping_add(sock as usize)).shut } {
-        close_connection(server, sock);
+        // SAFETY: the caller vouches for the connection.
+        unsafe { close_connection(server, sock) };
     } else {
-        reset_connection(server, sock, call, Errno(ETIMEDOUT));
+        // SAFETY: the same.
+        unsafe { reset_connection(server, sock, call, Errno(ETIMEDOUT)) };
     }
 }
 
-/// Ends at once.
+/// Ends all connections at once.
 fn abandon(server: &mut Server<'_>) {
     for sock in 0..server.capacity {
         if is_open(server, sock) {
-            let sending = is_sending(server, sock);
-            abandon_connection(server, sock, if sending { c"send" } else { c"recv" });
+            // SAFETY: it is open.
+            let sending = unsafe { is_sending(server, sock) };
+            // SAFETY: the same.
+            unsafe { abandon_connection(server, sock, if sending { c"send" } else { c"recv" }) };
         }
     }
 }
 
-/// SIGTERM and SIGINT begin the end; the second one, or the time, completes it. Before that, SIGALRM ends a rest.
+/// What a signal asks for. SIGTERM, SIGINT and SIGHUP begin the end; the second request, or the time, completes it. A
+/// worker takes any number of them for one, and SIGUSR2 for the second. Before the end, SIGALRM ends a rest.
+pub fn asked_for(server: &mut Server<'_>, number: c_int) -> c_int {
+    if number == 0 {
+        return GO_ON;
+    }
+
+    if number == SIGALRM && !server.finishing {
+        end_rest(server);
+        return GO_ON;
+    }
+
+    if number == SIGALRM || number == SIGUSR2 {
+        return ABANDON;
+    }
+
+    if !server.finishing {
+        take_as_one();
+        return FINISH;
+    }
+
+    if server.led { GO_ON } else { ABANDON }
+}
+
+/// Does what a signal asks for.
 pub fn obey_signal(server: &mut Server<'_>, number: c_int) {
-    if server.finishing {
-        abandon(server);
-    } else if number == SIGALRM {
-        server.resting = false;
-    } else {
+    let wanted = asked_for(server, number);
+
+    if wanted != GO_ON && !server.finishing {
         finish(server);
+    }
+
+    if wanted == ABANDON {
+        abandon(server);
     }
 }
 
 /// read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none.
-pub fn take_signal(server: &Server<'_>, signals: c_int) -> c_int {
+pub fn take_signal(server: &mut Server<'_>, signals: c_int) -> c_int {
     let mut signal = MaybeUninit::<signalfd_siginfo>::uninit();
-
-    // It stores whole structures only.
     // SAFETY: the size is that of the structure.
-    match unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) } {
-        Ok(_) => {
-            // SAFETY: read() has stored one.
-            let signal = unsafe { signal.assume_init_ref() };
-            return signal.ssi_signo as c_int;
+    let length =
+        unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) };
+
+    if length == Ok(size_of::<signalfd_siginfo>() as ssize_t) {
+        // SAFETY: read() has stored one; of integers, whatever they are.
+        return unsafe { signal.assume_init_ref() }.ssi_signo as c_int;
+    }
+
+    if let Err(error) = length {
+        if error.0 != EAGAIN {
+            wait_failed(server, c"read", error);
         }
-        Err(Errno(EAGAIN | EINTR)) => {}
-        Err(error) => explain_errno(server.program, c"read", error),
     }
 
     0
@@ -582,8 +766,17 @@ pub fn take_signal(server: &Server<'_>, signals: c_int) -> c_int {
 #[cold]
 pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
     let number = take_signal(server, signals);
+    obey_signal(server, number);
+}
 
-    if number != 0 {
-        obey_signal(server, number);
+impl Server<'_> {
+    /// Rust: the listening socket, which nobody else may change.
+    pub fn listener(&self) -> c_int {
+        self.listener
+    }
+
+    /// Rust: how many entries the table has; connections have numbers below that.
+    pub fn capacity(&self) -> c_int {
+        self.capacity
     }
 }

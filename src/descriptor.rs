@@ -42,6 +42,105 @@ pub unsafe fn read(fd: c_int, buf: *mut c_void, count: size_t) -> Result<ssize_t
     cvt(unsafe { libc::read(fd, buf, count) })
 }
 
+/// `write(fd, buf, count)` — writes bytes to a descriptor.
+///
+/// ```c
+/// ssize_t write(int fd, const void *buf, size_t count);
+/// ```
+///
+/// `count` is how many bytes there are at `buf`. To a socket it is [`send`](crate::socket::send) without flags.
+///
+/// Returns how many bytes were taken, which may be fewer.
+///
+/// # Errors
+///
+/// - `EAGAIN`, which is `EWOULDBLOCK`: the descriptor is non-blocking, and there is no room.
+/// - `EBADF`: `fd` is not open for writing.
+/// - `EFAULT`: `buf` is outside the memory of the process.
+/// - `EFBIG`: the file would be larger than it may (`RLIMIT_FSIZE`); `SIGXFSZ` comes as well, and ends the process
+///   unless it is ignored or caught.
+/// - `EINTR`: a signal was caught before anything was written.
+/// - `EINVAL`: `fd` cannot be written to.
+/// - `EIO`: output failed (files, terminals).
+/// - `ENOSPC`: no room on the device.
+/// - `EPIPE`: nobody reads the pipe any more, or the socket was shut down; `SIGPIPE` comes as well, and ends the process
+///   unless it is ignored or caught.
+/// - to a socket, those of `send` besides.
+///
+/// # Safety
+///
+/// `buf` points to `count` bytes that may be read until the call returns.
+///
+/// # Source
+///
+/// write(2), pipe(7).
+#[inline]
+pub unsafe fn write(fd: c_int, buf: *const c_void, count: size_t) -> Result<ssize_t, Errno> {
+    // SAFETY: the caller vouches that `buf` points to `count` bytes that may be read.
+    cvt(unsafe { libc::write(fd, buf, count) })
+}
+
+/// `pipe2(pipefd, flags)` — makes a pipe.
+///
+/// ```c
+/// #define _GNU_SOURCE
+/// int pipe2(int pipefd[2], int flags);
+/// ```
+///
+/// What is written to `pipefd[1]` is read from `pipefd[0]`. `flags` are `O_CLOEXEC` and `O_NONBLOCK`, or 0. When all
+/// copies of the one descriptor are closed, whoever uses the other learns it: [`read`] returns 0, [`write()`] fails
+/// with `EPIPE`.
+///
+/// # Errors
+///
+/// - `EFAULT`: `pipefd` is outside the memory of the process.
+/// - `EINVAL`: an unknown flag.
+/// - `EMFILE`: the process has as many descriptors as it may.
+/// - `ENFILE`: the system has as many files as it may, or the user has as much memory in pipes as allowed.
+///
+/// # Safety
+///
+/// `pipefd` points to two ints that may be written until the call returns.
+///
+/// # Source
+///
+/// pipe(2), pipe(7).
+#[inline]
+pub unsafe fn pipe2(pipefd: *mut c_int, flags: c_int) -> Result<(), Errno> {
+    // SAFETY: the caller vouches for the two ints.
+    cvt(unsafe { libc::pipe2(pipefd, flags) }).map(drop)
+}
+
+/// `dup2(oldfd, newfd)` — gives a descriptor another number.
+///
+/// ```c
+/// int dup2(int oldfd, int newfd);
+/// ```
+///
+/// `newfd` then stands for what `oldfd` stands for, which stays open. What `newfd` was before is closed first, without a
+/// word if that fails.
+///
+/// Returns `newfd`.
+///
+/// # Errors
+///
+/// - `EBADF`: `oldfd` is not open, or `newfd` is no number that a descriptor can have.
+/// - `EBUSY`: another thread opens something that gets the same number at this moment.
+/// - `EINTR`: a signal was caught while the old one was closed.
+///
+/// # Safety
+///
+/// Nothing relies on what `newfd` was before.
+///
+/// # Source
+///
+/// dup(2).
+#[inline]
+pub unsafe fn dup2(oldfd: c_int, newfd: c_int) -> Result<c_int, Errno> {
+    // SAFETY: integers; the caller vouches that nothing is lost with `newfd`.
+    cvt(unsafe { libc::dup2(oldfd, newfd) })
+}
+
 /// For [`fcntl`]: which signal, in place of SIGIO. The libc crate lacks it.
 pub const F_SETSIG: c_int = 10;
 

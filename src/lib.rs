@@ -25,18 +25,18 @@
 //! | `bind()`, `listen()`, `accept()` (253-285) | `bind` `listen` `accept` | [`mod@socket`] | `echo_server`, `listen_backlog` |
 //! | The socket pair (253-269, 306-320) | `getsockname` `getpeername` | [`names`] | `socket_pair` |
 //! | `send()`, `recv()` (287-304) | `send` `recv` | [`mod@socket`] | `echo_server`, `echo_client`, `stream_boundaries` |
-//! | | `ioctl` `fcntl` | [`descriptor`] | |
+//! | | `ioctl` `fcntl` `read` `write` `pipe2` `dup2` | [`descriptor`] | |
 //! | `connect()` (306-320) | `connect` | [`mod@socket`] | `echo_client` |
 //! | UDP (62-65) | `sendto` `recvfrom` | [`datagram`] | `udp_echo_server`, `udp_echo_client` |
 //! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`options`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
 //! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`options`] | `handshake` |
 //! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`options`], [`datagram`] | `multicast_receiver`, `multicast_sender` |
 //! | | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
-//! | | `stat` | [`files`] | `echo_server_aio` |
+//! | | `stat` `fstat` `open` | [`files`] | the servers of the I/O models |
 //! | | `syscall`: `io_uring_setup` `io_uring_enter` `io_uring_register`; `mmap` | [`io_uring`], [`memory`] | `echo_server_uring` |
 //! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_SET` … | [`multiplexing`] | `peer`, `echo_server_poll`, `echo_server_select` |
 //! | I/O models (671-end) | `epoll_create1` `epoll_ctl` `epoll_wait` | [`epoll`] | `echo_server_epoll` |
-//! | | `sigwaitinfo` `signalfd` `sigqueue` `kill` `signal` | [`signals`] | the servers of the I/O models |
+//! | | `sigwaitinfo` `sigtimedwait` `signalfd` `sigqueue` `kill` `signal` | [`signals`] | the servers of the I/O models |
 //! | | `accept4` | [`mod@socket`] | the servers of the I/O models |
 //! | errno (222) | `errno` | [`error`], [`explain`] | all |
 //! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `stdout` `stderr` | [`stdio`] | all |
@@ -44,6 +44,7 @@
 //! | | `memset` `strlen` `strcmp` `strchr` `strerror` | [`string`] | all |
 //! | | the arguments of our own programs | [`command_line`] | all but the two listings |
 //! | | options on the command line, limits, timers | [`mod@getopt`], [`limits`], [`time`] | the servers of the I/O models |
+//! | | what a server does not take over from its starter | [`start`] | the servers of the I/O models, `udp_echo_server` |
 //! | | what the servers of the I/O models do alike | [`server`], [`connections`]; [`uring`], [`streams`] | `echo_server_fork` … `echo_server_uring` |
 //! | | what those with both ends in one do alike | [`loopback`] | `half_close` `reference_count` `socket_pair` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` `handshake`; `socket_types` |
 //! | | the start of `main` | [`runtime`] | all |
@@ -79,6 +80,7 @@ pub mod server;
 pub mod shutdown;
 pub mod signals;
 pub mod socket;
+pub mod start;
 pub mod stdio;
 pub mod stdlib;
 pub mod streams;

@@ -141,3 +141,22 @@ pub fn getpid() -> pid_t {
     // SAFETY: no arguments.
     unsafe { libc::getpid() }
 }
+
+/// `getppid()` — the number of the process that has made this one.
+///
+/// ```c
+/// pid_t getppid(void);
+/// ```
+///
+/// When that one has ended, the number is that of the process which children are left to: the nearest one above it that
+/// has asked for them ([`prctl`], `PR_SET_CHILD_SUBREAPER`), or else the first one of the system.
+///
+/// # Source
+///
+/// getppid(2).
+#[inline]
+#[must_use]
+pub fn getppid() -> pid_t {
+    // SAFETY: no arguments.
+    unsafe { libc::getppid() }
+}

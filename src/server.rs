@@ -1,37 +1,43 @@
 //! What the servers of the I/O models do alike before they come to their model: arguments, socket, signals.
 //!
 //! A server takes options and a port, raises its limit of descriptors, listens, and says on which port.
-//! With `-w` it listens once for each worker, makes the workers, and waits for them: only they serve.
+//! With `-w` it listens once for each worker, makes the workers, and looks after them: only they serve.
 //!
 //! A server is told by signals what does not come from a socket, and keeps them back, so that none arrives
-//! in the middle of something else. SIGTERM and SIGINT ask it to end. SIGALRM is its own timer.
-#![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
+//! in the middle of something else. SIGTERM, SIGINT and SIGHUP ask it to end. SIGALRM is its own timer.
+//!
+//! Such a request may reach one process only or all of them, by Ctrl-C or from a service manager, and in any order.
+//! So a worker takes any number of them for one, and only the first process tells the second request from the first.
 
 use crate::byte_order::{htonl, htons, ntohs};
 use crate::command_line::{check_arguments, number_argument};
-use crate::descriptor::{F_SETSIG, fcntl};
+use crate::descriptor::{F_SETSIG, fcntl, pipe2, read, write};
 use crate::explain::{explain_errno, fail};
 use crate::getopt::{getopt, optarg, optind, optopt};
 use crate::limits::{getrlimit, setrlimit};
 use crate::loopback::{own_address, set_option};
-use crate::process::{fork, getpid, prctl, waitpid};
+use crate::process::{fork, getpid, getppid, prctl, waitpid};
 use crate::runtime::arguments;
-use crate::signals::{kill, sigaddset, sigemptyset, signal, signalfd, sigprocmask, sigwaitinfo};
+use crate::signals::{
+    kill, sigaddset, sigemptyset, signal, signalfd, sigprocmask, sigtimedwait, sigwaitinfo,
+};
 use crate::socket::{bind, close, listen, socket};
 use crate::stdio::{fflush, fprintf, printf, stderr, stdout};
 use crate::stdlib::exit;
 use crate::string::memset;
-use crate::time::setitimer;
+use crate::time::{nanosleep, setitimer};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    AF_INET, F_SETFL, F_SETOWN, INADDR_ANY, IPPROTO_TCP, ITIMER_REAL, O_ASYNC, O_NONBLOCK, PF_INET,
-    PR_SET_PDEATHSIG, RLIMIT_NOFILE, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_IGN, SIGALRM,
-    SIGCHLD, SIGINT, SIGTERM, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY,
-    WNOHANG, c_char, c_int, c_long, c_ulong, in_port_t, itimerval, pid_t, rlimit, sa_family_t,
-    sigset_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, F_SETFL, F_SETOWN, INADDR_ANY, IPPROTO_TCP, ITIMER_REAL, O_ASYNC, O_CLOEXEC,
+    O_NONBLOCK, PF_INET, PR_SET_PDEATHSIG, RLIMIT_NOFILE, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK,
+    SIG_IGN, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR2, SO_KEEPALIVE, SO_OOBINLINE,
+    SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
+    TCP_NODELAY, WEXITSTATUS, WIFSIGNALED, WNOHANG, WTERMSIG, c_char, c_int, c_long, c_ulong,
+    in_port_t, itimerval, pid_t, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in, socklen_t,
+    timespec,
 };
 
 /// What the options and the one argument say.
@@ -43,11 +49,32 @@ pub struct Settings {
     pub busy_poll: c_long,
     /// -w; 0: the process itself serves.
     pub workers: c_long,
+    /// Whether this process is a worker.
+    pub led: bool,
+    /// Where a worker tells the first process that it is ready, or −1.
+    ready: c_int,
 }
 
 // How many connections wait for accept() at most; the kernel has a limit of its own (somaxconn).
 const BACKLOG: c_int = 4096;
 const MOST_WORKERS: usize = 64;
+// How long it takes until a worker that was killed is replaced, and until a request to end counts as another one. In
+// nanoseconds.
+const REST: c_long = 100_000_000;
+const MOMENT: c_long = 30_000_000;
+
+/// What the first process knows of its workers.
+struct Workers {
+    count: usize,
+    first: pid_t,
+    /// Whether they have been told to end, and whether one of them has failed.
+    told: bool,
+    failed: bool,
+    /// 0 where a worker has ended.
+    pids: [pid_t; MOST_WORKERS],
+    /// −1 where a socket is closed. The first process has them for workers to come.
+    listeners: [c_int; MOST_WORKERS],
+}
 
 /// Takes the options that `letters` names, in getopt's notation, and the port.
 ///
@@ -61,7 +88,7 @@ pub unsafe fn read_settings(
     argc: c_int,
     argv: *mut *mut c_char,
 ) -> Settings {
-    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0 };
+    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, led: false, ready: -1 };
 
     // For --help; how many words there may be depends on the options.
     // SAFETY: there are `argc` strings at `argv`.
@@ -120,13 +147,14 @@ pub unsafe fn read_settings(
     settings
 }
 
-/// setrlimit(): lets the process have as many descriptors as it may.
+/// setrlimit(): lets the process have as many descriptors as it may. If it cannot, it serves with those that it has.
 pub fn raise_descriptor_limit(program: &CStr) {
     let mut limit = MaybeUninit::<rlimit>::uninit();
 
     // SAFETY: the structure may be written.
     if let Err(error) = unsafe { getrlimit(RLIMIT_NOFILE, limit.as_mut_ptr()) } {
-        fail(program, c"getrlimit", error);
+        explain_errno(program, c"getrlimit", error);
+        return;
     }
 
     // SAFETY: getrlimit has filled it in.
@@ -135,12 +163,13 @@ pub fn raise_descriptor_limit(program: &CStr) {
 
     // SAFETY: the structure may be read.
     if let Err(error) = unsafe { setrlimit(RLIMIT_NOFILE, &raw const limit) } {
-        fail(program, c"setrlimit", error);
+        explain_errno(program, c"setrlimit", error);
     }
 }
 
-/// socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK.
-pub fn listen_on(program: &CStr, port: in_port_t, flags: c_int, shared: bool) -> c_int {
+/// socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
+/// workers each has a socket, with a number from 0 on.
+pub fn listen_on(program: &CStr, settings: Settings, number: usize, flags: c_int) -> c_int {
     let mut address = MaybeUninit::<sockaddr_in>::uninit();
 
     let listener = match socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP) {
@@ -151,12 +180,19 @@ pub fn listen_on(program: &CStr, port: in_port_t, flags: c_int, shared: bool) ->
     // A restart need not wait until the old connections are forgotten.
     set_option(program, listener, SOL_SOCKET, SO_REUSEADDR, 1);
 
-    if shared {
+    if number > 0 {
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
     }
 
-    // Every echo leaves at once. On Linux the connections have it from the listening socket.
+    // The connections have these from the listening socket, on Linux. Every echo leaves at once.
     set_option(program, listener, IPPROTO_TCP, TCP_NODELAY, 1);
+    // An urgent byte is one like the others.
+    set_option(program, listener, SOL_SOCKET, SO_OOBINLINE, 1);
+    // A client that is gone without a word does not keep its descriptor: two minutes later it is found out.
+    set_option(program, listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(program, listener, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    set_option(program, listener, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+    set_option(program, listener, IPPROTO_TCP, TCP_KEEPCNT, 6);
 
     // SAFETY: the size is that of the variable.
     unsafe { memset(address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
@@ -164,7 +200,7 @@ pub fn listen_on(program: &CStr, port: in_port_t, flags: c_int, shared: bool) ->
     let mut address = unsafe { address.assume_init() };
     address.sin_family = AF_INET as sa_family_t;
     address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(port);
+    address.sin_port = htons(settings.port);
 
     // SAFETY: the size is that of the variable, which is filled in.
     if let Err(error) = unsafe {
@@ -177,6 +213,11 @@ pub fn listen_on(program: &CStr, port: in_port_t, flags: c_int, shared: bool) ->
         fail(program, c"bind", error);
     }
 
+    // The first one gets the port only if nobody has it, another server with workers neither.
+    if settings.workers > 0 && number == 0 {
+        set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+
     if let Err(error) = listen(listener, BACKLOG) {
         fail(program, c"listen", error);
     }
@@ -184,106 +225,320 @@ pub fn listen_on(program: &CStr, port: in_port_t, flags: c_int, shared: bool) ->
     listener
 }
 
-/// Ends the workers when it is told to, and itself when all have ended: with 1 if one of them has failed.
-fn wait_for_workers(program: &CStr, workers: &mut [pid_t; MOST_WORKERS], count: usize) -> ! {
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
-    let mut left = count;
-    let mut worst = 0;
-    let mut status: c_int = 0;
+/// fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone.
+///
+/// # Safety
+///
+/// The process has one thread, and the listening sockets are its own.
+unsafe fn make_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
+    // SAFETY: one thread; each process keeps the descriptors that are its own.
+    workers.pids[number] = unsafe { fork() }.unwrap_or_else(|error| {
+        explain_errno(program, c"fork", error);
+        -1
+    });
 
-    keep_back_signals(program, &mut signals);
-    // SAFETY: keep_back_signals has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
-    // SAFETY: the set is made.
-    unsafe { block_signals(program, signals.as_ptr()) };
+    if workers.pids[number] != 0 {
+        return false;
+    }
 
-    while left > 0 {
-        // SAFETY: the set is made, and what is known of the signal is not asked for.
-        let Ok(number) = (unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) }) else {
-            continue;
-        };
+    // It ends with the first process. If that one is gone already, it tells itself.
+    // SAFETY: the option takes a signal.
+    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
 
-        // One SIGCHLD may stand for several workers. The number of one that has ended can be another's soon.
-        // SAFETY: `status` may be written.
-        while let Ok(ended @ 1..) = unsafe { waitpid(-1, &raw mut status, WNOHANG) } {
-            left -= 1;
-            worst = if status != 0 { 1 } else { worst };
+    if getppid() != workers.first {
+        _ = kill(getpid(), SIGTERM);
+    }
 
-            for i in 0..count {
-                if workers[i] == ended {
-                    workers[i] = 0;
-                }
-            }
-        }
-
-        for i in 0..count {
-            if number != SIGCHLD && workers[i] != 0 {
-                _ = kill(workers[i], SIGTERM);
-            }
+    for i in 0..workers.count {
+        if i != number && workers.listeners[i] >= 0 {
+            // SAFETY: another worker's, which this one does not use.
+            _ = unsafe { close(workers.listeners[i]) };
         }
     }
 
-    exit(worst);
+    true
 }
 
-/// Returns the listening socket, once it is said that it listens. With workers it returns in each of
-/// them, with a socket of its own: the kernel shares the connections out among the sockets of a port.
-pub fn start_listening(program: &CStr, settings: Settings, flags: c_int) -> c_int {
-    let mut listeners = [0; MOST_WORKERS];
-    let mut workers = [0; MOST_WORKERS];
-    let mut port = settings.port;
-    let count = if settings.workers > 0 { settings.workers as usize } else { 1 };
+/// close(): what connects to this worker from now on goes to the others, or is refused if there are none.
+fn stop_listening(workers: &mut Workers, number: usize) {
+    if workers.listeners[number] >= 0 {
+        // SAFETY: a worker's, which this process does not use.
+        _ = unsafe { close(workers.listeners[number]) };
+    }
+
+    workers.listeners[number] = -1;
+}
+
+/// kill(): sends a signal to all workers.
+fn tell_workers(workers: &Workers, number: c_int) {
+    for i in 0..workers.count {
+        if workers.pids[i] > 0 {
+            _ = kill(workers.pids[i], number);
+        }
+    }
+}
+
+/// Begins the end of all workers.
+fn end_workers(workers: &mut Workers) {
+    workers.told = true;
+
+    for i in 0..workers.count {
+        stop_listening(workers, i);
+    }
+
+    tell_workers(workers, SIGTERM);
+}
+
+/// waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one.
+///
+/// # Safety
+///
+/// As for [`make_worker`].
+unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bool {
+    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+    let worker = workers.pids[number];
+    let mut status = 0;
+
+    // SAFETY: `status` may be written.
+    if worker <= 0 || unsafe { waitpid(worker, &raw mut status, WNOHANG) } != Ok(worker) {
+        return false;
+    }
+
+    workers.pids[number] = 0;
+
+    if workers.told {
+        workers.failed = workers.failed || status != 0;
+        return false;
+    }
+
+    if WIFSIGNALED(status) {
+        // SAFETY: a C string and two ints, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: worker %d was killed by signal %d, and another one takes its place\n"
+                    .as_ptr(),
+                program.as_ptr(),
+                worker,
+                WTERMSIG(status),
+            )
+        };
+        // If that one is killed, too, the log is not filled.
+        // SAFETY: the time may be read, and what is left is not asked for.
+        _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+
+        // SAFETY: the caller vouches for it.
+        if unsafe { make_worker(program, workers, number) } {
+            return true;
+        }
+
+        if workers.pids[number] > 0 {
+            return false;
+        }
+    } else {
+        // SAFETY: a C string and two ints, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: worker %d has ended with %d, and the others go on\n".as_ptr(),
+                program.as_ptr(),
+                worker,
+                WEXITSTATUS(status),
+            )
+        };
+    }
+
+    workers.failed = workers.failed || status != 0;
+    stop_listening(workers, number);
+    false
+}
+
+/// Looks after the workers, and ends with the last of them: with 1 if one has failed. Returns only in a worker that has
+/// taken the place of another one, with its number.
+///
+/// # Safety
+///
+/// As for [`make_worker`]; and `signals` is made.
+unsafe fn watch_over(
+    program: &CStr,
+    workers: &mut Workers,
+    signals: &MaybeUninit<sigset_t>,
+) -> usize {
+    let mut heard = *signals;
+
+    // SAFETY: the caller has made it a set.
+    _ = unsafe { sigaddset(heard.as_mut_ptr(), SIGCHLD) };
+    // SAFETY: one thread, and the set is made.
+    unsafe { block_signals(program, heard.as_ptr()) };
+
+    loop {
+        let mut left = 0;
+
+        // One SIGCHLD may stand for several workers.
+        for i in 0..workers.count {
+            // SAFETY: the caller vouches for it.
+            if unsafe { look_after(program, workers, i) } {
+                return i;
+            }
+
+            left += usize::from(workers.pids[i] > 0);
+        }
+
+        if left == 0 {
+            exit(if workers.failed { 1 } else { 0 });
+        }
+
+        // SAFETY: the set is made, and what is known of the signal is not asked for.
+        let number = unsafe { sigwaitinfo(heard.as_ptr(), null_mut()) };
+
+        if matches!(number, Err(_) | Ok(SIGCHLD | SIGALRM)) {
+            continue;
+        }
+
+        // The second request is to end at once.
+        if workers.told {
+            tell_workers(workers, SIGUSR2);
+        } else {
+            take_as_one();
+            end_workers(workers);
+        }
+    }
+}
+
+/// Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number.
+///
+/// # Safety
+///
+/// As for [`watch_over`].
+unsafe fn lead(
+    program: &CStr,
+    workers: &mut Workers,
+    settings: &mut Settings,
+    signals: &MaybeUninit<sigset_t>,
+) -> usize {
+    let mut ready = [-1; 2];
+    let mut byte: c_char = 0;
+
+    // SAFETY: there are two ints.
+    if let Err(error) = unsafe { pipe2(ready.as_mut_ptr(), O_CLOEXEC) } {
+        fail(program, c"pipe2", error);
+    }
+
+    for i in 0..workers.count {
+        if workers.failed {
+            break;
+        }
+
+        // SAFETY: the caller vouches for it.
+        if unsafe { make_worker(program, workers, i) } {
+            // SAFETY: the first process's end.
+            _ = unsafe { close(ready[0]) };
+            settings.ready = ready[1];
+            return i;
+        }
+
+        workers.failed = workers.pids[i] < 0;
+    }
+
+    // SAFETY: the workers' end.
+    _ = unsafe { close(ready[1]) };
+
+    // One that cannot serve has said why. When it ends, the pipe does so for want of its byte.
+    for _ in 0..workers.count {
+        if workers.failed {
+            break;
+        }
+
+        // SAFETY: there is one byte.
+        workers.failed = unsafe { read(ready[0], (&raw mut byte).cast(), 1) } != Ok(1);
+    }
+
+    // SAFETY: it is not used any more.
+    _ = unsafe { close(ready[0]) };
+
+    if workers.failed {
+        end_workers(workers);
+    } else {
+        announce(program, *settings);
+    }
+
+    // SAFETY: the caller vouches for it.
+    unsafe { watch_over(program, workers, signals) }
+}
+
+/// Returns the listening socket. With workers it returns in each of them, with a socket of its own, since the kernel
+/// shares the connections out among the sockets of a port; the first process only looks after them.
+///
+/// # Safety
+///
+/// The process has one thread, and [`keep_back_signals`] has made the set. With workers it is copied: whatever it has
+/// open belongs to all.
+pub unsafe fn start_listening(
+    program: &CStr,
+    settings: &mut Settings,
+    signals: &mut MaybeUninit<sigset_t>,
+    flags: c_int,
+) -> c_int {
+    let mut workers = Workers {
+        count: settings.workers as usize,
+        first: getpid(),
+        told: false,
+        failed: false,
+        pids: [0; MOST_WORKERS],
+        listeners: [0; MOST_WORKERS],
+    };
+    let mut number = 0;
 
     raise_descriptor_limit(program);
 
     // All of them listen before there are workers, so that none misses a connection.
-    for i in 0..count {
-        listeners[i] = listen_on(program, port, flags, settings.workers > 0);
+    loop {
+        workers.listeners[number] = listen_on(program, *settings, number, flags);
 
-        if port == 0 {
-            port = ntohs(own_address(program, listeners[i]).sin_port);
+        if settings.port == 0 {
+            settings.port = ntohs(own_address(program, workers.listeners[number]).sin_port);
+        }
+
+        number += 1;
+
+        if number >= workers.count {
+            break;
         }
     }
-
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"Waiting for connections on port %d\n".as_ptr(), c_int::from(port)) };
-    // SAFETY: the stream stays open until the program ends.
-    _ = unsafe { fflush(stdout()) };
 
     if settings.workers == 0 {
-        return listeners[0];
+        return workers.listeners[0];
     }
 
-    for i in 0..count {
-        // SAFETY: one thread; each process keeps the descriptors that are its own.
-        workers[i] = unsafe { fork() }.unwrap_or_else(|error| fail(program, c"fork", error));
+    // A worker hears of the end from anybody, and is told only by the first process to end at once.
+    // SAFETY: the caller has made it a set.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR2) };
+    // SAFETY: one thread, and the set is made.
+    unsafe { block_signals(program, signals.as_ptr()) };
+    // SAFETY: the caller vouches for one thread; the listening sockets were made above.
+    number = unsafe { lead(program, &mut workers, settings, signals) };
+    settings.led = true;
+    workers.listeners[number]
+}
 
-        if workers[i] > 0 {
-            continue;
+/// Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody.
+pub fn announce(program: &CStr, settings: Settings) {
+    if settings.ready >= 0 {
+        // SAFETY: there is one byte.
+        if let Err(error) = unsafe { write(settings.ready, c"".as_ptr().cast(), 1) } {
+            explain_errno(program, c"write", error);
         }
 
-        // A worker ends with the one that made it. Ctrl-C reaches both, and only that one passes it on.
-        // SAFETY: the option takes a signal.
-        _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
-        // SAFETY: no handler.
-        _ = unsafe { signal(SIGINT, SIG_IGN) };
-
-        for j in 0..count {
-            if j != i {
-                // SAFETY: another worker's, which this one does not use.
-                _ = unsafe { close(listeners[j]) };
-            }
-        }
-
-        return listeners[i];
+        // SAFETY: lead() has made it, and it is not used any more.
+        _ = unsafe { close(settings.ready) };
+    } else if !settings.led {
+        // SAFETY: an int, as the format asks.
+        unsafe {
+            printf(c"Waiting for connections on port %d\n".as_ptr(), c_int::from(settings.port))
+        };
+        // SAFETY: the stream stays open until the program ends.
+        _ = unsafe { fflush(stdout()) };
     }
-
-    for i in 0..count {
-        // SAFETY: a worker's, which this process does not use.
-        _ = unsafe { close(listeners[i]) };
-    }
-
-    wait_for_workers(program, &mut workers, count);
 }
 
 /// sigprocmask(): from now on these signals come only when they are asked for.
@@ -299,7 +554,11 @@ pub unsafe fn block_signals(program: &CStr, signals: *const sigset_t) {
 }
 
 /// Keeps back those that every server is told by, and leaves them in the set.
-pub fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
+///
+/// # Safety
+///
+/// The process has one thread, and relies on none of these signals.
+pub unsafe fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
     // SAFETY: the same, and sigemptyset has made it a set.
@@ -308,17 +567,47 @@ pub fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGINT) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGALRM) };
+
+    // The terminal is gone, which ends a server like the others; but not if it was started by nohup.
+    // SAFETY: no handler.
+    if unsafe { signal(SIGHUP, SIG_IGN) } != Ok(SIG_IGN) {
+        // SAFETY: as above.
+        _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGHUP) };
+    }
+
     // SAFETY: the set is made.
     unsafe { block_signals(program, signals.as_ptr()) };
 }
 
+/// nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
+/// timeout(1) sends its signal to a process and then to the group that it is in.
+pub fn take_as_one() {
+    let moment = timespec { tv_sec: 0, tv_nsec: MOMENT };
+    let none = timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut requests = MaybeUninit::<sigset_t>::uninit();
+
+    // SAFETY: the set may be written.
+    _ = unsafe { sigemptyset(requests.as_mut_ptr()) };
+    // SAFETY: the same, and sigemptyset has made it a set.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGTERM) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGINT) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGHUP) };
+    // SAFETY: the time may be read, and what is left is not asked for.
+    _ = unsafe { nanosleep(&raw const moment, null_mut()) };
+
+    // SAFETY: the set is made, the time may be read, and what is known of the signal is not asked for.
+    while unsafe { sigtimedwait(requests.as_ptr(), null_mut(), &raw const none) }.is_ok() {}
+}
+
 /// signalfd(): a descriptor from which the signals are read.
-pub fn open_signals(program: &CStr) -> c_int {
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
-
-    keep_back_signals(program, &mut signals);
-
-    // SAFETY: keep_back_signals has made it a set.
+///
+/// # Safety
+///
+/// The set is made.
+pub unsafe fn open_signals(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c_int {
+    // SAFETY: the caller vouches for the set.
     match unsafe { signalfd(-1, signals.as_ptr(), SFD_NONBLOCK | SFD_CLOEXEC) } {
         Ok(descriptor) => descriptor,
         Err(error) => fail(program, c"signalfd", error),

@@ -2,7 +2,7 @@
 
 use crate::error::cvt;
 use errno::Errno;
-use libc::{SIG_ERR, c_int, pid_t, sighandler_t, siginfo_t, sigset_t, sigval};
+use libc::{SIG_ERR, c_int, pid_t, sighandler_t, siginfo_t, sigset_t, sigval, timespec};
 
 /// `sigemptyset(set)` — makes a set of no signals.
 ///
@@ -50,6 +50,29 @@ pub unsafe fn sigemptyset(set: *mut sigset_t) -> Result<(), Errno> {
 pub unsafe fn sigaddset(set: *mut sigset_t, signum: c_int) -> Result<(), Errno> {
     // SAFETY: the caller vouches that `set` is a set and may be written.
     cvt(unsafe { libc::sigaddset(set, signum) }).map(drop)
+}
+
+/// `sigdelset(set, signum)` — takes a signal out of a set.
+///
+/// ```c
+/// int sigdelset(sigset_t *set, int signum);
+/// ```
+///
+/// # Errors
+///
+/// - `EINVAL`: there is no such signal.
+///
+/// # Safety
+///
+/// `set` points to a set that has been made and may be written.
+///
+/// # Source
+///
+/// sigsetops(3).
+#[inline]
+pub unsafe fn sigdelset(set: *mut sigset_t, signum: c_int) -> Result<(), Errno> {
+    // SAFETY: the caller vouches for the set.
+    cvt(unsafe { libc::sigdelset(set, signum) }).map(drop)
 }
 
 /// `sigprocmask(how, set, oldset)` — says which signals are kept back.
@@ -141,6 +164,44 @@ pub unsafe fn sigprocmask(
 pub unsafe fn sigwaitinfo(set: *const sigset_t, info: *mut siginfo_t) -> Result<c_int, Errno> {
     // SAFETY: the caller vouches for what the two pointers point to.
     cvt(unsafe { libc::sigwaitinfo(set, info) })
+}
+
+/// `sigtimedwait(set, info, timeout)` — takes one of these signals, if one waits or comes in time.
+///
+/// ```c
+/// int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout);
+/// ```
+///
+/// It is [`sigwaitinfo`] with a bound: `timeout` is how long to sleep at most, in seconds and nanoseconds. With zero it
+/// takes what waits already, or fails at once.
+///
+/// On Linux the system call is `rt_sigtimedwait`.
+///
+/// Returns the signal's number.
+///
+/// # Errors
+///
+/// - `EAGAIN`: none has come in time.
+/// - `EFAULT`: one of the pointers is outside the memory that the process may use.
+/// - `EINTR`: another signal was caught first.
+/// - `EINVAL`: the time is negative, or its nanoseconds are not below one second.
+///
+/// # Safety
+///
+/// `set` and `timeout` point to what may be read, and `info` is null or points to a `siginfo_t` that may be written,
+/// until the call returns.
+///
+/// # Source
+///
+/// sigtimedwait(2), signal(7).
+#[inline]
+pub unsafe fn sigtimedwait(
+    set: *const sigset_t,
+    info: *mut siginfo_t,
+    timeout: *const timespec,
+) -> Result<c_int, Errno> {
+    // SAFETY: the caller vouches for what the three pointers point to.
+    cvt(unsafe { libc::sigtimedwait(set, info, timeout) })
 }
 
 /// `signalfd(fd, mask, flags)` — makes a descriptor from which signals are read.

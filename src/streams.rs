@@ -16,8 +16,8 @@
 //! the connection.
 
 use crate::connections::{
-    Connection, Pending, Server, accept_failed, add_connection, close_connection, count_received,
-    is_all, is_open, reset_on_close, stop_accepting,
+    ABANDON, Connection, GO_ON, Pending, Server, accept_failed, add_connection, asked_for,
+    close_connection, count_received, is_all, is_open, reset_on_close, stop_accepting,
 };
 use crate::error::errno;
 use crate::explain::explain_errno;
@@ -33,8 +33,8 @@ use core::ffi::CStr;
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    EAGAIN, ECANCELED, EINTR, ENOBUFS, ETIMEDOUT, MSG_DONTWAIT, MSG_WAITALL, SHUT_WR, SIGALRM,
-    c_char, c_int, size_t,
+    EAGAIN, ECANCELED, EINTR, ENOBUFS, ETIMEDOUT, MSG_DONTWAIT, MSG_WAITALL, SHUT_WR, c_char,
+    c_int, size_t,
 };
 
 /// What the kernel is asked to do for a connection, and what is known of it.
@@ -97,7 +97,8 @@ fn give_back(streams: &mut Streams<'_>, stream: &mut Stream) {
     let buffer = stream.first;
 
     stream.first = streams.pieces[buffer as usize].next;
-    offer(&mut streams.uring, buffer.into());
+    // SAFETY: a buffer that the kernel has given out; nothing uses it any more.
+    unsafe { offer(&mut streams.uring, buffer.into()) };
 }
 
 /// Notes that a connection cannot go on, and why. It is reset once nothing is asked for it any more.
@@ -186,7 +187,8 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
             ask_cancel(&mut streams.uring, IORING_OP_RECV, sock);
         }
     } else if stream.failed || (stream.ended && pending.is_null()) {
-        close_connection(&mut streams.server, sock);
+        // SAFETY: it is open until this.
+        unsafe { close_connection(&mut streams.server, sock) };
     } else if !pending.is_null() {
         // SAFETY: what keep() has made.
         let bytes = pending.wrapping_add(1).wrapping_byte_add(unsafe { (*pending).sent });
@@ -204,8 +206,13 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
 }
 
 /// Begins with a new connection: the first thing is to receive from it.
-fn begin(streams: &mut Streams<'_>, sock: c_int) {
-    if !add_connection(&mut streams.server, sock) {
+///
+/// # Safety
+///
+/// As for [`add_connection`].
+unsafe fn begin(streams: &mut Streams<'_>, sock: c_int) {
+    // SAFETY: the caller vouches for the socket.
+    if !unsafe { add_connection(&mut streams.server, sock) } {
         return;
     }
 
@@ -216,7 +223,8 @@ fn begin(streams: &mut Streams<'_>, sock: c_int) {
             unsafe { realloc(streams.table.cast(), capacity as usize * size_of::<Stream>()) };
         if table.is_null() {
             explain_errno(streams.server.program, c"realloc", errno());
-            close_connection(&mut streams.server, sock);
+            // SAFETY: it was added above.
+            unsafe { close_connection(&mut streams.server, sock) };
             return;
         }
 
@@ -233,9 +241,14 @@ fn begin(streams: &mut Streams<'_>, sock: c_int) {
 }
 
 /// A client is there, or accepting has ended.
-pub fn accepted(streams: &mut Streams<'_>, result: c_int) {
+///
+/// # Safety
+///
+/// `result` is that of a completion of [`ask_accept`](crate::uring::ask_accept).
+pub unsafe fn accepted(streams: &mut Streams<'_>, result: c_int) {
     if result >= 0 && !streams.server.finishing {
-        begin(streams, result);
+        // SAFETY: the kernel has just accepted it.
+        unsafe { begin(streams, result) };
     } else if result >= 0 {
         // SAFETY: the new connection, which nobody uses.
         _ = unsafe { close(result) };
@@ -288,13 +301,16 @@ fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
 
     streams.uring.free_buffers -= 1;
 
-    if !count_received(&mut streams.server, sock, length as size_t) || stream.failed {
-        offer(&mut streams.uring, buffer.into());
+    // SAFETY: it is open as long as something is asked for it.
+    if !unsafe { count_received(&mut streams.server, sock, length as size_t) } || stream.failed {
+        // SAFETY: the kernel has given it out, and nothing uses it.
+        unsafe { offer(&mut streams.uring, buffer.into()) };
     } else if !pending.is_null() {
         let bytes = buffer_at(&streams.uring, buffer.into());
         // SAFETY: the kernel has received so many bytes into the buffer.
         unsafe { keep(streams, sock, bytes, length as size_t) };
-        offer(&mut streams.uring, buffer.into());
+        // SAFETY: the kernel has given it out, and its bytes are kept elsewhere.
+        unsafe { offer(&mut streams.uring, buffer.into()) };
     } else {
         streams.pieces[buffer as usize] = Piece { length, next: NO_BUFFER };
 
@@ -328,7 +344,11 @@ fn wait_for_buffers(streams: &mut Streams<'_>, sock: c_int) {
 }
 
 /// A piece has been received, or receiving has ended.
-pub fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, flags: u32) {
+///
+/// # Safety
+///
+/// All is that of a completion of what [`begin`](accepted) and what follows it have asked for.
+pub unsafe fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, flags: u32) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
 
@@ -389,7 +409,11 @@ fn keep_pieces(streams: &mut Streams<'_>, sock: c_int, mut done: u32) {
 }
 
 /// Something has been sent, or could not be.
-pub fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
+///
+/// # Safety
+///
+/// As for [`received`].
+pub unsafe fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
@@ -446,33 +470,38 @@ fn abandon(streams: &mut Streams<'_>, sock: c_int) {
     }
 }
 
-/// Begins the end: each connection ends once all that was taken from it is sent back. The second time they end at once.
+/// Begins the end: each connection ends once all that was taken from it is sent back.
 fn finish(streams: &mut Streams<'_>) {
-    let at_once = streams.server.finishing;
-
-    if !at_once {
-        ask_cancel(&mut streams.uring, IORING_OP_ACCEPT, streams.server.listener);
-        stop_accepting(&mut streams.server);
-    }
+    ask_cancel(&mut streams.uring, IORING_OP_ACCEPT, streams.server.listener);
+    // SAFETY: the end begins once.
+    unsafe { stop_accepting(&mut streams.server) };
 
     for sock in 0..streams.capacity {
-        if !is_open(&streams.server, sock) {
-            continue;
+        if is_open(&streams.server, sock) {
+            go_on(streams, sock);
         }
-
-        if at_once {
-            abandon(streams, sock);
-        }
-
-        go_on(streams, sock);
     }
 }
 
-/// SIGTERM and SIGINT begin the end; the second one, or the time, completes it. Before that, SIGALRM ends a rest.
+/// Ends all connections at once.
+fn abandon_all(streams: &mut Streams<'_>) {
+    for sock in 0..streams.capacity {
+        if is_open(&streams.server, sock) {
+            abandon(streams, sock);
+            go_on(streams, sock);
+        }
+    }
+}
+
+/// Does what a signal asks for.
 pub fn obey(streams: &mut Streams<'_>, number: c_int) {
-    if number == SIGALRM && !streams.server.finishing {
-        streams.server.resting = false;
-    } else if number != 0 {
+    let wanted = asked_for(&mut streams.server, number);
+
+    if wanted != GO_ON && !streams.server.finishing {
         finish(streams);
+    }
+
+    if wanted == ABANDON {
+        abandon_all(streams);
     }
 }

@@ -12,7 +12,7 @@
 //! kernel looks at the queues and changes them only while this process calls io_uring_enter().
 
 use crate::error::errno;
-use crate::explain::{explain_errno, fail};
+use crate::explain::fail;
 use crate::io_uring::{
     IORING_ACCEPT_MULTISHOT, IORING_ENTER_GETEVENTS, IORING_OFF_SQ_RING, IORING_OFF_SQES,
     IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND,
@@ -21,17 +21,19 @@ use crate::io_uring::{
     IOSQE_BUFFER_SELECT, io_uring_buf, io_uring_buf_reg, io_uring_buf_ring, io_uring_cqe,
     io_uring_params, io_uring_sqe, syscall,
 };
+use crate::limits::getrlimit;
 use crate::memory::mmap;
 use crate::stdio::{fprintf, stderr};
 use crate::string::memset;
+use crate::time::nanosleep;
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::{null, null_mut};
-use errno::Errno;
 use libc::{
-    EBUSY, EINTR, EINVAL, ENOSYS, EPERM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MSG_NOSIGNAL,
-    POLLIN, PROT_READ, PROT_WRITE, SOCK_CLOEXEC, SYS_io_uring_enter, SYS_io_uring_register,
-    SYS_io_uring_setup, c_char, c_int, c_long, c_void, off_t, size_t,
+    EINVAL, ENOMEM, ENOSYS, EPERM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MSG_NOSIGNAL, POLLIN,
+    PROT_READ, PROT_WRITE, RLIM_INFINITY, RLIMIT_MEMLOCK, SOCK_CLOEXEC, SYS_io_uring_enter,
+    SYS_io_uring_register, SYS_io_uring_setup, c_char, c_int, c_long, c_ulong, c_void, off_t,
+    rlimit, size_t, timespec,
 };
 
 /// How many buffers the kernel has to receive into: a power of two.
@@ -60,6 +62,8 @@ pub struct Uring<'a> {
 // How many requests are handed over at once, at most, and how many completions find room; powers of two.
 const MOST_REQUESTS: u32 = 256;
 const MOST_COMPLETIONS: u32 = 4096;
+// How long it takes until requests are handed over again that the kernel did not take, in nanoseconds.
+const REST: c_long = 1_000_000;
 
 /// mmap(): memory that is written and read, that of a descriptor or new.
 fn map(
@@ -73,6 +77,32 @@ fn map(
     match unsafe { mmap(null_mut(), length, PROT_READ | PROT_WRITE, flags, descriptor, offset) } {
         Ok(memory) => memory,
         Err(error) => fail(program, c"mmap", error),
+    }
+}
+
+/// getrlimit(): says which limit there is for the memory of all queues of a user, which may be too low.
+fn explain_limit(program: &CStr) {
+    let mut limit = MaybeUninit::<rlimit>::uninit();
+
+    // SAFETY: the structure may be written.
+    if unsafe { getrlimit(RLIMIT_MEMLOCK, limit.as_mut_ptr()) }.is_err() {
+        return;
+    }
+
+    // SAFETY: getrlimit has filled it in.
+    let limit = unsafe { limit.assume_init() };
+
+    if limit.rlim_cur != RLIM_INFINITY {
+        // SAFETY: a C string and an unsigned long, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: RLIMIT_MEMLOCK (ulimit -l), for all queues of this user, is %lu KiB\n"
+                    .as_ptr(),
+                program.as_ptr(),
+                (limit.rlim_cur / 1024) as c_ulong,
+            )
+        };
     }
 }
 
@@ -107,6 +137,10 @@ fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
                 uring.program.as_ptr(),
             )
         };
+    }
+
+    if error.0 == ENOMEM {
+        explain_limit(uring.program);
     }
 
     fail(uring.program, c"io_uring_setup", error);
@@ -168,11 +202,18 @@ fn offer_buffers(uring: &mut Uring<'_>) {
         )
     } < 0
     {
-        fail(uring.program, c"io_uring_register", errno());
+        let error = errno();
+
+        if error.0 == ENOMEM {
+            explain_limit(uring.program);
+        }
+
+        fail(uring.program, c"io_uring_register", error);
     }
 
     for buffer in 0..BUFFERS as u16 {
-        offer(uring, buffer);
+        // SAFETY: one after another.
+        unsafe { offer(uring, buffer) };
     }
 }
 
@@ -201,16 +242,15 @@ pub fn new_uring(program: &CStr) -> Uring<'_> {
     uring
 }
 
-/// io_uring_enter(): hands over what is asked, and sleeps until so many completions are there.
-pub fn submit(uring: &mut Uring<'_>, awaited: u32) {
+/// io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. What is not taken, for
+/// want of memory or room, is handed over the next time.
+pub fn submit(uring: &mut Uring<'_>, awaited: u32) -> c_int {
     let flags = if awaited > 0 { IORING_ENTER_GETEVENTS } else { 0 };
     // SAFETY: in the queues' memory.
     let count = unsafe { *uring.asked }
         // SAFETY: the same.
         .wrapping_sub(unsafe { *uring.taken });
 
-    // What is not taken for want of memory or room is handed over the next time.
-    if
     // SAFETY: so many requests are written, and what they refer to stays until their completion.
     unsafe {
         syscall(
@@ -221,11 +261,7 @@ pub fn submit(uring: &mut Uring<'_>, awaited: u32) {
             flags as c_long,
             null::<c_void>(),
             0 as c_long,
-        )
-    } < 0
-        && !matches!(errno(), Errno(EINTR | EBUSY))
-    {
-        explain_errno(uring.program, c"io_uring_enter", errno());
+        ) as c_int
     }
 }
 
@@ -252,13 +288,19 @@ pub fn next_completion(uring: &mut Uring<'_>, completion: &mut MaybeUninit<io_ur
 /// Writes a request's operation, descriptor and number. The caller fills in the rest.
 #[inline]
 fn ask<'r>(uring: &mut Uring<'r>, operation: u8, descriptor: c_int) -> &'r mut io_uring_sqe {
+    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+
+    // If the kernel takes none, the next submit() for completions says why.
     // SAFETY: in the queues' memory.
     while unsafe { *uring.asked }
         // SAFETY: the same.
         .wrapping_sub(unsafe { *uring.taken })
         == MOST_REQUESTS
     {
-        submit(uring, 0);
+        if submit(uring, 0) < 0 {
+            // SAFETY: the time may be read, and what is left is not asked for.
+            _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+        }
     }
 
     // SAFETY: the same.
@@ -329,8 +371,12 @@ pub fn buffer_at(uring: &Uring<'_>, buffer: u16) -> *mut c_char {
 }
 
 /// Lets the kernel receive into a buffer.
+///
+/// # Safety
+///
+/// There is such a buffer, the kernel does not have it, and nothing else uses it.
 #[inline]
-pub fn offer(uring: &mut Uring<'_>, buffer: u16) {
+pub unsafe fn offer(uring: &mut Uring<'_>, buffer: u16) {
     // SAFETY: in the memory of this queue.
     let place = unsafe { (*uring.offered).tail };
     let entry = uring.offered.cast::<io_uring_buf>().wrapping_add(place as usize & (BUFFERS - 1));

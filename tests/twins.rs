@@ -24,6 +24,7 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
     ("arguments", "makes argv a slice; C indexes the pointer"),
     ("errno", "a variable in C"),
     ("from", "widens a number; C does so without a word"),
+    ("listener", "a field in C; in Rust only its module may change it"),
     ("new", "the first value of a variable that a signal handler shares; C declares it"),
     ("null", "a pointer that is NULL in C"),
     ("null_mut", "a pointer that is NULL in C"),
@@ -38,9 +39,11 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
 
 /// Names that only a Rust twin declares.
 const NOT_DECLARED_IN_C: &[(&str, &str)] = &[
+    ("capacity", "a field in C; in Rust only its module may change it"),
     ("digit", "what the pattern of a loop found; C looks again"),
     ("error", "the Err of a call that failed; C has errno"),
     ("failed", "a Result that is no success; C has the number in the variable"),
+    ("listener", "a field in C; in Rust only its module may change it"),
 ];
 
 /// What begins a comment that only Rust has.

@@ -25,24 +25,26 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use errno::Errno;
 use libc::{
-    AIO_CANCELED, EAGAIN, EINPROGRESS, EINTR, POLLIN, SIG_IGN, SIGALRM, SIGEV_SIGNAL, SIGIO,
-    SIGPIPE, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t,
-    size_t,
+    AIO_CANCELED, EAGAIN, EINPROGRESS, POLLIN, SIGEV_SIGNAL, SIGIO, SIGUSR1, SOCK_CLOEXEC,
+    SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::connections::{
-    Server, abandon_connection, accept_connection, accepting, close_connection, count_received,
-    finish_connection, new_server, reset_connection, stop_accepting,
+    ABANDON, GO_ON, Server, abandon_connection, accept_connection, accepting, asked_for,
+    close_connection, count_received, finish_connection, new_server, reset_connection,
+    stop_accepting, wait_failed,
 };
 use sockmirror::error::errno;
-use sockmirror::explain::{explain_errno, fail};
+use sockmirror::explain::fail;
 use sockmirror::files::stat;
 use sockmirror::multiplexing::poll;
 use sockmirror::process::getpid;
 use sockmirror::server::{
-    block_signals, drive_by_signals, keep_back_signals, read_settings, set_timer, start_listening,
+    announce, block_signals, drive_by_signals, keep_back_signals, read_settings, set_timer,
+    start_listening,
 };
-use sockmirror::signals::{kill, sigaddset, signal, sigwaitinfo};
+use sockmirror::signals::{kill, sigaddset, sigwaitinfo};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdlib::{exit, free, malloc};
 use sockmirror::string::memset;
 
@@ -109,7 +111,8 @@ fn forget(place: &Cell<*mut Exchange>) {
 fn begin(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
     let exchange = malloc(size_of::<Exchange>()).cast::<Exchange>();
     if exchange.is_null() {
-        reset_connection(server, sock, c"malloc", errno());
+        // SAFETY: it was just accepted.
+        unsafe { reset_connection(server, sock, c"malloc", errno()) };
         return;
     }
 
@@ -128,7 +131,8 @@ fn begin(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
     first.set((&raw const *exchange).cast_mut());
 
     if let Err(error) = hand_over(exchange) {
-        reset_connection(server, sock, call_for(exchange), error);
+        // SAFETY: the same connection.
+        unsafe { reset_connection(server, sock, call_for(exchange), error) };
         forget(first);
     }
 }
@@ -163,7 +167,8 @@ fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // SAFETY: the request was handed over.
         if unsafe { aio_cancel(exchange.sock, exchange.request.get()) } == Ok(AIO_CANCELED) {
-            reset_connection(server, exchange.sock, call_for(exchange), Errno(EAGAIN));
+            // SAFETY: it is in the list, so it is open.
+            unsafe { reset_connection(server, exchange.sock, call_for(exchange), Errno(EAGAIN)) };
             forget(place);
             return true;
         }
@@ -187,17 +192,20 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     // SAFETY: the request is done.
     let done = unsafe { aio_return(request) };
     if done < 0 {
-        reset_connection(server, exchange.sock, call_for(exchange), Errno(error));
+        // SAFETY: it is in the list, so it is open.
+        unsafe { reset_connection(server, exchange.sock, call_for(exchange), Errno(error)) };
         return false;
     }
 
     if exchange.length.get() == 0 {
         if done == 0 {
-            close_connection(server, exchange.sock);
+            // SAFETY: the same.
+            unsafe { close_connection(server, exchange.sock) };
             return false;
         }
 
-        if count_received(server, exchange.sock, done as size_t) {
+        // SAFETY: the same.
+        if unsafe { count_received(server, exchange.sock, done as size_t) } {
             exchange.length.set(done as size_t);
         }
     } else {
@@ -208,7 +216,8 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
         exchange.length.set(0);
         exchange.sent.set(0);
 
-        if server.finishing && !finish_connection(server, exchange.sock) {
+        // SAFETY: the same.
+        if server.finishing && !unsafe { finish_connection(server, exchange.sock) } {
             return false;
         }
     }
@@ -216,7 +225,8 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     match hand_over(exchange) {
         Ok(()) => true,
         Err(error) => {
-            reset_connection(server, exchange.sock, call_for(exchange), error);
+            // SAFETY: the same.
+            unsafe { reset_connection(server, exchange.sock, call_for(exchange), error) };
             false
         }
     }
@@ -237,12 +247,14 @@ fn go_on_with_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 /// Begins the end: what comes is read and written, and then each connection has only the client's end to wait for.
 fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     go_on_with_all(server, place);
-    stop_accepting(server);
+    // SAFETY: the end begins once.
+    unsafe { stop_accepting(server) };
 
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // A thread waits with what is left out of the list, and has it until the server ends.
-        if exchange.length.get() == 0 && !finish_connection(server, exchange.sock) {
+        // SAFETY: it is in the list, so it is open.
+        if exchange.length.get() == 0 && !unsafe { finish_connection(server, exchange.sock) } {
             place.set(exchange.next.get());
         } else {
             place = &exchange.next;
@@ -254,7 +266,8 @@ fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 fn abandon(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
-        abandon_connection(server, exchange.sock, call_for(exchange));
+        // SAFETY: it is in the list, so it is open.
+        unsafe { abandon_connection(server, exchange.sock, call_for(exchange)) };
         place = &exchange.next;
     }
 }
@@ -276,10 +289,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut wait = 0;
     let mut listening = false;
 
-    // [1] Take the port, and let signals wait until they are asked for
+    // [1] Take the port, and let signals wait until they are asked for. A client that is gone sends none (SIGPIPE)
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
-    keep_back_signals(PROGRAM, &mut signals);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
     // SAFETY: the same.
@@ -287,41 +303,40 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: one thread; the set is made.
     unsafe { block_signals(PROGRAM, signals.as_ptr()) };
 
-    // [2] A client that is gone must not end the server with SIGPIPE: write() cannot be told to send none
-    // SAFETY: no handler.
-    _ = unsafe { signal(SIGPIPE, SIG_IGN) };
-
-    // [3] Have as many threads as the system makes, and keep them
+    // [2] Have as many threads as the system makes, and keep them
     // SAFETY: the structure is filled in.
     unsafe { aio_init(&raw const threads) };
 
-    // [4] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait
-    let mut server =
-        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    // [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait
+    // SAFETY: one thread, and the set is made.
+    let listener = unsafe {
+        start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC)
+    };
+    // SAFETY: the socket is the server's.
+    let mut server = unsafe { new_server(PROGRAM, listener) };
+    announce(PROGRAM, settings);
     server.flags = SOCK_CLOEXEC;
 
-    if let Err(error) = drive_by_signals(server.listener, SIGUSR1) {
+    if let Err(error) = drive_by_signals(server.listener(), SIGUSR1) {
         fail(PROGRAM, c"fcntl", error);
     }
 
     while !server.finishing || server.open > 0 {
-        // [5] Look for connections that came when accept() was not to be called: before now, or while it rested
+        // [4] Look for connections that came when accept() was not to be called: before now, or while it rested
         if accepting(&server) && !listening {
-            look(server.listener);
+            look(server.listener());
         }
 
         listening = accepting(&server);
 
-        // [6] Sleep until a signal comes
+        // [5] Sleep until a signal comes
         // SAFETY: the set is made, and what is known of the signal is not asked for.
         match unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) } {
             Err(error) => {
-                if error.0 != EINTR {
-                    explain_errno(PROGRAM, c"sigwaitinfo", error);
-                }
+                wait_failed(&mut server, c"sigwaitinfo", error);
             }
             Ok(number) if number == SIGUSR1 => {
-                // [7] Take a connection and begin to read. If others wait, they have the next turn
+                // [6] Take a connection and begin to read. If others wait, they have the next turn
                 if accepting(&server) {
                     let sock = accept_connection(&mut server);
                     if sock >= 0 {
@@ -329,7 +344,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     }
                 }
 
-                // [8] A thread is lacking: it is not made yet, or cannot be made. Rest, and see
+                // [7] A thread is lacking: it is not made yet, or cannot be made. Rest, and see
                 if accepting(&server) && !enough_threads(&server) {
                     server.resting = true;
                     wait = 1;
@@ -337,31 +352,38 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                 }
 
                 if accepting(&server) {
-                    look(server.listener);
+                    look(server.listener());
                 }
             }
             Ok(number) if number == SIGIO => {
-                // [9] Requests are done: go on with those connections
+                // [8] Requests are done: go on with those connections
                 go_on_with_all(&mut server, &first);
             }
-            Ok(_) if server.finishing => {
-                // [10] The second signal, or the end of the time, completes the end
-                abandon(&mut server, &first);
-            }
-            Ok(number) if number == SIGALRM => {
-                // [11] The rest is over, unless a thread is lacking. In the end one connection is given up for the others
-                server.resting = !enough_threads(&server);
+            Ok(number) => {
+                // [9] A signal begins the end, which is when the last connection has ended; or ends a rest
+                let wanted = asked_for(&mut server, number);
 
-                if server.resting && wait < LAST_WAIT {
-                    wait *= 2;
-                    set_timer(PROGRAM, wait);
-                } else if server.resting {
-                    server.resting = give_up_one(&mut server, &first);
+                if wanted != GO_ON && !server.finishing {
+                    finish(&mut server, &first);
                 }
-            }
-            Ok(_) => {
-                // [12] A signal begins the end, which is when the last connection has ended
-                finish(&mut server, &first);
+
+                if wanted == ABANDON {
+                    abandon(&mut server, &first);
+                }
+
+                // [10] It goes on as long as threads are lacking. In the end connections are given up for the others
+                if accepting(&server) && !enough_threads(&server) {
+                    if wait < LAST_WAIT {
+                        wait *= 2;
+                        server.resting = true;
+                    } else {
+                        server.resting = give_up_one(&mut server, &first);
+                    }
+
+                    if !enough_threads(&server) {
+                        set_timer(PROGRAM, wait);
+                    }
+                }
             }
         }
     }

@@ -18,16 +18,19 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use errno::Errno;
 use libc::{
-    EINTR, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP,
-    SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, epoll_event,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP,
+    SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, epoll_event, sigset_t,
 };
 use sockmirror::connections::{
     GONE, TO_RECEIVE, TO_SEND, accept_connection, new_server, patience, read_signal,
-    reset_connection, serve,
+    reset_connection, serve, wait_failed,
 };
 use sockmirror::epoll::{epoll_create1, epoll_ctl, epoll_wait};
 use sockmirror::explain::{explain_errno, fail};
-use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::server::{
+    announce, keep_back_signals, open_signals, read_settings, start_listening,
+};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
 
@@ -36,6 +39,9 @@ const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT
   -b  ask again and again for so long before sleeping, 0 to 1000000 (0)
   -w  serve with so many processes, 1 to 64 (this process alone)";
 const MOST_EVENTS: usize = 512;
+// What a connection that waits to receive is told of: bytes, the end, and an urgent byte. A recv() stops before that
+// one, and has not emptied the socket although it brings less than there is room for.
+const TO_BE_TOLD: c_int = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 
 sockmirror::panic_handler!();
 
@@ -56,20 +62,30 @@ fn ask(poller: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<()
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut events = [MaybeUninit::<epoll_event>::uninit(); MOST_EVENTS];
     let mut count = 0;
     let mut listening = true;
     let mut signalled: bool;
 
-    // [1] Take options and port, and let signals be read like bytes
+    // [1] Take options and port, and keep signals back
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv) };
-    let signals = open_signals(PROGRAM);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut set) };
 
-    // [2] Listen. With workers, each goes on from here
-    let mut server =
-        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
+    // SAFETY: one thread, and the set is made.
+    let listener =
+        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    // SAFETY: the socket is the server's.
+    let mut server = unsafe { new_server(PROGRAM, listener) };
+    // SAFETY: the set is made.
+    let signals = unsafe { open_signals(PROGRAM, &set) };
     server.busy_poll = settings.busy_poll;
+    server.led = settings.led;
 
     // [3] Make the set of sockets that the kernel watches: first the listening one, and the signals
     let poller = match epoll_create1(EPOLL_CLOEXEC) {
@@ -77,11 +93,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         Err(error) => fail(PROGRAM, c"epoll_create1", error),
     };
 
-    if let Err(error) = ask(poller, EPOLL_CTL_ADD, server.listener, EPOLLIN)
+    if let Err(error) = ask(poller, EPOLL_CTL_ADD, server.listener(), EPOLLIN)
         .and_then(|()| ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN))
     {
         fail(PROGRAM, c"epoll_ctl", error);
     }
+
+    announce(PROGRAM, settings);
 
     while !server.finishing || server.open > 0 {
         // [4] Sleep until something is ready; the kernel says what
@@ -98,9 +116,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         {
             Ok(count) => count,
             Err(error) => {
-                if error.0 != EINTR {
-                    explain_errno(PROGRAM, c"epoll_wait", error);
-                }
+                wait_failed(&mut server, c"epoll_wait", error);
+                read_signal(&mut server, signals);
                 0
             }
         };
@@ -112,22 +129,23 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             let event = unsafe { event.assume_init_ref() };
             let sock = event.u64 as c_int;
 
-            if sock == server.listener {
+            if sock == server.listener() {
                 // [5] A connection waits: take it, and have it watched
                 let sock = accept_connection(&mut server);
                 if sock < 0 {
                     continue;
                 }
 
-                if let Err(error) = ask(poller, EPOLL_CTL_ADD, sock, EPOLLIN | EPOLLRDHUP | EPOLLET)
-                {
-                    reset_connection(&mut server, sock, c"epoll_ctl", error);
+                if let Err(error) = ask(poller, EPOLL_CTL_ADD, sock, TO_BE_TOLD | EPOLLET) {
+                    // SAFETY: it was just accepted.
+                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
                 }
             } else if sock == signals {
                 signalled = true;
             } else {
                 // [6] A connection is ready: serve it
-                let wanted = serve(&mut server, sock);
+                // SAFETY: the kernel tells of open descriptors, and only connections are watched besides.
+                let wanted = unsafe { serve(&mut server, sock) };
 
                 // [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already
                 if wanted == GONE || (wanted == TO_RECEIVE && event.events == EPOLLIN as u32) {
@@ -138,9 +156,10 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     poller,
                     EPOLL_CTL_MOD,
                     sock,
-                    EPOLLET | (if wanted == TO_SEND { EPOLLOUT } else { EPOLLIN | EPOLLRDHUP }),
+                    EPOLLET | (if wanted == TO_SEND { EPOLLOUT } else { TO_BE_TOLD }),
                 ) {
-                    reset_connection(&mut server, sock, c"epoll_ctl", error);
+                    // SAFETY: it is not GONE.
+                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
                 }
             }
         }
@@ -155,7 +174,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             listening = !listening;
 
             if let Err(error) =
-                ask(poller, EPOLL_CTL_MOD, server.listener, if listening { EPOLLIN } else { 0 })
+                ask(poller, EPOLL_CTL_MOD, server.listener(), if listening { EPOLLIN } else { 0 })
             {
                 explain_errno(PROGRAM, c"epoll_ctl", error);
             }

@@ -5,8 +5,9 @@
 //! its own, which fork() makes: each client; the next client; and signals, for which the first process waits.
 //! Each is as simple as can be, and the kernel does the rest. What it costs is a process per client.
 //!
-//! The first process passes on to all the others, which are a group, that the end has come, and ends when all
-//! of them have ended. The one that accepts ends at once; the others let what was received go out.
+//! The first process is told that the end has come, and ends when all the others have ended, which are a group. The one
+//! that accepts ends at once. That tells those that it has made, whose parent it is, to let go out what was received. It
+//! is told itself, too, when the first process is gone.
 //!
 //! Call: `echo_server_fork PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
@@ -21,21 +22,26 @@ use core::sync::atomic::Ordering::Relaxed;
 use errno::Errno;
 use libc::{
     EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER,
-    PR_SET_PDEATHSIG, SHUT_WR, SIG_IGN, SIG_SETMASK, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT,
-    SIGTERM, SOCK_CLOEXEC, c_char, c_int, c_long, c_uint, c_ulong, sighandler_t, sigset_t, size_t,
-    ssize_t, timespec,
+    PR_SET_PDEATHSIG, SHUT_WR, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM,
+    SOCK_CLOEXEC, WIFSIGNALED, WNOHANG, WTERMSIG, c_char, c_int, c_long, c_uint, c_ulong,
+    sighandler_t, sigset_t, size_t, ssize_t, timespec,
 };
 use sockmirror::connections::{is_all, next_may_come, reset_on_close};
 use sockmirror::descriptor::fcntl;
 use sockmirror::error::errno;
 use sockmirror::explain::{explain_errno, fail};
-use sockmirror::process::{fork, prctl, setpgid, waitpid};
-use sockmirror::server::{block_signals, keep_back_signals, read_settings, start_listening};
+use sockmirror::process::{fork, getpid, getppid, prctl, setpgid, waitpid};
+use sockmirror::server::{
+    announce, block_signals, keep_back_signals, read_settings, set_timer, start_listening,
+    take_as_one,
+};
 use sockmirror::shutdown::shutdown;
-use sockmirror::signals::{kill, sigaddset, sigemptyset, signal, sigprocmask};
+use sockmirror::signals::{kill, sigaddset, sigdelset, signal, sigprocmask, sigwaitinfo};
 use sockmirror::socket::{accept4, close, recv, send};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::{exit, malloc};
+use sockmirror::string::strerror;
 use sockmirror::time::{alarm, nanosleep};
 
 const PROGRAM: &CStr = c"echo_server_fork";
@@ -44,6 +50,8 @@ const USAGE: &CStr = c"./echo_server_fork PORT";
 const BUFFER_SIZE: size_t = 262144;
 // How long accept() and fork() rest if the system has not enough for another client, in nanoseconds.
 const REST: c_long = 100_000_000;
+// After so long without a failure a shortage is over, in milliseconds.
+const CALM: c_long = 1000;
 // How long the end may take, in seconds.
 const GRACE: c_uint = 5;
 // What a process is told by signals.
@@ -57,6 +65,11 @@ static connection: AtomicI32 = AtomicI32::new(0);
 // The process that accepts, and the group of all but the first process.
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
 static acceptor: AtomicI32 = AtomicI32::new(0);
+// What is short, as long as accept() or fork() fails, and whether it has not failed for some time.
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static shortage: AtomicI32 = AtomicI32::new(0);
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static calm: AtomicI32 = AtomicI32::new(0);
 
 sockmirror::panic_handler!();
 
@@ -96,82 +109,158 @@ fn is_complete(received: u64) -> bool {
     all.unwrap_or_else(|error| give_up(c"getsockopt", error))
 }
 
-/// Takes the signals of the first process, and passes them on. SIGTERM may come from others as well, and counts
-/// once. So the second time SIGALRM goes out.
-extern "C" fn pass_on(number: c_int) {
+/// Takes the signal of the timer that runs while something is short.
+extern "C" fn calm_down(number: c_int) {
     _ = number;
-    _ = kill(-acceptor.load(Relaxed), if told.load(Relaxed) == 0 { SIGTERM } else { SIGALRM });
-    told.store(TO_END, Relaxed);
+    calm.store(1, Relaxed);
 }
 
-/// Passes signals on to all the others, and waits for the end of the last of these.
-fn watch_over() -> ! {
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
+/// nanosleep(): rests after `call` failed for want of something. That is said once, however often it happens.
+fn rest_after(call: &CStr, error: Errno) {
+    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+
+    if shortage.load(Relaxed) == 0 {
+        explain_errno(PROGRAM, call, error);
+    }
+
+    shortage.store(error.0, Relaxed);
+    calm.store(0, Relaxed);
+    set_timer(PROGRAM, CALM);
+    // SAFETY: the structure is filled in, and what is left is not asked for.
+    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+}
+
+/// Says that a shortage is over.
+fn end_shortage() {
+    // SAFETY: two C strings and an int, as the format asks.
+    unsafe {
+        fprintf(
+            stderr(),
+            c"%s: it is over: %s (errno %d)\n".as_ptr(),
+            PROGRAM.as_ptr(),
+            strerror(shortage.load(Relaxed)),
+            shortage.load(Relaxed),
+        )
+    };
+    shortage.store(0, Relaxed);
+    calm.store(0, Relaxed);
+}
+
+/// Takes the signals of the first process once the end has begun. SIGTERM may reach the others from elsewhere as well, and
+/// counts once. So it is SIGALRM that tells them to end at once.
+extern "C" fn hurry(number: c_int) {
+    _ = number;
+    _ = kill(-acceptor.load(Relaxed), SIGALRM);
+}
+
+/// Passes requests to end on to the others, and ends with the last of them.
+///
+/// # Safety
+///
+/// The process has one thread, and the set is made.
+unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
+    let mut ended = 0;
+    let mut status: c_int = 0;
+    let mut failed = 0;
 
     // Whoever comes first makes the group: this process, which sends to it, or the one that is in it.
     _ = setpgid(acceptor.load(Relaxed), acceptor.load(Relaxed));
 
-    // SAFETY: the handler sends a signal and touches atomics, no more.
-    _ = unsafe { signal(SIGTERM, pass_on as *const () as sighandler_t) };
-    // SAFETY: the same.
-    _ = unsafe { signal(SIGINT, pass_on as *const () as sighandler_t) };
-    // SAFETY: the same.
-    _ = unsafe { signal(SIGALRM, pass_on as *const () as sighandler_t) };
-
-    // What SIGCHLD says, waitpid() says, too.
-    // SAFETY: the set may be written.
-    _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
-
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_SETMASK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
-
-    // When nobody accepts any more, all are to end.
+    // Sleep until a request comes, or the acceptor has ended.
     loop {
-        // SAFETY: how it ended is not asked for.
-        let ended = match unsafe { waitpid(-1, null_mut(), 0) } {
-            Ok(ended) => ended,
-            Err(Errno(EINTR)) => continue,
-            Err(_) => break,
-        };
+        // SAFETY: the caller vouches for the set, and what is known of the signal is not asked for.
+        let number = unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) }.unwrap_or(-1);
+        if number == SIGCHLD {
+            // SAFETY: `status` may be written.
+            ended =
+                unsafe { waitpid(acceptor.load(Relaxed), &raw mut status, WNOHANG) }.unwrap_or(-1);
+        }
 
-        if ended == acceptor.load(Relaxed) && told.load(Relaxed) == 0 {
-            // SAFETY: a C string, as the format asks.
-            unsafe {
-                fprintf(
-                    stderr(),
-                    c"%s: the process that accepts has ended\n".as_ptr(),
-                    PROGRAM.as_ptr(),
-                )
-            };
-            _ = kill(-acceptor.load(Relaxed), SIGTERM);
+        if !(number < 0
+            || number == SIGALRM
+            || (number == SIGCHLD && ended != acceptor.load(Relaxed)))
+        {
+            break;
         }
     }
 
-    exit(if told.load(Relaxed) == 0 { 1 } else { 0 });
+    // Nobody accepts any more. A request may have reached the acceptor alone, or before this process.
+    if ended == acceptor.load(Relaxed)
+        && !(WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT))
+    {
+        // SAFETY: a C string, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: the process that accepts has ended\n".as_ptr(),
+                PROGRAM.as_ptr(),
+            )
+        };
+        failed = 1;
+    }
+
+    take_as_one();
+    // SAFETY: the handler sends a signal and reads an atomic, no more.
+    _ = unsafe { signal(SIGTERM, hurry as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGINT, hurry as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGALRM, hurry as *const () as sighandler_t) };
+    // SAFETY: the caller vouches for the set.
+    _ = unsafe { sigdelset(signals.as_mut_ptr(), SIGCHLD) };
+
+    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
+        fail(PROGRAM, c"sigprocmask", error);
+    }
+
+    // The end of the acceptor tells its children, which are this process's from then on.
+    if ended != acceptor.load(Relaxed) {
+        _ = kill(acceptor.load(Relaxed), SIGTERM);
+
+        loop {
+            // SAFETY: how it ended is not asked for.
+            let ended = unsafe { waitpid(acceptor.load(Relaxed), null_mut(), 0) };
+            if ended != Err(Errno(EINTR)) {
+                break;
+            }
+        }
+    }
+
+    // Children that this process had from the start are not in the group.
+    loop {
+        // SAFETY: as above.
+        let ended = unsafe { waitpid(-acceptor.load(Relaxed), null_mut(), 0) };
+        if !matches!(ended, Ok(1..) | Err(Errno(EINTR))) {
+            break;
+        }
+    }
+
+    exit(failed);
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let rest = timespec { tv_sec: 0, tv_nsec: REST };
     let mut sock;
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut total = 0;
 
     // [1] Take the port, and keep signals back
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
-    keep_back_signals(PROGRAM, &mut signals);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
     // SAFETY: one thread; the set is made.
     unsafe { block_signals(PROGRAM, signals.as_ptr()) };
 
     // [2] Listen
-    let listener = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+    // SAFETY: one thread, and the set is made.
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_CLOEXEC) };
+    announce(PROGRAM, settings);
 
     let buffer = malloc(BUFFER_SIZE);
     if buffer.is_null() {
@@ -184,6 +273,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         fail(PROGRAM, c"prctl", error);
     }
 
+    let mut parent = getpid();
     // SAFETY: one thread, and only the child uses the listening socket.
     acceptor
         .store(unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error)), Relaxed);
@@ -191,10 +281,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     if acceptor.load(Relaxed) > 0 {
         // SAFETY: the child's, which this process does not use.
         _ = unsafe { close(listener) };
-        watch_over();
+        // SAFETY: one thread, and the set is made.
+        unsafe { watch_over(&mut signals) };
     }
 
-    // [4] End when the first process ends, or sends SIGTERM. Of children that have ended, keep nothing
+    // [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing
     if let Err(error) = setpgid(0, 0) {
         fail(PROGRAM, c"setpgid", error);
     }
@@ -203,11 +294,19 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
     // SAFETY: no handler.
     _ = unsafe { signal(SIGCHLD, SIG_IGN) };
+    // SAFETY: the handler stores a number.
+    _ = unsafe { signal(SIGALRM, calm_down as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
     if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
         fail(PROGRAM, c"sigprocmask", error);
     }
+
+    if getppid() != parent {
+        exit(0);
+    }
+
+    parent = getpid();
 
     loop {
         // [5] Sleep until a client comes
@@ -216,13 +315,9 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             match unsafe { accept4(listener, null_mut(), null_mut(), SOCK_CLOEXEC) } {
                 Ok(sock) => break sock,
                 Err(error) => {
-                    if next_may_come(error) {
-                        continue;
+                    if !next_may_come(error) {
+                        rest_after(c"accept4", error);
                     }
-
-                    explain_errno(PROGRAM, c"accept4", error);
-                    // SAFETY: the structure is filled in, and what is left is not asked for.
-                    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
                 }
             }
         };
@@ -232,11 +327,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             // SAFETY: one thread, and each process closes what is the other's.
             match unsafe { fork() } {
                 Ok(child) => break child,
-                Err(error) => {
-                    explain_errno(PROGRAM, c"fork", error);
-                    // SAFETY: as above.
-                    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
-                }
+                Err(error) => rest_after(c"fork", error),
             }
         };
 
@@ -248,16 +339,28 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         if let Err(error) = unsafe { close(sock) } {
             explain_errno(PROGRAM, c"close", error);
         }
+
+        if calm.load(Relaxed) != 0 {
+            end_shortage();
+        }
     }
 
-    // [7] In the client's process, signals are heard
+    // [7] In the client's process, signals are heard. It ends with the one that has made it
     // SAFETY: the parent's, which this process does not use.
     _ = unsafe { close(listener) };
     connection.store(sock, Relaxed);
     // SAFETY: what `tell` calls is allowed in a handler.
     _ = unsafe { signal(SIGTERM, tell as *const () as sighandler_t) };
     // SAFETY: the same.
+    _ = unsafe { signal(SIGINT, tell as *const () as sighandler_t) };
+    // SAFETY: the same.
     _ = unsafe { signal(SIGALRM, tell as *const () as sighandler_t) };
+    // SAFETY: the option takes a signal.
+    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
+
+    if getppid() != parent {
+        _ = kill(getpid(), SIGTERM);
+    }
 
     while told.load(Relaxed) == 0 || !is_complete(total) {
         if told.load(Relaxed) == TIME_IS_OVER {

@@ -11,11 +11,15 @@
 #![no_main]
 
 use core::ffi::CStr;
-use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int};
+use core::mem::MaybeUninit;
+use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, sigset_t};
 use sockmirror::connections::{
-    accept_connection, accepting, is_open, new_server, read_signal, serve,
+    MOST_ACCEPTED, accept_connection, accepting, is_open, new_server, read_signal, serve,
 };
-use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::server::{
+    announce, keep_back_signals, open_signals, read_settings, start_listening,
+};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdlib::exit;
 
 const PROGRAM: &CStr = c"echo_server_nonblocking";
@@ -25,20 +29,34 @@ sockmirror::panic_handler!();
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut highest: c_int = -1;
 
-    // [1] Take the port, and let signals be read like bytes
+    // [1] Take the port, and keep signals back
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
-    let signals = open_signals(PROGRAM);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut set) };
 
-    // [2] Listen
-    let mut server =
-        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    // [2] Listen, and let signals be read like bytes
+    // SAFETY: one thread, and the set is made.
+    let listener =
+        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    // SAFETY: the socket is the server's.
+    let mut server = unsafe { new_server(PROGRAM, listener) };
+    // SAFETY: the set is made.
+    let signals = unsafe { open_signals(PROGRAM, &set) };
+    announce(PROGRAM, settings);
 
     while !server.finishing || server.open > 0 {
-        // [3] Take every client that waits, until accept() says that there is none
-        while accepting(&server) {
+        // [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long
+        let mut taken = 0;
+
+        while taken < MOST_ACCEPTED && accepting(&server) {
+            taken += 1;
+
             let sock = accept_connection(&mut server);
             if sock < 0 {
                 break;
@@ -50,7 +68,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         // [4] Serve every connection, until recv() or send() says that it has to wait
         for sock in 0..=highest {
             if is_open(&server, sock) {
-                serve(&mut server, sock);
+                // SAFETY: it is open.
+                unsafe { serve(&mut server, sock) };
             }
         }
 

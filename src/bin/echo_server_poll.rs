@@ -14,16 +14,20 @@
 #![no_main]
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{EINTR, POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, nfds_t, pollfd};
+use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, nfds_t, pollfd, sigset_t};
 use sockmirror::connections::{
-    GONE, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
-    reset_connection, serve,
+    GONE, MOST_ACCEPTED, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
+    reset_connection, serve, wait_failed,
 };
 use sockmirror::error::{Errno, errno};
-use sockmirror::explain::{explain_errno, fail};
+use sockmirror::explain::fail;
 use sockmirror::multiplexing::poll;
-use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::server::{
+    announce, keep_back_signals, open_signals, read_settings, start_listening,
+};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdlib::{exit, realloc};
 
 const PROGRAM: &CStr = c"echo_server_poll";
@@ -68,21 +72,31 @@ fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut list = List { watched: null_mut(), capacity: 0, count: 0 };
     let mut ready = 0;
 
-    // [1] Take options and port, and let signals be read like bytes
+    // [1] Take options and port, and keep signals back
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv) };
-    let signals = open_signals(PROGRAM);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut set) };
 
-    // [2] Listen
-    let mut server =
-        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    // [2] Listen, and let signals be read like bytes
+    // SAFETY: one thread, and the set is made.
+    let listener =
+        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    // SAFETY: the socket is the server's.
+    let mut server = unsafe { new_server(PROGRAM, listener) };
+    // SAFETY: the set is made.
+    let signals = unsafe { open_signals(PROGRAM, &set) };
+    announce(PROGRAM, settings);
     server.busy_poll = settings.busy_poll;
 
     // [3] Begin the list with the listening socket and the signals
-    if let Err(error) = add(&mut list, server.listener).and_then(|()| add(&mut list, signals)) {
+    if let Err(error) = add(&mut list, server.listener()).and_then(|()| add(&mut list, signals)) {
         fail(PROGRAM, c"realloc", error);
     }
 
@@ -91,7 +105,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         // SAFETY: the list has this entry.
         unsafe {
             (*list.watched.wrapping_add(LISTENER)).fd =
-                if accepting(&server) { server.listener } else { -1 };
+                if accepting(&server) { server.listener() } else { -1 };
         }
 
         // [5] Sleep until something is ready; the kernel marks what
@@ -101,10 +115,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         {
             Ok(ready) => ready,
             Err(error) => {
-                if error.0 != EINTR {
-                    explain_errno(PROGRAM, c"poll", error);
-                }
-
+                wait_failed(&mut server, c"poll", error);
+                read_signal(&mut server, signals);
                 ready = 0;
                 continue;
             }
@@ -128,7 +140,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
             // [7] Serve it, and wait for what it waits for now
             left -= 1;
-            let wanted = serve(&mut server, entry.fd);
+            // SAFETY: only connections are in the list from FIRST on.
+            let wanted = unsafe { serve(&mut server, entry.fd) };
 
             if wanted == GONE {
                 list.count -= 1;
@@ -139,17 +152,22 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             }
         }
 
-        // [8] Take all connections that wait
+        // [8] Take connections that wait
         // SAFETY: the list has this entry.
         if unsafe { (*list.watched.wrapping_add(LISTENER)).revents } != 0 {
-            loop {
+            let mut taken = 0;
+
+            while taken < MOST_ACCEPTED {
+                taken += 1;
+
                 let sock = accept_connection(&mut server);
                 if sock < 0 {
                     break;
                 }
 
                 if let Err(error) = add(&mut list, sock) {
-                    reset_connection(&mut server, sock, c"realloc", error);
+                    // SAFETY: it was just accepted.
+                    unsafe { reset_connection(&mut server, sock, c"realloc", error) };
                 }
             }
         }

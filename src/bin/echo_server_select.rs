@@ -18,14 +18,16 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{EINTR, FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, fd_set};
+use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, fd_set, sigset_t};
 use sockmirror::connections::{
-    GONE, Server, TO_SEND, accept_connection, accepting, close_connection, new_server, read_signal,
-    serve,
+    GONE, MOST_ACCEPTED, Server, TO_SEND, accept_connection, accepting, close_connection,
+    new_server, read_signal, serve, wait_failed,
 };
-use sockmirror::explain::explain_errno;
 use sockmirror::multiplexing::{FD_CLR, FD_ISSET, FD_SET, FD_ZERO, select};
-use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::server::{
+    announce, keep_back_signals, open_signals, read_settings, start_listening,
+};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::exit;
 
@@ -35,7 +37,11 @@ const USAGE: &CStr = c"./echo_server_select PORT";
 sockmirror::panic_handler!();
 
 /// Refuses a connection that no set has room for. As long as that goes on, it is said once.
-fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
+///
+/// # Safety
+///
+/// `sock` is a connection of this server.
+unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
     if !*full {
         // SAFETY: a C string and two ints, as the format asks.
         unsafe {
@@ -51,25 +57,53 @@ fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
     }
 
     *full = true;
-    close_connection(server, sock);
+    // SAFETY: the caller vouches for the connection.
+    unsafe { close_connection(server, sock) };
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut receiving = MaybeUninit::<fd_set>::uninit();
     let mut sending = MaybeUninit::<fd_set>::uninit();
     let (mut readable, mut writable): (fd_set, fd_set);
     let mut signalled: bool;
     let mut full = false;
 
-    // [1] Take the port, and let signals be read like bytes
+    // [1] Take the port, and keep signals back
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
-    let signals = open_signals(PROGRAM);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut set) };
 
-    // [2] Listen
-    let mut server =
-        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    // [2] Listen, and let signals be read like bytes
+    // SAFETY: one thread, and the set is made.
+    let listener =
+        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    // SAFETY: the socket is the server's.
+    let mut server = unsafe { new_server(PROGRAM, listener) };
+    // SAFETY: the set is made.
+    let signals = unsafe { open_signals(PROGRAM, &set) };
+    let mut highest = if signals > server.listener() { signals } else { server.listener() };
+
+    if highest >= FD_SETSIZE as c_int {
+        // SAFETY: a C string and two ints, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: select() has no room for descriptor %d, only below %d: too many were open at the start\n"
+                    .as_ptr(),
+                PROGRAM.as_ptr(),
+                highest,
+                FD_SETSIZE as c_int,
+            )
+        };
+        exit(1);
+    }
+
+    announce(PROGRAM, settings);
 
     // [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send
     // SAFETY: the set may be written.
@@ -83,8 +117,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: the set is made.
     unsafe { FD_SET(signals, &raw mut receiving) };
     // SAFETY: the same.
-    unsafe { FD_SET(server.listener, &raw mut receiving) };
-    let mut highest = server.listener;
+    unsafe { FD_SET(server.listener(), &raw mut receiving) };
 
     while !server.finishing || server.open > 0 {
         readable = receiving;
@@ -93,7 +126,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         // [4] Leave the listening socket out while accept() rests
         if !accepting(&server) {
             // SAFETY: the set is made.
-            unsafe { FD_CLR(server.listener, &raw mut readable) };
+            unsafe { FD_CLR(server.listener(), &raw mut readable) };
         }
 
         // [5] Sleep until something is ready; the kernel leaves it, and nothing else, in the sets
@@ -105,10 +138,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         {
             Ok(ready) => ready,
             Err(error) => {
-                if error.0 != EINTR {
-                    explain_errno(PROGRAM, c"select", error);
-                }
-
+                wait_failed(&mut server, c"select", error);
+                read_signal(&mut server, signals);
                 continue;
             }
         };
@@ -131,16 +162,21 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
             ready -= 1;
 
-            if sock == server.listener {
-                // [7] Take all connections that wait, if the sets have room for them
-                loop {
+            if sock == server.listener() {
+                // [7] Take connections that wait, if the sets have room for them
+                let mut taken = 0;
+
+                while taken < MOST_ACCEPTED {
+                    taken += 1;
+
                     let accepted = accept_connection(&mut server);
                     if accepted < 0 {
                         break;
                     }
 
                     if accepted >= FD_SETSIZE as c_int {
-                        refuse_connection(&mut server, accepted, &mut full);
+                        // SAFETY: it was just accepted.
+                        unsafe { refuse_connection(&mut server, accepted, &mut full) };
                         continue;
                     }
 
@@ -153,7 +189,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                 signalled = true;
             } else {
                 // [8] A connection is ready: serve it, and put it into the set of what it waits for now
-                let wanted = serve(&mut server, sock);
+                // SAFETY: only connections are in the sets besides.
+                let wanted = unsafe { serve(&mut server, sock) };
                 // SAFETY: the set is made.
                 unsafe { FD_CLR(sock, &raw mut receiving) };
                 // SAFETY: the same.

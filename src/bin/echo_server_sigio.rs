@@ -5,6 +5,9 @@
 //! It is a real-time signal, so that each event is queued as one signal of its own and tells the descriptor;
 //! SIGIO, which comes otherwise, tells none.
 //!
+//! A client that sends much causes many signals. So all that wait in the queue are taken before any socket is
+//! served, and then each that they tell of has one turn: nobody waits longer than one turn of each of the others.
+//!
 //! A signal tells that something has come, not that something is there. So what no signal tells of must be
 //! looked for: what came before a socket had its owner, while accept() rested, or while a connection waited to
 //! send; and what is left after a turn. Such a socket is put at the end of the queue with a signal of our own.
@@ -19,29 +22,50 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    EINTR, POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int,
-    c_short, pollfd, siginfo_t, sigset_t, sigval,
+    POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SIGURG, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int,
+    c_short, pollfd, siginfo_t, sigset_t, sigval, timespec,
 };
 use sockmirror::connections::{
-    NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open, is_sending,
-    new_server, obey_signal, reset_connection, serve,
+    MOST_ACCEPTED, NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open,
+    is_sending, new_server, obey_signal, reset_connection, serve, wait_failed,
 };
-use sockmirror::explain::{explain_errno, fail};
+use sockmirror::explain::fail;
 use sockmirror::multiplexing::poll;
 use sockmirror::process::getpid;
 use sockmirror::server::{
-    block_signals, drive_by_signals, keep_back_signals, read_settings, start_listening,
+    announce, block_signals, drive_by_signals, keep_back_signals, read_settings, start_listening,
 };
-use sockmirror::signals::{kill, sigaddset, sigqueue, sigwaitinfo};
-use sockmirror::stdlib::exit;
+use sockmirror::signals::{kill, sigaddset, sigqueue, sigtimedwait, sigwaitinfo};
+use sockmirror::start::inherit_nothing;
+use sockmirror::stdlib::{exit, realloc};
+use sockmirror::string::memset;
 
 const PROGRAM: &CStr = c"echo_server_sigio";
 const USAGE: &CStr = c"./echo_server_sigio PORT";
 
 sockmirror::panic_handler!();
 
-/// poll(): if the socket is ready, whatever the signals have told, it has another turn, after all that are told of
-/// already. If the queue is full, all have one.
+/// One entry of the table, which has one for each descriptor: whether the connection has a turn, and who is the next.
+struct Turn {
+    next: c_int,
+    told: bool,
+    /// Whether more may be there than the signals tell of.
+    untold: bool,
+}
+
+/// Those that have a turn in this round, each once, however many signals tell of it.
+struct Round {
+    table: *mut Turn,
+    capacity: c_int,
+    first: c_int,
+    last: c_int,
+    /// How many clients wait, and whether more may.
+    clients: c_int,
+    untold: bool,
+}
+
+/// poll(): if the socket is ready, whatever the signals have told, it has another turn in the next round. If the queue
+/// is full, all have one.
 #[cold]
 fn look(sock: c_int, events: c_short) {
     let mut asked = pollfd { fd: sock, events, revents: 0 };
@@ -55,39 +79,47 @@ fn look(sock: c_int, events: c_short) {
     }
 }
 
-/// Takes a connection. `untold` says that more may wait than the signals tell of.
+/// Takes connections: as many as signals tell of.
 #[inline(never)]
-fn take(server: &mut Server<'_>, mut untold: bool) {
-    if !accepting(server) {
-        return;
-    }
+fn take(server: &mut Server<'_>, clients: c_int, mut untold: bool) {
+    for taken in 0..clients {
+        if !accepting(server) {
+            break;
+        }
 
-    let sock = accept_connection(server);
-    if sock < 0 {
-        untold = true;
-    } else if let Err(error) = drive_by_signals(sock, SIGRTMIN()) {
-        reset_connection(server, sock, c"fcntl", error);
-    } else {
-        look(sock, POLLIN);
+        let sock = if taken == MOST_ACCEPTED { -1 } else { accept_connection(server) };
+        if sock < 0 {
+            untold = true;
+            break;
+        }
+
+        if let Err(error) = drive_by_signals(sock, SIGRTMIN()) {
+            // SAFETY: it was just accepted.
+            unsafe { reset_connection(server, sock, c"fcntl", error) };
+        } else {
+            look(sock, POLLIN);
+        }
     }
 
     if untold && accepting(server) {
-        look(server.listener, POLLIN);
+        look(server.listener(), POLLIN);
     }
 }
 
 /// Serves a connection, if it is still there: a signal can be older than the end of its socket.
 fn attend(server: &mut Server<'_>, sock: c_int, mut untold: bool) {
-    if sock < 0 || !is_open(server, sock) {
+    if !is_open(server, sock) {
         return;
     }
 
     // What came while it waited to send has used up its signals.
-    if is_sending(server, sock) {
+    // SAFETY: it is open.
+    if unsafe { is_sending(server, sock) } {
         untold = true;
     }
 
-    let wanted = serve(server, sock);
+    // SAFETY: it is open.
+    let wanted = unsafe { serve(server, sock) };
 
     // There is room already if it was not for want of room that nothing was sent.
     if wanted == TO_SEND {
@@ -97,50 +129,150 @@ fn attend(server: &mut Server<'_>, sock: c_int, mut untold: bool) {
     }
 }
 
+/// realloc(): gives a connection its turn in this round. Without memory it has it at once.
+fn give_turn(server: &mut Server<'_>, round: &mut Round, sock: c_int, untold: bool) {
+    let capacity = server.capacity();
+
+    if !is_open(server, sock) {
+        return;
+    }
+
+    if round.capacity < capacity {
+        let table =
+            // SAFETY: null, or what realloc returned the last time.
+            unsafe { realloc(round.table.cast(), capacity as usize * size_of::<Turn>()) }
+                .cast::<Turn>();
+        if table.is_null() {
+            attend(server, sock, true);
+            return;
+        }
+
+        // SAFETY: there are as many entries behind those that were there. Zero is a number and false.
+        unsafe {
+            memset(
+                table.wrapping_add(round.capacity as usize).cast(),
+                0,
+                (capacity - round.capacity) as usize * size_of::<Turn>(),
+            )
+        };
+        round.table = table;
+        round.capacity = capacity;
+    }
+
+    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+    let turn = unsafe { &mut *round.table.wrapping_add(sock as usize) };
+    turn.untold = turn.untold || untold;
+
+    if turn.told {
+        return;
+    }
+
+    turn.told = true;
+    turn.next = -1;
+
+    if round.first < 0 {
+        round.first = sock;
+    } else {
+        // SAFETY: a connection, too, and another one: this one had no turn.
+        unsafe { (*round.table.wrapping_add(round.last as usize)).next = sock };
+    }
+
+    round.last = sock;
+}
+
+/// Gives everybody a turn, since nobody knows of which sockets there was no signal.
+fn give_all_turns(server: &mut Server<'_>, round: &mut Round) {
+    round.clients += 1;
+    round.untold = true;
+
+    for sock in 0..server.capacity() {
+        give_turn(server, round, sock, true);
+    }
+}
+
+/// Serves those that have a turn, and takes the clients that wait.
+fn take_turns(server: &mut Server<'_>, round: &mut Round, urgent: bool) {
+    while round.first >= 0 {
+        let sock = round.first;
+        // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
+        let turn = unsafe { &mut *round.table.wrapping_add(sock as usize) };
+        let untold = turn.untold || urgent;
+
+        turn.told = false;
+        turn.untold = false;
+        round.first = turn.next;
+        attend(server, sock, untold);
+    }
+
+    take(server, round.clients, round.untold);
+    round.clients = 0;
+    round.untold = false;
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let at_once = timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut round =
+        Round { table: null_mut(), capacity: 0, first: -1, last: 0, clients: 0, untold: false };
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut told = MaybeUninit::<siginfo_t>::uninit();
     let mut listening = false;
+    let mut urgent = false;
 
     // [1] Take the port, and let signals wait until they are asked for
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
-    keep_back_signals(PROGRAM, &mut signals);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGURG) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGRTMIN()) };
     // SAFETY: one thread; the set is made.
     unsafe { block_signals(PROGRAM, signals.as_ptr()) };
 
     // [2] Listen, and be told by a signal of each connection
-    let mut server =
-        new_server(PROGRAM, start_listening(PROGRAM, settings, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    // SAFETY: one thread, and the set is made.
+    let listener = unsafe {
+        start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC)
+    };
+    // SAFETY: the socket is the server's.
+    let mut server = unsafe { new_server(PROGRAM, listener) };
+    announce(PROGRAM, settings);
 
-    if let Err(error) = drive_by_signals(server.listener, SIGRTMIN()) {
+    if let Err(error) = drive_by_signals(server.listener(), SIGRTMIN()) {
         fail(PROGRAM, c"fcntl", error);
     }
 
     while !server.finishing || server.open > 0 {
         // [3] Look for connections that came when accept() was not to be called: before now, or while it rested
         if accepting(&server) && !listening {
-            look(server.listener, POLLIN);
+            look(server.listener(), POLLIN);
         }
 
         listening = accepting(&server);
 
         // [4] Sleep until a signal comes
-        // SAFETY: the set is made, and what is known of the signal may be written.
-        match unsafe { sigwaitinfo(signals.as_ptr(), told.as_mut_ptr()) } {
+        let mut number = match
+            // SAFETY: the set is made, and what is known of the signal may be written.
+            unsafe { sigwaitinfo(signals.as_ptr(), told.as_mut_ptr()) }
+        {
+            Ok(number) => number,
             Err(error) => {
-                if error.0 != EINTR {
-                    explain_errno(PROGRAM, c"sigwaitinfo", error);
-                }
+                wait_failed(&mut server, c"sigwaitinfo", error);
+                -1
             }
-            Ok(number) if number == SIGRTMIN() => {
-                // [5] Serve the socket that it tells of. It may be our own signal, for the next turn
-                // SAFETY: sigwaitinfo has stored it.
+        };
+
+        // [5] Take it, and then all others that have come: some sockets have many, and others wait behind these
+        while number > 0 {
+            if number == SIGRTMIN() {
+                // [6] Note the socket that it tells of. It may be our own signal, for the next turn
+                // SAFETY: sigwaitinfo or sigtimedwait has stored it.
                 let told = unsafe { told.assume_init_ref() };
                 let own = told.si_code == SI_QUEUE;
                 let sock = if own {
@@ -151,25 +283,32 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     unsafe { told.si_fd() }
                 };
 
-                if sock == server.listener {
-                    take(&mut server, own);
+                if sock == server.listener() {
+                    round.clients += 1;
+                    round.untold = round.untold || own;
                 } else {
-                    attend(&mut server, sock, own);
+                    give_turn(&mut server, &mut round, sock, own);
                 }
-            }
-            Ok(SIGIO) => {
-                // [6] The queue was full, and nobody knows which sockets the lost signals told of: serve all
-                take(&mut server, true);
-
-                for sock in 0..server.capacity {
-                    attend(&mut server, sock, true);
-                }
-            }
-            Ok(number) => {
-                // [7] A signal begins the end, which is when the last connection has ended
+            } else if number == SIGIO {
+                // [7] The queue was full, and nobody knows which sockets the lost signals told of: note all
+                give_all_turns(&mut server, &mut round);
+            } else if number == SIGURG {
+                // [8] A recv() stops before an urgent byte. From now on it is not taken to have emptied a socket
+                urgent = true;
+                give_all_turns(&mut server, &mut round);
+            } else {
+                // [9] A signal begins the end, which is when the last connection has ended
                 obey_signal(&mut server, number);
             }
+
+            // SAFETY: the same as for sigwaitinfo; the time may be read.
+            number =
+                unsafe { sigtimedwait(signals.as_ptr(), told.as_mut_ptr(), &raw const at_once) }
+                    .unwrap_or(-1);
         }
+
+        // [10] Serve each socket that was noted, once
+        take_turns(&mut server, &mut round, urgent);
     }
 
     exit(0);

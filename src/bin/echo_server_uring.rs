@@ -19,13 +19,17 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use libc::{SOCK_CLOEXEC, c_char, c_int};
-use sockmirror::connections::{accepting, new_server, take_signal};
+use libc::{EBUSY, SOCK_CLOEXEC, c_char, c_int, sigset_t};
+use sockmirror::connections::{accepting, new_server, take_signal, wait_failed};
+use sockmirror::error::{Errno, errno};
 use sockmirror::io_uring::{
     IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND,
     io_uring_cqe,
 };
-use sockmirror::server::{open_signals, read_settings, start_listening};
+use sockmirror::server::{
+    announce, keep_back_signals, open_signals, read_settings, start_listening,
+};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdlib::exit;
 use sockmirror::streams::{accepted, new_streams, obey, receive_again, received, sent};
 use sockmirror::uring::{ask_accept, ask_poll, next_completion, submit};
@@ -39,33 +43,52 @@ sockmirror::panic_handler!();
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut completion = MaybeUninit::<io_uring_cqe>::uninit();
+    let mut set = MaybeUninit::<sigset_t>::uninit();
+    let mut watching = false;
     let mut listening = false;
     let mut signalled: bool;
 
-    // [1] Take options and port, and let signals be read like bytes
+    // [1] Take options and port, and keep signals back
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let settings = unsafe { read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv) };
-    let signals = open_signals(PROGRAM);
+    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv) };
+    // SAFETY: one thread.
+    unsafe { keep_back_signals(PROGRAM, &mut set) };
 
-    // [2] Listen. With workers, each goes on from here
-    let sock = start_listening(PROGRAM, settings, SOCK_CLOEXEC);
+    // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
+    // SAFETY: one thread, and the set is made.
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_CLOEXEC) };
+    // SAFETY: the set is made.
+    let signals = unsafe { open_signals(PROGRAM, &set) };
 
     // [3] Make the two queues, and the buffers to receive into
-    let mut streams = new_streams(new_server(PROGRAM, sock));
-
-    // [4] Ask for signals
-    ask_poll(&mut streams.uring, signals);
+    // SAFETY: the socket is the server's.
+    let server = unsafe { new_server(PROGRAM, listener) };
+    let mut streams = new_streams(server);
+    streams.server.led = settings.led;
+    announce(PROGRAM, settings);
 
     while !streams.server.finishing || streams.server.open > 0 || listening {
+        // [4] Ask for the next signal, unless that is done already
+        if !watching {
+            watching = true;
+            ask_poll(&mut streams.uring, signals);
+        }
+
         // [5] Ask for connections, unless that is done already, or accept() rests
         if !listening && accepting(&streams.server) {
             listening = true;
-            ask_accept(&mut streams.uring, streams.server.listener);
+            ask_accept(&mut streams.uring, streams.server.listener());
         }
 
         // [6] Hand over what is asked, and sleep until something is done
-        submit(&mut streams.uring, 1);
         signalled = false;
+
+        if submit(&mut streams.uring, 1) < 0 && errno() != Errno(EBUSY) {
+            wait_failed(&mut streams.server, c"io_uring_enter", errno());
+            signalled = true;
+        }
 
         while next_completion(&mut streams.uring, &mut completion) {
             // SAFETY: next_completion has stored one.
@@ -75,29 +98,32 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             match (completion.user_data >> 32) as u8 {
                 IORING_OP_RECV => {
                     // [7] Bytes have been received, or will be no more: ask to send them back
-                    received(&mut streams, sock, completion.res, completion.flags);
+                    // SAFETY: all of this completion.
+                    unsafe { received(&mut streams, sock, completion.res, completion.flags) };
                 }
                 IORING_OP_SEND => {
                     // [8] Bytes have been sent: ask to send what has come since
-                    sent(&mut streams, sock, completion.res);
+                    // SAFETY: the same.
+                    unsafe { sent(&mut streams, sock, completion.res) };
                 }
                 IORING_OP_ACCEPT => {
                     // [9] A client is there: ask to receive from it. Or there will be none any more
                     listening = completion.flags & IORING_CQE_F_MORE != 0;
-                    accepted(&mut streams, completion.res);
+                    // SAFETY: the same.
+                    unsafe { accepted(&mut streams, completion.res) };
                 }
                 IORING_OP_POLL_ADD => {
                     signalled = true;
+                    watching = false;
                 }
                 _ => {}
             }
         }
 
-        // [10] A signal begins the end, which is when the last connection has ended. Ask for the next one
+        // [10] A signal begins the end, which is when the last connection has ended
         if signalled {
-            let number = take_signal(&streams.server, signals);
+            let number = take_signal(&mut streams.server, signals);
             obey(&mut streams, number);
-            ask_poll(&mut streams.uring, signals);
         }
 
         // [11] Ask to receive again where there was no buffer

@@ -19,9 +19,11 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::ptr::null_mut;
 use libc::{
     AF_INET, EINTR, ENOBUFS, ENOMEM, INADDR_ANY, IPPROTO_UDP, MSG_DONTWAIT, PF_INET, SOCK_DGRAM,
-    c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
+    c_char, c_int, c_long, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
+    timespec,
 };
 use sockmirror::address::inet_ntoa;
 use sockmirror::byte_order::{htonl, htons, ntohs};
@@ -31,13 +33,17 @@ use sockmirror::explain::{explain_errno, fail};
 use sockmirror::names::getsockname;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{bind, socket};
+use sockmirror::start::inherit_nothing;
 use sockmirror::stdio::{fflush, fprintf, printf, stderr, stdout};
 use sockmirror::string::memset;
+use sockmirror::time::nanosleep;
 
 const PROGRAM: &CStr = c"udp_echo_server";
 const USAGE: &CStr = c"./udp_echo_server PORT";
 // The most that a datagram carries over IPv4: 65535 bytes less 20 for the IP header and 8 for UDP's.
 const DATAGRAM_SIZE: usize = 65507;
+// How long to rest when the system has no memory, in nanoseconds.
+const REST: c_long = 100_000_000;
 // Below it are the ports of the well-known services.
 const FIRST_CLIENT_PORT: in_port_t = 1024;
 
@@ -45,14 +51,18 @@ sockmirror::panic_handler!();
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+    let rest = timespec { tv_sec: 0, tv_nsec: REST };
     let mut server_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut address_length: socklen_t;
+    let mut said = 0;
     let mut buffer = MaybeUninit::<[c_char; DATAGRAM_SIZE]>::uninit();
     // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
     let argv = unsafe { arguments(argc, argv) };
 
-    // [1] Take the port from the command line
+    // [1] Take the port from the command line, and nothing else from whoever has started the server
+    // SAFETY: nothing was done yet.
+    unsafe { inherit_nothing(PROGRAM) };
     // SAFETY: argv was made with this argc.
     unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
     // SAFETY: argv[1] is a C string, or null if there is none.
@@ -130,10 +140,19 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     fail(PROGRAM, c"recvfrom", error);
                 }
 
-                explain_errno(PROGRAM, c"recvfrom", error);
+                // As long as it does not pass, it is said once, and the server does not spin.
+                if error.0 != said {
+                    explain_errno(PROGRAM, c"recvfrom", error);
+                }
+
+                said = error.0;
+                // SAFETY: the structure is filled in, and what is left is not asked for.
+                _ = unsafe { nanosleep(&raw const rest, null_mut()) };
                 continue;
             }
         };
+
+        said = 0;
 
         // [7] Give a service no answer, because it could answer in turn
         // SAFETY: recvfrom has stored the address.

@@ -195,6 +195,10 @@ fn end(text: &str) -> Option<End> {
 /// Whether this call may wake a process later that sleeps without a timeout.
 fn sets_a_timer(text: &str) -> bool {
     let call = text.split_once('(').map_or("", |(call, _)| call);
+    // Such a setitimer() stops one.
+    if text.contains("it_value={tv_sec=0, tv_usec=0}") {
+        return false;
+    }
     ["alarm", "setitimer", "timer_settime", "timerfd_settime"].contains(&call)
         || (call == "setsockopt" && text.contains("TIMEO"))
 }

@@ -29,6 +29,9 @@ pub const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 /// A pause of up to this length is waited for; in a longer one the program counts as asleep.
 const SHORT_PAUSE: Duration = Duration::from_secs(2);
 
+/// What TCP does later than so many hundredths of a second from now, no step waits for.
+const SOON: u64 = 3000;
+
 /// Watches the processes of a PID namespace from its first process.
 #[derive(Debug)]
 pub struct Watch {
@@ -82,7 +85,9 @@ impl Watch {
         let idle = match self.sleepers() {
             Some(first) => {
                 self.flush()?;
-                self.sleepers().is_some_and(|second| second == first) && !self.pauses()
+                // Asked between the two: the same threads have slept in the same calls all the time.
+                let pauses = self.pauses();
+                self.sleepers().is_some_and(|second| second == first) && !pauses
             }
             None => log.asked_twice()?,
         };
@@ -109,9 +114,9 @@ impl Watch {
         timeout || timer || before.is_none() || before != self.sleepers()
     }
 
-    /// Whether a thread of the program makes a pause that is over soon.
+    /// Whether a thread of the program makes a pause that is over soon, or does not sleep at all.
     fn pauses(&self) -> bool {
-        self.sleeps().unwrap_or_default().iter().any(Sleep::is_short_pause)
+        self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::is_short_pause))
     }
 
     /// What the program's threads sleep in; `None` if one does not sleep.
@@ -265,6 +270,8 @@ struct Connection {
     unsent: bool,
     /// Which timer runs: 0 is none, 3 that of TIME_WAIT, which wakes nobody.
     timer: u8,
+    /// In how many hundredths of a second it runs out.
+    left: u64,
 }
 
 impl Connection {
@@ -275,16 +282,18 @@ impl Connection {
             u16::from_str_radix(port, 16).ok()
         };
         let (queued, _) = columns.get(4)?.split_once(':')?;
-        let (timer, _) = columns.get(5)?.split_once(':')?;
+        let (timer, left) = columns.get(5)?.split_once(':')?;
         Some(Self {
             ports: (port(1)?, port(2)?),
             unsent: queued.bytes().any(|digit| digit != b'0'),
             timer: timer.parse().ok()?,
+            left: u64::from_str_radix(left, 16).ok()?,
         })
     }
 
+    /// Whether TCP will do something for it while a step may still wait. A keepalive is sent later.
     fn has_timer(&self) -> bool {
-        self.unsent || ![0, 3].contains(&self.timer)
+        self.unsent || (![0, 3].contains(&self.timer) && self.left < SOON)
     }
 }
 
