@@ -110,10 +110,12 @@ pub unsafe fn FD_ISSET(fd: c_int, set: *const fd_set) -> bool {
 ///
 /// # Errors
 ///
-/// - `EBADF`: one of the descriptors is not open.
-/// - `EFAULT`: a set is outside the memory that the process may write.
+/// - `EBADF`: one of the descriptors is not open. Linux looks only as far as the process's table of descriptors has
+///   grown: one beyond it is waited for, in vain, and left in its set.
+/// - `EFAULT`: a set is outside the memory that the process may write. glibc itself reads and writes `timeout`; if that
+///   is, SIGSEGV comes in place of an error.
 /// - `EINTR`: a signal was caught before anything happened.
-/// - `EINVAL`: `nfds` is negative or above the process's limit, or the time is negative.
+/// - `EINVAL`: `nfds` or the time is negative. An `nfds` above the process's limit is none, other than select(2) says.
 /// - `ENOMEM`: no memory in the kernel.
 ///
 /// # Safety
