@@ -71,8 +71,8 @@ pub unsafe fn aio_init(init: *const aioinit) {
 /// - `EINVAL`: `aio_reqprio` is invalid.
 /// - `ENOSYS`: the C library has no AIO.
 ///
-/// glibc looks at nothing else: what aio_read(3) lists besides, as a descriptor that is not open or a bad offset,
-/// [`aio_error`] tells.
+/// glibc checks nothing else: the other errors of aio_read(3), as a descriptor that is not open or a bad offset, are
+/// reported by [`aio_error`].
 ///
 /// # Safety
 ///

@@ -73,8 +73,8 @@ pub unsafe fn sigaddset(set: *mut sigset_t, signum: c_int) -> Result<(), Errno> 
 ///
 /// # Errors
 ///
-/// - `EFAULT`: `oldset` is outside the memory that the process may write. glibc itself reads `set`; if that is, SIGSEGV
-///   comes in place of an error.
+/// - `EFAULT`: `oldset` is outside the memory that the process may write. glibc itself reads `set`: if that is
+///   outside, the process gets SIGSEGV instead of an error.
 /// - `EINVAL`: `how` is none of the three, and `set` is not null.
 ///
 /// # Safety

@@ -1,7 +1,8 @@
 //! Sockets: create, name, listen, accept, connect, send, receive, close.
 //!
 //! A failed call returns `Err` with the `errno` that the kernel gave. The lists of errors are those of
-//! the manual pages of each call, with what ip(7), tcp(7) and udp(7) add for IPv4.
+//! the manual pages of each call, with what ip(7), tcp(7) and udp(7) add for IPv4, and say where Linux 6.18
+//! does something else. A test (`tests/errnos`) makes each of them come, or says why it cannot.
 
 use crate::error::cvt;
 use errno::Errno;
@@ -152,7 +153,7 @@ pub fn listen(sockfd: c_int, backlog: c_int) -> Result<(), Errno> {
 /// - `ENOBUFS`, `ENOMEM`: no memory; often that of the socket buffers, not of the machine.
 /// - `ENOTSOCK`: `sockfd` is no socket.
 /// - `EOPNOTSUPP`: the socket is of a type that knows no connections.
-/// - `EPERM`: a firewall rule forbids it.
+/// - `EPERM`: a security policy forbids it (accept(2): a firewall rule).
 /// - `EPROTO`: an error of the protocol.
 /// - `ENETDOWN`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `ENETUNREACH` (and `EPROTO`,
 ///   `EOPNOTSUPP` again): an error of the network that had already hit the new connection. accept(2) says that Linux
@@ -229,8 +230,8 @@ pub unsafe fn accept4(
 /// # Errors
 ///
 /// - `EACCES`, `EPERM`: `EACCES` if the address is a broadcast address and `SO_BROADCAST` is not set (UDP), or the route
-///   prohibits it; `EPERM` if a firewall rule or a security policy forbids it. (For a UNIX socket `EACCES` is about
-///   its path.)
+///   prohibits it; `EPERM` if a security policy forbids it. (For a UNIX socket `EACCES` is about its path. A handshake
+///   that a firewall drops is tried again, as if no answer came.)
 /// - `EADDRINUSE`: connect(2) has it for a local address and port that have this connection already. Linux has
 ///   `EADDRNOTAVAIL` in its place.
 /// - `EADDRNOTAVAIL`: no ephemeral port is free; or the local address and port have this connection already.
@@ -292,7 +293,7 @@ pub unsafe fn connect(
 /// - `EALREADY`: another TCP Fast Open is under way.
 /// - `EBADF`: `sockfd` is not open.
 /// - `ECONNREFUSED`: an earlier datagram of this connected UDP socket met no receiver.
-/// - `ECONNRESET`: the other end reset the connection. It is told once, without SIGPIPE; the next send fails with
+/// - `ECONNRESET`: the other end reset the connection. It is reported once, without SIGPIPE; the next send fails with
 ///   `EPIPE`.
 /// - `EDESTADDRREQ`: a datagram socket that is not connected has no address to send to.
 /// - `EFAULT`: `buf` is outside the memory of the process.
@@ -305,12 +306,12 @@ pub unsafe fn connect(
 /// - `ENOTCONN`: a UNIX socket is not connected. (For TCP it is `EPIPE`, for UDP `EDESTADDRREQ`.)
 /// - `ENOTSOCK`: `sockfd` is no socket.
 /// - `EOPNOTSUPP`: a flag that this type of socket does not know.
-/// - `EPERM`: a firewall rule forbids it.
+/// - `EPERM`: a firewall rule forbids it (UDP).
 /// - `EPIPE`: the connection can send no more, because this end shut it down or the other end reset it; or there is
 ///   none: a TCP socket that is not connected, or that listens. **With a stream the process also gets SIGPIPE, which
 ///   ends it**, unless the signal is ignored or `flags` has `MSG_NOSIGNAL`. Rust's `std` ignores the signal; a program
 ///   without it, as a C program, does not.
-/// - `ETIMEDOUT`: the other end stopped acknowledging. It is told once, as `ECONNRESET` is.
+/// - `ETIMEDOUT`: the other end stopped acknowledging. It is reported once, as `ECONNRESET` is.
 ///
 /// # Safety
 ///
@@ -390,7 +391,7 @@ pub unsafe fn sendmmsg(
 ///   nothing has arrived.
 /// - `EBADF`: `sockfd` is not open.
 /// - `ECONNREFUSED`: the other side refused; for UDP, an earlier datagram met no receiver.
-/// - `ECONNRESET`: the other end reset the connection. It is told once; the next call returns 0.
+/// - `ECONNRESET`: the other end reset the connection. It is reported once; the next call returns 0.
 /// - `EFAULT`: `buf` is outside the memory that the process may write.
 /// - `EHOSTUNREACH`, `ENETUNREACH`: a router said that there is no way to the other end.
 /// - `EHOSTDOWN`, `EMSGSIZE`, `ENONET`, `ENOPROTOOPT`, `EPROTO`: from a router or the other side, as the two before and

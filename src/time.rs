@@ -18,8 +18,8 @@ use libc::{c_int, c_uint, clockid_t, itimerval, timespec};
 /// # Errors
 ///
 /// - `EFAULT`: `tp` is outside the memory that the process may write, and there is a system call
-///   (`CLOCK_PROCESS_CPUTIME_ID`). Where there is none, as for `CLOCK_MONOTONIC` and `CLOCK_REALTIME`, SIGSEGV comes in
-///   place of an error.
+///   (`CLOCK_PROCESS_CPUTIME_ID`). Where there is none, as for `CLOCK_MONOTONIC` and `CLOCK_REALTIME`, the process gets
+///   SIGSEGV instead of an error.
 /// - `EINVAL`: there is no such clock, or no such process (for a process's clock).
 ///
 /// # Safety
