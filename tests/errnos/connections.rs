@@ -189,6 +189,11 @@ rows! {
         "not open" => EBADF: accept(NOT_OPEN, null_mut(), null_mut());
         "bad memory for the address" => EFAULT: accept(waited_for(), nowhere(), new(IPV4));
         "bad memory for the size" => EFAULT: accept(waited_for(), ip(HERE, 0), nowhere());
+        "bad memory: the connection is lost" => EAGAIN: {
+            let listener = nonblocking(waited_for());
+            assert_eq!(accept(listener, nowhere(), new(IPV4)).unwrap_err().0, EFAULT);
+            accept(listener, null_mut(), null_mut())
+        };
         "a signal" => EINTR: {
             interrupted();
             accept(listener(), null_mut(), null_mut())
@@ -276,6 +281,12 @@ rows! {
         "the send timeout is over" => EINPROGRESS: {
             own_network();
             connect(timed(SO_SNDTIMEO, tcp()), unanswered(), IPV4)
+        };
+        "non-blocking, a firewall drops the handshake" => EINPROGRESS: {
+            own_network();
+            let address = address(listener());
+            firewall();
+            connect(nonblocking(tcp()), address, IPV4)
         };
         "busy with a connect" => EALREADY: {
             let address = unanswered();

@@ -52,11 +52,7 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
     ("EBUSY", &["io_uring_enter"], "the kernel would have to run out of memory for completions"),
     ("ENXIO", &["io_uring_enter"], "the queues would have to be taken down while the call is made"),
     ("ENOSYS", &["aio_read", "fork", "io_uring_setup"], "this kernel and this library have it"),
-    (
-        "EPERM",
-        &["accept", "connect", "send"],
-        "it takes a rule of a firewall or of a security module",
-    ),
+    ("EPERM", &["accept", "connect"], "it takes a rule of a security module"),
     ("EPERM", &["io_uring_setup"], "it takes a setting of the whole system, or a filter"),
     ("ENOSPC", &["epoll_ctl"], "it takes a setting of the whole system"),
     ("ECONNABORTED", &["accept"], "Linux tells the first receive of the new socket instead"),

@@ -161,6 +161,12 @@ rows! {
         "UNIX: a stream that is not connected" => ENOTCONN: sent(local(SOCK_STREAM), 5, 0);
         "UNIX: a datagram socket that is not connected" => ENOTCONN: sent(local(SOCK_DGRAM), 5, 0);
         "a file" => ENOTSOCK: sent(file(), 5, 0);
+        "UDP: a firewall" => EPERM: {
+            own_network();
+            let sock = connected(udp(), bound(udp()));
+            firewall();
+            sent(sock, 5, 0)
+        };
         "UDP: MSG_OOB" => EOPNOTSUPP: sent(connected(udp(), bound(udp())), 5, MSG_OOB);
         "MSG_FASTOPEN that is turned off" => EOPNOTSUPP: {
             own_network();
@@ -252,6 +258,11 @@ rows! {
         };
         "no ephemeral port" => EAGAIN: {
             no_ephemeral_port(SOCK_DGRAM);
+            sent_to(udp(), 5, ip(HERE, 9))
+        };
+        "a firewall" => EPERM: {
+            own_network();
+            firewall();
             sent_to(udp(), 5, ip(HERE, 9))
         };
         "MSG_OOB" => EOPNOTSUPP: sendto(udp(), room(), 5, MSG_OOB, ip(HERE, 9), IPV4);

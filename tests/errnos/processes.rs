@@ -85,6 +85,11 @@ rows! {
         "an unknown option" => EINVAL: waitpid(-1, null_mut(), 0x100);
         "INT_MIN" => ESRCH: waitpid(c_int::MIN, null_mut(), 0);
         "bad memory" => EFAULT: waitpid(ended_child(), nowhere(), 0);
+        "bad memory: the child is gone" => ECHILD: {
+            let child = ended_child();
+            assert_eq!(waitpid(child, nowhere(), 0).unwrap_err().0, EFAULT);
+            waitpid(child, null_mut(), 0)
+        };
     }
     prctl {
         "PR_SET_PDEATHSIG" => OK: prctl(PR_SET_PDEATHSIG, SIGKILL as c_ulong);

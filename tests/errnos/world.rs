@@ -507,29 +507,89 @@ pub fn no_ephemeral_port(kind: c_int) {
     }
 }
 
-/// Adds a route to [`ELSEWHERE`]: `RTN_UNICAST` by the loopback interface, or one that refuses.
-pub fn route(kind: u8) {
-    let mut attributes = [8u16, libc::RTA_DST].map(u16::to_ne_bytes).concat();
-    attributes.extend(ELSEWHERE);
-    if kind == libc::RTN_UNICAST {
-        attributes.extend([8u16, libc::RTA_OIF].map(u16::to_ne_bytes).concat());
-        attributes.extend(1u32.to_ne_bytes());
-    }
+/// An attribute of a netlink message.
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut attribute = [4 + value.len() as u16, kind].map(u16::to_ne_bytes).concat();
+    attribute.extend(value);
+    attribute.resize(attribute.len().next_multiple_of(4), 0);
+    attribute
+}
+
+/// A netlink message that makes something: its header, the header of its family, and attributes.
+fn message(kind: u16, header: &[u8], attributes: &[Vec<u8>]) -> Vec<u8> {
     let flags = libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
-    let mut message = (16 + 12 + attributes.len() as u32).to_ne_bytes().to_vec();
-    message.extend([libc::RTM_NEWROUTE, flags as u16].map(u16::to_ne_bytes).concat());
+    let content = [header, &attributes.concat()].concat();
+    let mut message = (16 + content.len() as u32).to_ne_bytes().to_vec();
+    message.extend([kind, flags as u16].map(u16::to_ne_bytes).concat());
     message.extend([0; 8]);
-    let scope =
-        if kind == libc::RTN_UNICAST { libc::RT_SCOPE_LINK } else { libc::RT_SCOPE_UNIVERSE };
-    let table = libc::RT_TABLE_MAIN;
-    message.extend([libc::AF_INET as u8, 32, 0, 0, table, libc::RTPROT_STATIC, scope, kind]);
-    message.extend([0; 4]);
-    message.extend(attributes);
-    let netlink = socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE).unwrap();
-    must(c!(libc::send(netlink, message.as_ptr().cast(), message.len(), 0)));
+    message.extend(content);
+    message
+}
+
+/// Sends netlink messages; the errno in the first answer, or 0.
+fn ask(family: c_int, messages: &[Vec<u8>]) -> c_int {
+    let Ok(netlink) = socket(libc::AF_NETLINK, libc::SOCK_RAW, family) else {
+        not_run("the kernel lacks a netlink family");
+    };
+    let messages = messages.concat();
+    must(c!(libc::send(netlink, messages.as_ptr().cast(), messages.len(), 0)));
     let answer = room();
     must(c!(libc::recv(netlink, answer, 1 << 17, 0)));
-    assert_eq!(c!(*answer.cast::<i32>().add(4)), 0, "the route was refused");
+    -c!(*answer.cast::<c_int>().add(4))
+}
+
+/// Adds a route to [`ELSEWHERE`]: `RTN_UNICAST` by the loopback interface, or one that refuses.
+pub fn route(kind: u8) {
+    let mut attributes = vec![attribute(libc::RTA_DST, &ELSEWHERE)];
+    let mut scope = libc::RT_SCOPE_UNIVERSE;
+    if kind == libc::RTN_UNICAST {
+        attributes.push(attribute(libc::RTA_OIF, &1u32.to_ne_bytes()));
+        scope = libc::RT_SCOPE_LINK;
+    }
+    let (family, table, protocol) = (libc::AF_INET as u8, libc::RT_TABLE_MAIN, libc::RTPROT_STATIC);
+    let header = [family, 32, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0];
+    let message = message(libc::RTM_NEWROUTE, &header, &attributes);
+    assert_eq!(ask(libc::NETLINK_ROUTE, &[message]), 0, "the route was refused");
+}
+
+// What the libc crate lacks of <linux/netfilter/nf_tables.h>.
+const NFTA_TABLE_NAME: u16 = 1;
+const NFTA_CHAIN_TABLE: u16 = 1;
+const NFTA_CHAIN_NAME: u16 = 3;
+const NFTA_CHAIN_HOOK: u16 = 4;
+const NFTA_CHAIN_POLICY: u16 = 5;
+const NFTA_CHAIN_TYPE: u16 = 7;
+const NFTA_HOOK_HOOKNUM: u16 = 1;
+const NFTA_HOOK_PRIORITY: u16 = 2;
+
+/// A firewall of the process's own network, which lets nothing leave.
+pub fn firewall() {
+    let nftables = libc::NFNL_SUBSYS_NFTABLES as u8;
+    let of_nftables = |kind: c_int| u16::from_ne_bytes([kind as u8, nftables]);
+    let (batch, family) = ([0, 0, 0, nftables], [libc::NFPROTO_IPV4 as u8, 0, 0, 0]);
+    let number = |number: c_int| number.to_be_bytes();
+    let hook = [
+        attribute(NFTA_HOOK_HOOKNUM, &number(libc::NF_INET_LOCAL_OUT)),
+        attribute(NFTA_HOOK_PRIORITY, &number(0)),
+    ];
+    let table = [attribute(NFTA_TABLE_NAME, b"table\0")];
+    let chain = [
+        attribute(NFTA_CHAIN_TABLE, b"table\0"),
+        attribute(NFTA_CHAIN_NAME, b"chain\0"),
+        attribute(NFTA_CHAIN_HOOK | libc::NLA_F_NESTED as u16, &hook.concat()),
+        attribute(NFTA_CHAIN_POLICY, &number(libc::NF_DROP)),
+        attribute(NFTA_CHAIN_TYPE, b"filter\0"),
+    ];
+    let messages = [
+        message(libc::NFNL_MSG_BATCH_BEGIN as u16, &batch, &[]),
+        message(of_nftables(libc::NFT_MSG_NEWTABLE), &family, &table),
+        message(of_nftables(libc::NFT_MSG_NEWCHAIN), &family, &chain),
+        message(libc::NFNL_MSG_BATCH_END as u16, &batch, &[]),
+    ];
+    let refused = ask(libc::NETLINK_NETFILTER, &messages);
+    if refused != 0 {
+        not_run(&format!("nftables: {}", std::io::Error::from_raw_os_error(refused)));
+    }
 }
 
 /// A connected UDP socket, to which a router says that a datagram could not be forwarded. It wants to know.
