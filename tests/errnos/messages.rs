@@ -147,9 +147,7 @@ rows! {
             let receiver = bound(udp());
             let sock = connected(set(udp(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO), receiver);
             set(sock, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
-            let name = c"lo".as_ptr();
-            let request: *mut ifreq = zero();
-            std::ptr::copy(name, (*request).ifr_name.as_mut_ptr(), 3);
+            let request = loopback();
             (*request).ifr_ifru.ifru_mtu = 1500;
             must(libc::ioctl(sock, SIOCSIFMTU, request));
             sent(sock, 3000, 0)

@@ -55,7 +55,7 @@ pub fn not_run(reason: &str) -> ! {
     exit(0)
 }
 
-/// Makes a process the same on every machine.
+/// Makes a process the same on every machine. Where there is no network at all, the process makes one.
 pub fn begin() {
     must(c!(libc::close_range(3, u32::MAX, 0)));
     for signal in 1..=64 {
@@ -65,6 +65,12 @@ pub fn begin() {
     must(c!(libc::sigprocmask(libc::SIG_SETMASK, none, null_mut())));
     limit(libc::RLIMIT_CORE, 0);
     c!(libc::alarm(LIMIT_S));
+    let flags = loopback();
+    must(c!(libc::ioctl(udp(), libc::SIOCGIFFLAGS, flags)));
+    if c!(i32::from((*flags).ifr_ifru.ifru_flags)) & libc::IFF_UP == 0 {
+        own_network();
+    }
+    must(c!(libc::close_range(3, u32::MAX, 0)));
 }
 
 /// A value in memory that is never freed.
@@ -447,6 +453,14 @@ fn namespaces(flags: c_int) {
     }
 }
 
+/// A request about the loopback interface.
+pub fn loopback() -> *mut libc::ifreq {
+    let request: *mut libc::ifreq = zero();
+    c!((*request).ifr_name[0] = b'l' as c_char);
+    c!((*request).ifr_name[1] = b'o' as c_char);
+    request
+}
+
 /// A network of the process's own, which consists of the loopback interface and has the kernel's defaults.
 ///
 /// Sockets that were made before do not belong to it.
@@ -456,9 +470,7 @@ pub fn own_network() {
         return;
     }
     namespaces(libc::CLONE_NEWNET);
-    let request: *mut libc::ifreq = zero();
-    c!((*request).ifr_name[0] = b'l' as c_char);
-    c!((*request).ifr_name[1] = b'o' as c_char);
+    let request = loopback();
     c!((*request).ifr_ifru.ifru_flags = libc::IFF_UP as i16);
     must(c!(libc::ioctl(udp(), libc::SIOCSIFFLAGS, request)));
 }
