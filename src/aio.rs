@@ -68,9 +68,11 @@ pub unsafe fn aio_init(init: *const aioinit) {
 /// # Errors
 ///
 /// - `EAGAIN`: there is no memory for the request, or no thread at all.
-/// - `EBADF`: `aio_fildes` is not open for reading (where the call looks; glibc leaves it to [`aio_error`]).
-/// - `EINVAL`: `aio_nbytes`, `aio_offset` or `aio_reqprio` is none.
+/// - `EINVAL`: `aio_reqprio` is invalid.
 /// - `ENOSYS`: the C library has no AIO.
+///
+/// glibc checks nothing else: the other errors of aio_read(3), as a descriptor that is not open or a bad offset, are
+/// reported by [`aio_error`].
 ///
 /// # Safety
 ///
@@ -119,12 +121,24 @@ pub unsafe fn aio_write(aiocbp: *mut aiocb) -> Result<(), Errno> {
 /// ```
 ///
 /// Returns `EINPROGRESS` as long as the request is not done, 0 if it is, `ECANCELED` if [`aio_cancel`] has taken it
-/// back, or the error of the call that was made for it, as [`recv`](crate::socket::recv) and
-/// [`send`](crate::socket::send) have. That is no `Result`: each of them is an answer.
+/// back, or the error of the call that was made for it. That is no `Result`: each of them is an answer.
 ///
 /// # Errors
 ///
-/// - `EINVAL`, returned like the others: it is no request whose result was not asked for yet (glibc does not look).
+/// All of them are returned, none is in `errno`:
+///
+/// - `EINPROGRESS`, `ECANCELED`: as above.
+/// - `EBADF`: `aio_fildes` is not open for reading, or for writing.
+/// - `EFAULT`: `aio_buf` is outside the memory of the process.
+/// - `EFBIG`: the file would be larger than it may be (`RLIMIT_FSIZE`, or the file system's limit).
+/// - `EINVAL`: `aio_offset` is negative, or beyond all files with `aio_nbytes`. (aio_error(3) has it also for what
+///   is no request; glibc does not look.)
+/// - `EISDIR`: `aio_fildes` is a directory.
+/// - `ENOSPC`: there is no room for what is written.
+/// - `EOVERFLOW`: aio_read(3) has it for a place beyond what the program can count. On Linux it is `EINVAL`, or the end
+///   of the file.
+/// - `EPIPE`: nobody reads. No SIGPIPE comes, nor SIGXFSZ with `EFBIG`: glibc's threads block all signals.
+/// - For a socket, those of [`recv`](crate::socket::recv) or those of [`send`](crate::socket::send).
 ///
 /// # Safety
 ///

@@ -30,11 +30,15 @@ use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 /// - `EAFNOSUPPORT`: the family in `dest_addr` is not the socket's.
 /// - `EDESTADDRREQ`: there is no address, and the socket is not connected.
 /// - `EFAULT`: `dest_addr` is outside the memory of the process.
-/// - `EINVAL`: `addrlen` is too small, or the port is 0.
-/// - `EISCONN`: the socket is a connected stream of a kind that takes no address. (TCP does not look at
+/// - `EINPROGRESS`: the socket is non-blocking, and a TCP Fast Open (`MSG_FASTOPEN`) has begun.
+/// - `EINVAL`: `addrlen` is too small or larger than any address (128), or the port is 0.
+/// - `EISCONN`: the socket is a connected UNIX stream, which takes no address. (TCP does not look at
 ///   it; a connected UDP socket sends to `dest_addr` this once.)
 /// - `EMSGSIZE`: the message is larger than 65507 bytes, or than the path's MTU and may not be fragmented
 ///   (`IP_MTU_DISCOVER`).
+/// - `EOPNOTSUPP`: a flag that this type of socket does not know; or a UNIX stream is not connected.
+/// - `EPIPE`: a TCP socket is not connected; the address does not connect it. SIGPIPE comes, too, unless `flags` has
+///   `MSG_NOSIGNAL`.
 ///
 /// # Safety
 ///
@@ -79,7 +83,7 @@ pub unsafe fn sendto(
 ///
 /// Those of [`recv`]; about the address:
 ///
-/// - `EFAULT`: `src_addr` or `addrlen` is outside the memory that the process may write.
+/// - `EFAULT`: `src_addr` or `addrlen` is outside the memory that the process may write. (The message is lost.)
 /// - `EINVAL`: `*addrlen` is negative as an int. (The message is lost.)
 ///
 /// # Safety

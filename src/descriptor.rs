@@ -27,7 +27,7 @@ use libc::{Ioctl, c_int, c_void, size_t, ssize_t};
 /// - `EINVAL`: `fd` cannot be read from; or `count` is too small (less than a `signalfd_siginfo`).
 /// - `EIO`: input failed (files).
 /// - `EISDIR`: `fd` is a directory.
-/// - from a socket, those of `recv` besides.
+/// - From a socket, those of [`recv`](crate::socket::recv) as well.
 ///
 /// # Safety
 ///
@@ -164,13 +164,17 @@ pub const F_SETSIG: c_int = 10;
 ///
 /// # Errors
 ///
-/// - `EBADF`: `fd` is not open.
-/// - `EINVAL`: the kernel does not know `cmd`, or `arg` does not fit it.
+/// - `EBADF`: `fd` is not open, or it was opened with `O_PATH` and `cmd` needs more.
+/// - `EINVAL`: the kernel does not know `cmd`, or `arg` does not fit it or the file (`F_SETFL` with `O_DIRECT`).
 /// - `EMFILE`: the process has as many descriptors open as it may (`F_DUPFD`).
-/// - `EPERM`: `O_APPEND` of an append-only file cannot be cleared (`F_SETFL`).
-/// - `ESRCH`: there is no such process (`F_SETOWN`).
-/// - `EACCES`, `EAGAIN`, `EBUSY`, `EDEADLK`, `EFAULT`, `EINTR`, `ENOLCK`, `ENOTDIR`: from locks, leases and
-///   the like; never from the commands above.
+/// - `EPERM`: `O_APPEND` of an append-only file cannot be cleared (`F_SETFL`); the file takes no more seals
+///   (`F_ADD_SEALS`); the size needs a capability (`F_SETPIPE_SZ`).
+/// - `ESRCH`: there is no such process or group (`F_SETOWN`).
+/// - `EACCES`: another user's file (`F_SETLEASE`).
+/// - `EAGAIN`: others have the file open (`F_SETLEASE`).
+/// - `EBUSY`: the file is mapped for writing (`F_ADD_SEALS`), or the pipe holds more (`F_SETPIPE_SZ`).
+/// - `ENOTDIR`: `fd` is no directory (`F_NOTIFY`).
+/// - `EDEADLK`, `EFAULT`, `EINTR`, `ENOLCK`: from locks, whose commands take a pointer; never from those above.
 ///
 /// # Safety
 ///
@@ -207,7 +211,7 @@ pub unsafe fn fcntl(fd: c_int, cmd: c_int, arg: c_int) -> Result<c_int, Errno> {
 ///
 /// - `EBADF`: `fd` is not open.
 /// - `EFAULT`: `argp` is outside the memory that the process may use.
-/// - `EINVAL`: the request does not fit, as `FIONREAD` of a socket that listens.
+/// - `EINVAL`: the request does not fit, as `FIONREAD` and `TIOCOUTQ` of a socket that listens.
 /// - `ENOTTY`: `fd` does not know the request.
 ///
 /// # Safety

@@ -54,7 +54,9 @@ pub fn epoll_create1(flags: c_int) -> Result<c_int, Errno> {
 ///
 /// - `EBADF`: `epfd` or `fd` is not open.
 /// - `EEXIST`: `fd` is in the set already (`EPOLL_CTL_ADD`).
-/// - `EINVAL`: `epfd` is no such set, or is `fd`; or `op`, or a flag with `EPOLLEXCLUSIVE`, is none.
+/// - `EFAULT`: `event` is outside the memory of the process, or null where it is needed.
+/// - `EINVAL`: `epfd` is no such set, or is `fd`; or `op` is invalid, or a flag with `EPOLLEXCLUSIVE`, or
+///   `EPOLLEXCLUSIVE` with `EPOLL_CTL_MOD`.
 /// - `ELOOP`: sets that watch each other.
 /// - `ENOENT`: `fd` is not in the set (`EPOLL_CTL_MOD`, `EPOLL_CTL_DEL`).
 /// - `ENOMEM`: no memory.
@@ -93,7 +95,7 @@ pub unsafe fn epoll_ctl(
 /// # Errors
 ///
 /// - `EBADF`: `epfd` is not open.
-/// - `EFAULT`: `events` is outside the memory that the process may write.
+/// - `EFAULT`: `events` is outside the memory that the process may write, and there is something to store.
 /// - `EINTR`: a signal was caught before anything happened.
 /// - `EINVAL`: `epfd` is no such set, or `maxevents` is not above 0.
 ///

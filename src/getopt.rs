@@ -23,6 +23,7 @@ use libc::{c_char, c_int};
 /// # Safety
 ///
 /// `argv` points to `argc` C strings and a null pointer after them, `optstring` to a C string. There is one thread.
+/// The pointers at `argv` may be written, whatever the type says: without the `+`, glibc puts them into another order.
 ///
 /// # Source
 ///

@@ -12,7 +12,21 @@
 //! ```
 //!
 //! `SYS_io_uring_setup` makes the queues, with room for `entries` requests, and returns a descriptor. It fills in `p`:
-//! where in the memory of that descriptor everything is. It fails with
+//! where in the memory of that descriptor everything is.
+//!
+//! `SYS_io_uring_enter` hands over `to_submit` requests and, with `IORING_ENTER_GETEVENTS`, waits until
+//! `min_complete` completions are there. It returns how many requests were taken. What a request itself fails with is
+//! not the call's error, but the `res` of its completion, as a negative number.
+//!
+//! `SYS_io_uring_register` with `IORING_REGISTER_PBUF_RING` makes known a queue of buffers, an [`io_uring_buf_reg`].
+//!
+//! Structures are those of Linux 6.1, with the names that newer headers have. Where C has a union, one field has the
+//! place of all.
+//!
+//! Source: io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_register(2); tutorial, lines 671 to the end
+//! (asynchronous I/O).
+//!
+//! # Errors of `io_uring_setup`
 //!
 //! - `EFAULT`: `p` is outside the memory that the process may use.
 //! - `EINVAL`: a flag that this kernel does not know, or flags that exclude each other; `entries` is 0 or too large.
@@ -21,9 +35,7 @@
 //! - `ENOSYS`: the kernel was built without io_uring.
 //! - `EPERM`: the sysctl `kernel.io_uring_disabled` or a filter forbids it.
 //!
-//! `SYS_io_uring_enter` hands over `to_submit` requests and, with `IORING_ENTER_GETEVENTS`, waits until
-//! `min_complete` completions are there. It returns how many requests were taken. What a request itself fails with is
-//! not the call's error, but the `res` of its completion, as a negative number. The call fails with
+//! # Errors of `io_uring_enter`
 //!
 //! - `EAGAIN`: no memory for a request; nothing was taken.
 //! - `EBADF`, `EOPNOTSUPP`: `fd` is not open, or is not io_uring's.
@@ -34,19 +46,12 @@
 //! - `EINTR`: a signal was caught before anything was completed.
 //! - `ENXIO`: the queues are being taken down.
 //!
-//! `SYS_io_uring_register` with `IORING_REGISTER_PBUF_RING` makes known a queue of buffers, an [`io_uring_buf_reg`].
-//! It fails with
+//! # Errors of `io_uring_register`
 //!
 //! - `EBADF`, `EOPNOTSUPP`: as above.
 //! - `EEXIST`: there is such a queue already, or this is not the thread that made the queues.
 //! - `EFAULT`, `EINVAL`: an argument is wrong, or the kernel is older than 5.19.
 //! - `ENOMEM`: no memory.
-//!
-//! Structures are those of Linux 6.1, with the names that newer headers have. Where C has a union, one field has the
-//! place of all.
-//!
-//! Source: io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_register(2); tutorial, lines 671 to the end
-//! (asynchronous I/O).
 
 use libc::c_int;
 

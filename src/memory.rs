@@ -17,15 +17,21 @@ use libc::{MAP_FAILED, c_int, c_void, off_t, size_t};
 ///
 /// # Errors
 ///
-/// - `EACCES`: `fd` is no regular file, or is not open for what `prot` and `flags` ask.
-/// - `EAGAIN`: the file is locked, or too much memory is.
+/// - `EACCES`: `fd` is not open for reading, or not for writing, which `MAP_SHARED` with `PROT_WRITE` needs.
+/// - `EAGAIN`: more memory would be locked than may be (`MAP_LOCKED`, `RLIMIT_MEMLOCK`).
 /// - `EBADF`: `fd` is not open.
-/// - `EINVAL`: `addr`, `length` or `offset` is no multiple of the page size where it must be; `length` is 0; `flags`.
+/// - `EEXIST`: memory is in use there (`MAP_FIXED_NOREPLACE`).
+/// - `EINVAL`: `addr` or `offset` is no multiple of the page size where it must be; `length` is 0; or `flags` has neither
+///   `MAP_SHARED` nor `MAP_PRIVATE`.
 /// - `ENFILE`: the system has as many files open as it may.
-/// - `ENODEV`: what `fd` refers to cannot be mapped.
-/// - `ENOMEM`: no memory, or too many maps.
+/// - `ENODEV`: what `fd` refers to cannot be mapped: a pipe, a UDP socket, a directory.
+/// - `ENOMEM`: no memory, not so many addresses (`RLIMIT_AS`), or too many maps.
+/// - `EOPNOTSUPP`: `MAP_SHARED_VALIDATE`, and a flag that the file does not know, as `MAP_SYNC`.
 /// - `EOVERFLOW`: `offset` is beyond what can be counted.
-/// - `EPERM`: `prot` asks for what the file system or a seal forbids.
+/// - `EPERM`: `prot` asks for what the file system or a seal forbids; or no memory may be locked (`MAP_LOCKED`).
+/// - `ETXTBSY`: the system swaps to the file.
+///
+/// A signal can come later: SIGBUS for a page beyond the end of the file, SIGSEGV for what `prot` does not allow.
 ///
 /// # Safety
 ///

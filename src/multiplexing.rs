@@ -110,10 +110,12 @@ pub unsafe fn FD_ISSET(fd: c_int, set: *const fd_set) -> bool {
 ///
 /// # Errors
 ///
-/// - `EBADF`: one of the descriptors is not open.
-/// - `EFAULT`: a set is outside the memory that the process may write.
+/// - `EBADF`: one of the descriptors is not open. Linux checks only as far as the process's table of descriptors has
+///   grown: it never reports a descriptor beyond that, and the call can wait for ever.
+/// - `EFAULT`: a set is outside the memory that the process may write. glibc itself reads and writes `timeout`: if that
+///   is outside, the process gets SIGSEGV instead of an error.
 /// - `EINTR`: a signal was caught before anything happened.
-/// - `EINVAL`: `nfds` is negative or above the process's limit, or the time is negative.
+/// - `EINVAL`: `nfds` or the time is negative. Linux accepts an `nfds` above the process's limit, contrary to select(2).
 /// - `ENOMEM`: no memory in the kernel.
 ///
 /// # Safety

@@ -52,10 +52,12 @@ use libc::{c_int, c_void, socklen_t};
 /// - `EBADF`: `sockfd` is not open.
 /// - `EFAULT`: `optval` or `optlen` is outside the memory that the process may write.
 /// - `EINVAL`: `*optlen` is negative as an int.
+/// - `ENODATA`: there is no process at the other end (`SO_PEERGROUPS` of a TCP socket).
 /// - `ENOPROTOOPT`: the level has no such option, or not for reading.
 /// - `ENOTCONN`: the option needs a connection (`IP_MTU`).
 /// - `ENOTSOCK`: `sockfd` is no socket.
 /// - `EOPNOTSUPP`: the socket does not have the level (`IPPROTO_TCP` of a UDP socket).
+/// - `EPERM`: the option needs a capability (none of the table).
 ///
 /// # Safety
 ///
@@ -105,19 +107,25 @@ pub unsafe fn getsockopt(
 ///
 /// # Errors
 ///
+/// - `EACCES`: `SO_DEBUG` needs a capability, `CAP_NET_ADMIN`. (Other options have `EPERM`.)
 /// - `EADDRINUSE`: the socket is in the group already (`IP_ADD_MEMBERSHIP`).
-/// - `EADDRNOTAVAIL`: no interface has the address (`IP_MULTICAST_IF`).
+/// - `EADDRNOTAVAIL`: no interface has the address (`IP_MULTICAST_IF`); the socket is not in the group
+///   (`IP_DROP_MEMBERSHIP`).
 /// - `EBADF`: `sockfd` is not open.
 /// - `EDOM`: the microseconds of a timeout are not 0 to 999999 (`SO_RCVTIMEO`).
 /// - `EFAULT`: `optval` is outside the memory of the process.
 /// - `EINVAL`: `optlen` is too small, or the value is out of range; or the address is no multicast group.
 /// - `ENOBUFS`: the socket is in as many groups as it may (`net.ipv4.igmp_max_memberships`, 20).
-/// - `ENODEV`: no interface fits (`IP_ADD_MEMBERSHIP`).
+/// - `ENODEV`: no interface fits (`IP_ADD_MEMBERSHIP`, `SO_BINDTODEVICE`).
+/// - `ENOENT`: nothing has the name (`TCP_CONGESTION`), or there is no filter (`SO_DETACH_FILTER`).
 /// - `ENOMEM`: no memory in the kernel.
 /// - `ENOPROTOOPT`: the level has no such option, or not for setting; or the socket does not have the level
 ///   (`IPPROTO_TCP` of a UDP socket).
 /// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `EOPNOTSUPP`: the option, or the level, is for another kind of socket (`SO_PASSCRED` of a TCP socket; `IPPROTO_TCP`
+///   of a UNIX socket).
 /// - `EPERM`: the option needs a capability.
+/// - `EPROTO`: a stream joins no group (`IP_ADD_MEMBERSHIP` of a TCP socket).
 ///
 /// # Safety
 ///

@@ -53,6 +53,7 @@ pub unsafe fn fork() -> Result<pid_t, Errno> {
 /// # Errors
 ///
 /// - `ECHILD`: there is no such child, or SIGCHLD is ignored, so that children leave nothing behind.
+/// - `EFAULT`: `wstatus` is outside the memory that the process may write. The child is gone nevertheless.
 /// - `EINTR`: a signal was caught first.
 /// - `EINVAL`: `options` has an unknown flag.
 /// - `ESRCH`: `pid` is `INT_MIN`.

@@ -37,7 +37,8 @@ pub unsafe fn sigemptyset(set: *mut sigset_t) -> Result<(), Errno> {
 ///
 /// # Errors
 ///
-/// - `EINVAL`: there is no signal `signum`.
+/// - `EINVAL`: there is no signal `signum`, or glibc keeps it to itself (32 and 33); or `set` is a null pointer (in
+///   glibc).
 ///
 /// # Safety
 ///
@@ -95,8 +96,9 @@ pub unsafe fn sigdelset(set: *mut sigset_t, signum: c_int) -> Result<(), Errno> 
 ///
 /// # Errors
 ///
-/// - `EFAULT`: `set` or `oldset` is outside the memory that the process may use.
-/// - `EINVAL`: `how` is none of the three.
+/// - `EFAULT`: `oldset` is outside the memory that the process may write. glibc itself reads `set`: if that is
+///   outside, the process gets SIGSEGV instead of an error.
+/// - `EINVAL`: `how` is none of the three, and `set` is not null.
 ///
 /// # Safety
 ///
@@ -223,6 +225,7 @@ pub unsafe fn sigtimedwait(
 /// # Errors
 ///
 /// - `EBADF`: `fd` is neither −1 nor open.
+/// - `EFAULT`: `mask` is outside the memory of the process.
 /// - `EINVAL`: `fd` is of another kind, or `flags` has an unknown one.
 /// - `EMFILE`, `ENFILE`: the process or the system has as many descriptors as it may.
 /// - `ENODEV`: the kernel could not make the file that is behind the descriptor.
@@ -255,7 +258,7 @@ pub unsafe fn signalfd(fd: c_int, mask: *const sigset_t, flags: c_int) -> Result
 ///
 /// # Errors
 ///
-/// - `EINVAL`: there is no signal `signum`, or it is SIGKILL or SIGSTOP.
+/// - `EINVAL`: there is no signal `signum`, or it is SIGKILL or SIGSTOP, or glibc keeps it to itself (32 and 33).
 ///
 /// # Safety
 ///
@@ -285,7 +288,7 @@ pub unsafe fn signal(signum: c_int, handler: sighandler_t) -> Result<sighandler_
 ///
 /// - `EINVAL`: there is no signal `sig`.
 /// - `EPERM`: the process is another user's.
-/// - `ESRCH`: there is no such process. One that has ended is there until somebody has waited for it.
+/// - `ESRCH`: there is no such process or group. A process that has ended is there until somebody has waited for it.
 ///
 /// # Source
 ///
@@ -310,7 +313,8 @@ pub fn kill(pid: pid_t, sig: c_int) -> Result<(), Errno> {
 ///
 /// # Errors
 ///
-/// - `EAGAIN`: as many signals as may (`RLIMIT_SIGPENDING`) wait for the user's processes.
+/// - `EAGAIN`: as many signals as may (`RLIMIT_SIGPENDING`) wait for the user's processes. Only a real-time signal has it;
+///   another one is sent nevertheless, without its value.
 /// - `EINVAL`: there is no signal `sig`.
 /// - `EPERM`: the process is another user's.
 /// - `ESRCH`: there is no such process.

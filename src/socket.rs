@@ -1,7 +1,8 @@
 //! Sockets: create, name, listen, accept, connect, send, receive, close.
 //!
 //! A failed call returns `Err` with the `errno` that the kernel gave. The lists of errors are those of
-//! the manual pages of each call, with what ip(7), tcp(7) and udp(7) add for IPv4.
+//! the manual pages of each call, with what ip(7), tcp(7) and udp(7) add for IPv4, and say where Linux 6.18
+//! does something else. A test (`tests/errnos`) makes each of them come, or says why it cannot.
 
 use crate::error::cvt;
 use errno::Errno;
@@ -22,9 +23,11 @@ use libc::{c_int, c_uint, c_void, mmsghdr, size_t, sockaddr, socklen_t, ssize_t}
 ///
 /// # Errors
 ///
-/// - `EACCES`, `EPERM`: the process may not create a socket of this type (a raw one needs a capability).
-/// - `EAFNOSUPPORT`: this kernel does not have the family.
-/// - `EINVAL`: the family is no such number, the protocol is out of range, or `type` has an unknown flag.
+/// - `EACCES`, `EPERM`: the process may not create a socket of this type: `EPERM` for a raw one, which needs the
+///   capability `CAP_NET_RAW`; `EACCES` for `IPPROTO_ICMP` datagrams, if `net.ipv4.ping_group_range` leaves out the
+///   process's groups.
+/// - `EAFNOSUPPORT`: this kernel does not have the family, or there is no such number.
+/// - `EINVAL`: the protocol or the type is out of range, or `type` has an unknown flag.
 /// - `EMFILE`: the process has as many descriptors open as it may.
 /// - `ENFILE`: the whole system has as many files open as it may.
 /// - `ENOBUFS`, `ENOMEM`: no memory.
@@ -64,18 +67,19 @@ pub fn socket(domain: c_int, r#type: c_int, protocol: c_int) -> Result<c_int, Er
 /// # Errors
 ///
 /// - `EACCES`: the port is below 1024 (`ip_unprivileged_port_start`) and the process has not the
-///   capability `CAP_NET_BIND_SERVICE`; or a broadcast address is not allowed here.
+///   capability `CAP_NET_BIND_SERVICE`. A broadcast address is allowed.
 /// - `EADDRINUSE`: another socket has the address and port, or connections of an earlier one are still in
-///   `TIME_WAIT` and `SO_REUSEADDR` is not set; or port 0 was asked for and no ephemeral port is free.
+///   `TIME_WAIT` and `SO_REUSEADDR` is not set, for both the earlier socket and this one; or port 0 was asked for and
+///   no ephemeral port is free. (For a UNIX socket: the path exists.)
 /// - `EADDRNOTAVAIL`: no interface of this machine has the address.
 /// - `EAFNOSUPPORT`: the family in `addr` is not the socket's.
 /// - `EBADF`: `sockfd` is not open.
 /// - `EFAULT`: `addr` is outside the memory of the process.
-/// - `EINVAL`: the socket has an address already, or `addrlen` is too small.
+/// - `EINVAL`: the socket has an address already; or `addrlen` is too small, or larger than any address (128).
 /// - `ENOMEM`: no memory in the kernel.
 /// - `ENOTSOCK`: `sockfd` is no socket.
-/// - `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOTDIR`, `EROFS`: the path of a UNIX socket cannot be used; never
-///   for IPv4.
+/// - `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOTDIR`, `EROFS`: the path of a UNIX socket cannot be used (nor can it if
+///   it is `EACCES`); never for IPv4.
 ///
 /// # Safety
 ///
@@ -106,7 +110,7 @@ pub unsafe fn bind(sockfd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> 
 /// - `EADDRINUSE`: another socket listens on the port already; or the socket had no port, and no
 ///   ephemeral port is free.
 /// - `EBADF`: `sockfd` is not open.
-/// - `EINVAL`: the socket is connected already.
+/// - `EINVAL`: the socket is connected already, or it is a UNIX socket without an address.
 /// - `ENOTSOCK`: `sockfd` is no socket.
 /// - `EOPNOTSUPP`: the socket is of a type that knows no connections, as `SOCK_DGRAM`.
 ///
@@ -138,20 +142,22 @@ pub fn listen(sockfd: c_int, backlog: c_int) -> Result<(), Errno> {
 /// - `EAGAIN`, which is `EWOULDBLOCK`: the socket is non-blocking, or its receive timeout is over, and
 ///   nobody waits.
 /// - `EBADF`: `sockfd` is not open.
-/// - `ECONNABORTED`: the connection was broken off while it waited.
-/// - `EFAULT`: `addr` or `addrlen` is outside the memory that the process may write.
+/// - `ECONNABORTED`: the connection was broken off while it waited. On Linux `accept` takes it nevertheless, and the
+///   first receive fails with `ECONNRESET`.
+/// - `EFAULT`: `addr` or `addrlen` is outside the memory that the process may write. The connection is lost.
 /// - `EINTR`: a signal was caught before a connection came.
-/// - `EINVAL`: the socket does not listen, or `*addrlen` is negative as an int.
-/// - `EMFILE`: the process has as many descriptors open as it may. The connection goes on waiting.
+/// - `EINVAL`: the socket does not listen, or no longer; or `*addrlen` is negative as an int.
+/// - `EMFILE`: the process has as many descriptors open as it may, whether a connection waits or not. It goes on
+///   waiting.
 /// - `ENFILE`: the whole system has as many files open as it may.
 /// - `ENOBUFS`, `ENOMEM`: no memory; often that of the socket buffers, not of the machine.
 /// - `ENOTSOCK`: `sockfd` is no socket.
 /// - `EOPNOTSUPP`: the socket is of a type that knows no connections.
-/// - `EPERM`: a firewall rule forbids it.
+/// - `EPERM`: a security policy forbids it (accept(2): a firewall rule).
 /// - `EPROTO`: an error of the protocol.
 /// - `ENETDOWN`, `ENOPROTOOPT`, `EHOSTDOWN`, `ENONET`, `EHOSTUNREACH`, `ENETUNREACH` (and `EPROTO`,
-///   `EOPNOTSUPP` again): an error of the network that had already hit the new connection. Linux hands it
-///   out here; a robust server treats it as `EAGAIN`.
+///   `EOPNOTSUPP` again): an error of the network that had already hit the new connection. accept(2) says that Linux
+///   hands it out here; Linux 6.18 leaves it to the first receive or send. A robust server treats it as `EAGAIN`.
 /// - `ENOSR`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`, `ETIMEDOUT`: from some kernels and protocols.
 ///
 /// # Safety
@@ -223,23 +229,27 @@ pub unsafe fn accept4(
 ///
 /// # Errors
 ///
-/// - `EACCES`, `EPERM`: the address is a broadcast address and `SO_BROADCAST` is not set, or a firewall
-///   rule or a security policy forbids it. (For a UNIX socket `EACCES` is about its path.)
-/// - `EADDRINUSE`: the local address and port have this connection already.
-/// - `EADDRNOTAVAIL`: no ephemeral port is free.
+/// - `EACCES`, `EPERM`: `EACCES` if the address is a broadcast address and `SO_BROADCAST` is not set (UDP), or the route
+///   prohibits it; `EPERM` if a security policy forbids it. (For a UNIX socket `EACCES` is about its path. A handshake
+///   that a firewall drops is tried again, as if no answer came.)
+/// - `EADDRINUSE`: connect(2) has it for a local address and port that have this connection already. Linux has
+///   `EADDRNOTAVAIL` in its place.
+/// - `EADDRNOTAVAIL`: no ephemeral port is free; or the local address and port have this connection already.
 /// - `EAFNOSUPPORT`: the family in `addr` is not the socket's.
-/// - `EAGAIN`: no room in the routing cache. (A non-blocking UNIX socket has it for `EINPROGRESS`.)
+/// - `EAGAIN`: no ephemeral port is free (UDP). A non-blocking UNIX socket: the backlog is full.
 /// - `EALREADY`: the socket is non-blocking and still busy with the connect before this one.
 /// - `EBADF`: `sockfd` is not open.
 /// - `ECONNREFUSED`: nobody listens there; the other side answered with a reset.
 /// - `EFAULT`: `addr` is outside the memory of the process.
-/// - `EHOSTUNREACH`, `ENETUNREACH`: no route leads there, or a router said so.
-/// - `EINPROGRESS`: the socket is non-blocking and the handshake goes on. When the socket becomes writable,
-///   `SO_ERROR` tells how it ended.
+/// - `EHOSTUNREACH`, `ENETUNREACH`: no route leads there, or a router said so; `ENETUNREACH` also for TCP to a
+///   broadcast or multicast address.
+/// - `EINPROGRESS`: the socket is non-blocking, or its send timeout (`SO_SNDTIMEO`) is over, and the handshake goes
+///   on. When the socket becomes writable, `SO_ERROR` tells how it ended.
 /// - `EINTR`: a signal was caught. The handshake goes on without the caller.
-/// - `EINVAL`: `addrlen` is too small.
-/// - `EISCONN`: the socket is connected already.
+/// - `EINVAL`: `addrlen` is too small, or larger than any address (128); or the route is a blackhole.
+/// - `EISCONN`: the socket is connected already, or it listens.
 /// - `ENOTSOCK`: `sockfd` is no socket.
+/// - `ELOOP`, `ENOENT`, `ENOTDIR`: the path of a UNIX socket cannot be used; never for IPv4.
 /// - `EPROTOTYPE`: the socket's type does not fit the address's (UNIX sockets).
 /// - `ETIMEDOUT`: no answer, however often it was tried.
 ///
@@ -279,28 +289,29 @@ pub unsafe fn connect(
 ///
 /// - `EACCES`: a datagram to a broadcast address without `SO_BROADCAST`, or a route that forbids it.
 /// - `EAGAIN`, which is `EWOULDBLOCK`: the socket is non-blocking, or its send timeout is over, and there is
-///   no room; or a datagram socket needs an ephemeral port and none is free.
+///   no room, or the handshake goes on; or a datagram socket needs an ephemeral port and none is free.
 /// - `EALREADY`: another TCP Fast Open is under way.
 /// - `EBADF`: `sockfd` is not open.
 /// - `ECONNREFUSED`: an earlier datagram of this connected UDP socket met no receiver.
-/// - `ECONNRESET`: the other end reset the connection.
+/// - `ECONNRESET`: the other end reset the connection. It is reported once, without SIGPIPE; the next send fails with
+///   `EPIPE`.
 /// - `EDESTADDRREQ`: a datagram socket that is not connected has no address to send to.
 /// - `EFAULT`: `buf` is outside the memory of the process.
 /// - `EHOSTUNREACH`, `ENETUNREACH`: no route leads there, or a router said so.
 /// - `EINTR`: a signal was caught before any byte was taken.
 /// - `EINVAL`: an argument is invalid, or the route is a blackhole.
-/// - `EISCONN`: an address was given for a connected stream (`sendto` only).
 /// - `EMSGSIZE`: a datagram is too large to be sent in one piece.
 /// - `ENOBUFS`: the queue of the interface is full. Linux usually drops the packet instead.
 /// - `ENOMEM`: no memory.
-/// - `ENOTCONN`: the stream is not connected.
+/// - `ENOTCONN`: a UNIX socket is not connected. (For TCP it is `EPIPE`, for UDP `EDESTADDRREQ`.)
 /// - `ENOTSOCK`: `sockfd` is no socket.
 /// - `EOPNOTSUPP`: a flag that this type of socket does not know.
-/// - `EPERM`: a firewall rule forbids it.
-/// - `EPIPE`: the connection can send no more, because this end shut it down or the other end reset it.
-///   **The process also gets SIGPIPE, which ends it**, unless the signal is ignored or `flags` has
-///   `MSG_NOSIGNAL`. Rust's `std` ignores the signal; a program without it, as a C program, does not.
-/// - `ETIMEDOUT`: the other end stopped acknowledging.
+/// - `EPERM`: a firewall rule forbids it (UDP).
+/// - `EPIPE`: the connection can send no more, because this end shut it down or the other end reset it; or there is
+///   none: a TCP socket that is not connected, or that listens. **With a stream the process also gets SIGPIPE, which
+///   ends it**, unless the signal is ignored or `flags` has `MSG_NOSIGNAL`. Rust's `std` ignores the signal; a program
+///   without it, as a C program, does not.
+/// - `ETIMEDOUT`: the other end stopped acknowledging. It is reported once, as `ECONNRESET` is.
 ///
 /// # Safety
 ///
@@ -380,11 +391,14 @@ pub unsafe fn sendmmsg(
 ///   nothing has arrived.
 /// - `EBADF`: `sockfd` is not open.
 /// - `ECONNREFUSED`: the other side refused; for UDP, an earlier datagram met no receiver.
-/// - `ECONNRESET`: the other end reset the connection.
+/// - `ECONNRESET`: the other end reset the connection. It is reported once; the next call returns 0.
 /// - `EFAULT`: `buf` is outside the memory that the process may write.
 /// - `EHOSTUNREACH`, `ENETUNREACH`: a router said that there is no way to the other end.
+/// - `EHOSTDOWN`, `EMSGSIZE`, `ENONET`, `ENOPROTOOPT`, `EPROTO`: from a router or the other side, as the two before and
+///   `EOPNOTSUPP`: host unknown; a datagram should have been fragmented; host isolated; protocol unreachable; a bad
+///   header. A UDP socket learns of some of them only with `IP_RECVERR`.
 /// - `EINTR`: a signal was caught before anything arrived.
-/// - `EINVAL`: an argument is invalid.
+/// - `EINVAL`: an argument is invalid, as `MSG_OOB` where there are no urgent data; or a UNIX stream is not connected.
 /// - `ENOMEM`: no memory.
 /// - `ENOTCONN`: the stream is not connected.
 /// - `ENOTSOCK`: `sockfd` is no socket.

@@ -66,7 +66,17 @@ pub fn stdout() -> *mut FILE {
 ///
 /// # Errors
 ///
-/// Those of `write`.
+/// - `EAGAIN`: the descriptor is non-blocking, and there is no room.
+/// - `EBADF`: the descriptor is closed, or the stream is not open for writing.
+/// - `EDQUOT`, `ENOSPC`: there is no room for it: the user has used up his own, or all is.
+/// - `EFBIG`: the file would be larger than it may be. If that is by `RLIMIT_FSIZE`, SIGXFSZ comes, too, and ends the
+///   process.
+/// - `EINTR`: a signal was caught before anything was written.
+/// - `EINVAL`: the descriptor cannot be written to.
+/// - `EIO`: output failed.
+/// - `EPIPE`: nobody reads the pipe, or the connection can send no more. **SIGPIPE comes, too, and ends the process**,
+///   unless it is ignored: stdio has nothing like `MSG_NOSIGNAL`.
+/// - To a socket, those of [`send`](crate::socket::send) as well.
 ///
 /// # Safety
 ///
@@ -92,7 +102,10 @@ pub unsafe fn fwrite(ptr: *const c_void, size: size_t, n: size_t, stream: *mut F
 ///
 /// # Errors
 ///
-/// Those of `write`. What could not be written may be lost.
+/// Those of [`fwrite`], with the signals that come, too; a stream that is open for reading has none. What could not be
+/// written may be lost.
+///
+/// - `EBADF`: the descriptor is closed.
 ///
 /// # Safety
 ///

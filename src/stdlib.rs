@@ -54,7 +54,7 @@ pub unsafe fn atoi(nptr: *const c_char) -> c_int {
 /// # Errors
 ///
 /// - `ERANGE`: the number does not fit a long.
-/// - `EINVAL`: `base` is none; in glibc nothing else (0 is returned).
+/// - `EINVAL`: `base` is neither 0 nor 2 to 36; in glibc nothing else (0 is returned).
 ///
 /// # Safety
 ///
@@ -95,6 +95,10 @@ pub unsafe fn strtol(nptr: *const c_char, endptr: *mut *mut c_char, base: c_int)
 /// Returns the first byte; null, with `errno` set to `ENOMEM`, if there is no memory. It can only be that, and
 /// a null pointer says so already: hence no `Result`.
 ///
+/// # Errors
+///
+/// - `ENOMEM`: no memory, or not so many addresses (`RLIMIT_AS`).
+///
 /// # Source
 ///
 /// malloc(3).
@@ -116,6 +120,10 @@ pub fn malloc(size: size_t) -> *mut c_void {
 ///
 /// Returns the first byte, and `ptr` must not be used any more; null, with `errno` set to `ENOMEM`, if there is
 /// no memory, and the old piece is as it was.
+///
+/// # Errors
+///
+/// Those of [`malloc`].
 ///
 /// # Safety
 ///

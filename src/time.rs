@@ -17,8 +17,10 @@ use libc::{c_int, c_uint, clockid_t, itimerval, timespec};
 ///
 /// # Errors
 ///
-/// - `EFAULT`: `tp` is outside the memory of the process.
-/// - `EINVAL`: there is no such clock.
+/// - `EFAULT`: `tp` is outside the memory that the process may write, and there is a system call
+///   (`CLOCK_PROCESS_CPUTIME_ID`). Where there is none, as for `CLOCK_MONOTONIC` and `CLOCK_REALTIME`, the process gets
+///   SIGSEGV instead of an error.
+/// - `EINVAL`: there is no such clock, or no such process (for a process's clock).
 ///
 /// # Safety
 ///
@@ -47,7 +49,7 @@ pub unsafe fn clock_gettime(clockid: clockid_t, tp: *mut timespec) -> Result<(),
 /// # Errors
 ///
 /// - `EFAULT`: `new_value` or `old_value` is outside the memory of the process.
-/// - `EINVAL`: there is no such timer, or a number of microseconds is not below one second.
+/// - `EINVAL`: there is no such timer, or a number of microseconds is not 0 to 999999.
 ///
 /// # Safety
 ///
@@ -99,9 +101,9 @@ pub fn alarm(seconds: c_uint) -> c_uint {
 ///
 /// # Errors
 ///
-/// - `EFAULT`: `duration` or `rem` is outside the memory of the process.
+/// - `EFAULT`: `duration` is outside the memory of the process; or `rem` is, and a signal was caught.
 /// - `EINTR`: a signal was caught.
-/// - `EINVAL`: `tv_sec` is negative, or `tv_nsec` is not below one second.
+/// - `EINVAL`: `tv_sec` is negative, or `tv_nsec` is not 0 to 999999999.
 ///
 /// # Safety
 ///

@@ -1,0 +1,278 @@
+//! `read`, `fcntl`, `ioctl`, `stat`, `mmap`, and stdio's `fwrite` and `fflush`.
+
+use std::ptr::null_mut;
+
+use crate::world::*;
+use errno::{Errno, errno};
+use libc::*;
+use sockmirror::descriptor::{fcntl, ioctl, read};
+use sockmirror::files::stat;
+use sockmirror::memory::mmap;
+use sockmirror::stdio::{fflush, fwrite};
+
+/// `read` into enough room.
+fn got(fd: c_int) -> Result<ssize_t, Errno> {
+    c!(read(fd, room(), 1 << 17))
+}
+
+/// A descriptor of SIGUSR1.
+fn signal_descriptor(flags: c_int) -> c_int {
+    must(c!(libc::signalfd(-1, blocked(&[SIGUSR1]), flags)))
+}
+
+/// `stat` of a path.
+fn known(path: &str) -> Result<(), Errno> {
+    c!(stat(text(path), zero()))
+}
+
+/// `mmap` of a shared page.
+fn shared(prot: c_int, fd: c_int, offset: off_t) -> Result<*mut c_void, Errno> {
+    c!(mmap(null_mut(), 4096, prot, MAP_SHARED, fd, offset))
+}
+
+/// `mmap` of new memory.
+fn anonymous(length: usize, flags: c_int) -> Result<*mut c_void, Errno> {
+    c!(mmap(null_mut(), length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0))
+}
+
+/// A sealed file.
+fn sealed(seals: c_int) -> c_int {
+    let file = must(c!(memfd_create(c"file".as_ptr(), MFD_ALLOW_SEALING)));
+    must(c!(libc::ftruncate(file, 4096)));
+    must(c!(libc::fcntl(file, F_ADD_SEALS, seals)));
+    file
+}
+
+/// A stream that writes to a descriptor, with a byte in its buffer.
+fn stream(fd: c_int) -> *mut FILE {
+    let stream = c!(fdopen(fd, c"w".as_ptr()));
+    assert!(!stream.is_null());
+    assert_eq!(c!(fwrite(room(), 1, 1, stream)), 1);
+    stream
+}
+
+/// A byte more than nothing in a file that may have none.
+fn beyond_the_limit() -> c_int {
+    limit(RLIMIT_FSIZE, 0);
+    file()
+}
+
+/// `fwrite` to a stream without a buffer: 0, or the errno.
+fn written(fd: c_int) -> c_int {
+    let stream = c!(fdopen(fd, c"w".as_ptr()));
+    assert!(!stream.is_null());
+    must(c!(setvbuf(stream, null_mut(), _IONBF, 0)));
+    if c!(fwrite(room(), 1, 1, stream)) == 1 { 0 } else { errno().0 }
+}
+
+/// A pipe in which there is no room.
+fn full_pipe() -> c_int {
+    let (_, writing) = new_pipe();
+    nonblocking(writing);
+    while c!(libc::write(writing, room(), 4096)) > 0 {}
+    writing
+}
+
+rows! {
+    read {
+        "a file" => OK: got(file());
+        "the end of a pipe" => OK: {
+            let (reading, writing) = new_pipe();
+            must(libc::close(writing));
+            got(reading)
+        };
+        "no bytes asked for, bad memory" => OK: read(file(), nowhere(), 0);
+        "a pipe, non-blocking, nothing is there" => EAGAIN: got(nonblocking(new_pipe().0));
+        "no signal waits" => EAGAIN: got(signal_descriptor(SFD_NONBLOCK));
+        "not open" => EBADF: got(NOT_OPEN);
+        "open for writing only" => EBADF: got(new_pipe().1);
+        "bad memory" => EFAULT: read(page(), nowhere(), 5);
+        "a signal" => EINTR: {
+            interrupted();
+            got(new_pipe().0)
+        };
+        "less room than a signalfd_siginfo" => EINVAL: read(signal_descriptor(0), room(), 127);
+        "an epoll set" => EINVAL: got(must(epoll_create1(0)));
+        "input failed" => EIO: got(opened("/proc/self/mem", O_RDONLY));
+        "a directory" => EISDIR: got(opened("/", O_RDONLY));
+        "a socket that is not connected" => ENOTCONN: got(tcp());
+        "a connection that was reset" => ECONNRESET: got(reset_connection());
+        "a UDP socket whose datagram met nobody" => ECONNREFUSED: got(refused());
+        "a connection whose other end stopped acknowledging" => ETIMEDOUT: got(timed_out());
+    }
+    fcntl {
+        "F_GETFL" => OK: fcntl(tcp(), F_GETFL, 0);
+        "F_SETOWN to this process" => OK: fcntl(tcp(), F_SETOWN, getpid());
+        "F_SETSIG to 0" => OK: fcntl(tcp(), sockmirror::descriptor::F_SETSIG, 0);
+        "not open" => EBADF: fcntl(NOT_OPEN, F_GETFL, 0);
+        "opened with O_PATH" => EBADF: fcntl(opened("/", O_PATH), F_SETFL, 0);
+        "an unknown command" => EINVAL: fcntl(tcp(), 9999, 0);
+        "F_SETSIG to no signal" => EINVAL: fcntl(tcp(), sockmirror::descriptor::F_SETSIG, 65);
+        "F_SETOWN to INT_MIN" => EINVAL: fcntl(tcp(), F_SETOWN, c_int::MIN);
+        "F_DUPFD to a negative number" => EINVAL: fcntl(tcp(), F_DUPFD, -1);
+        "F_SETFL with O_DIRECT, which a socket lacks" => EINVAL: fcntl(tcp(), F_SETFL, O_DIRECT);
+        "F_DUPFD, no descriptor left" => EMFILE: {
+            let sock = tcp();
+            no_descriptors();
+            fcntl(sock, F_DUPFD, 0)
+        };
+        "F_SETOWN to no process" => ESRCH: fcntl(tcp(), F_SETOWN, no_process());
+        "F_SETOWN to no group" => ESRCH: fcntl(tcp(), F_SETOWN, -no_process());
+        "F_ADD_SEALS to a file that takes no more" => EPERM: fcntl(file(), F_ADD_SEALS, F_SEAL_WRITE);
+        "F_SETPIPE_SZ above the limit without a capability" => EPERM: {
+            without_capabilities();
+            fcntl(new_pipe().0, F_SETPIPE_SZ, 1 << 30)
+        };
+        "F_ADD_SEALS against writing, and a map that is written" => EBUSY: {
+            let file = sealed(0);
+            shared(PROT_READ | PROT_WRITE, file, 0).unwrap();
+            fcntl(file, F_ADD_SEALS, F_SEAL_WRITE)
+        };
+        "F_SETPIPE_SZ below what is in the pipe" => EBUSY: fcntl(full_pipe(), F_SETPIPE_SZ, 4096);
+        "F_SETLEASE, opened by others" => EAGAIN: {
+            let file = file();
+            let _again = reopened(file, O_RDONLY);
+            fcntl(file, F_SETLEASE, F_WRLCK)
+        };
+        "F_SETLEASE of another user's file" => EACCES: {
+            ordinary_user();
+            fcntl(opened("/proc/version", O_RDONLY), F_SETLEASE, F_RDLCK)
+        };
+        "F_NOTIFY of what is no directory" => ENOTDIR: fcntl(file(), F_NOTIFY, 2);
+    }
+    ioctl {
+        "FIONREAD of a connection" => OK: ioctl(connection().0, FIONREAD, new(0));
+        "SIOCOUTQ" => OK: ioctl(connection().0, TIOCOUTQ, new(0));
+        "FIONBIO" => OK: ioctl(tcp(), FIONBIO, new(1));
+        "not open" => EBADF: ioctl(NOT_OPEN, FIONREAD, new(0));
+        "bad memory" => EFAULT: ioctl(connection().0, FIONREAD, nowhere());
+        "FIONBIO, bad memory" => EFAULT: ioctl(tcp(), FIONBIO, nowhere());
+        "FIONREAD of a listener" => EINVAL: ioctl(listener(), FIONREAD, new(0));
+        "SIOCOUTQ of a listener" => EINVAL: ioctl(listener(), TIOCOUTQ, new(0));
+        "an unknown request" => ENOTTY: ioctl(tcp(), 0x1234, new(0));
+        "SIOCOUTQ of a file" => ENOTTY: ioctl(file(), TIOCOUTQ, new(0));
+    }
+    stat {
+        "a file" => OK: known("/dev/null");
+        "a folder that may not be searched" => EACCES: {
+            own_folder();
+            must(mkdir(c"closed".as_ptr(), 0));
+            without_capabilities();
+            known("closed/x")
+        };
+        "bad memory for the path" => EFAULT: stat(nowhere(), zero());
+        "bad memory for the structure" => EFAULT: stat(text("/"), nowhere());
+        "a link to itself" => ELOOP: {
+            own_folder();
+            must(symlink(c"loop".as_ptr(), c"loop".as_ptr()));
+            known("loop")
+        };
+        "a path that is too long" => ENAMETOOLONG: known(&"/x".repeat(3000));
+        "a name that is too long" => ENAMETOOLONG: {
+            own_folder();
+            known(&"x".repeat(300))
+        };
+        "no such file" => ENOENT: known("/nonexistent");
+        "an empty path" => ENOENT: known("");
+        "a path in a file" => ENOTDIR: known("/dev/null/x");
+    }
+    mmap {
+        "new memory" => OK: anonymous(4096, 0);
+        "a file" => OK: shared(PROT_READ | PROT_WRITE, page(), 0);
+        "beyond the end of a file" => OK: shared(PROT_READ, page(), 1 << 20);
+        "shared writing, opened for reading" => EACCES: {
+            shared(PROT_READ | PROT_WRITE, reopened(page(), O_RDONLY), 0)
+        };
+        "opened for writing only" => EACCES: shared(PROT_READ, reopened(page(), O_WRONLY), 0);
+        "private writing, opened for reading" => OK: {
+            mmap(null_mut(), 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, reopened(page(), O_RDONLY), 0)
+        };
+        "more locked memory than may be" => EAGAIN: {
+            without_capabilities();
+            limit(RLIMIT_MEMLOCK, 4096);
+            anonymous(1 << 20, MAP_LOCKED)
+        };
+        "locked memory, of which there may be none" => EPERM: {
+            without_capabilities();
+            limit(RLIMIT_MEMLOCK, 0);
+            anonymous(4096, MAP_LOCKED)
+        };
+        "not open" => EBADF: shared(PROT_READ, NOT_OPEN, 0);
+        "an offset within a page" => EINVAL: shared(PROT_READ, page(), 1);
+        "no length" => EINVAL: anonymous(0, 0);
+        "neither shared nor private" => EINVAL: mmap(null_mut(), 4096, PROT_READ, MAP_ANONYMOUS, -1, 0);
+        "an address within a page, MAP_FIXED_NOREPLACE" => EINVAL: {
+            mmap(nowhere::<u8>().add(1).cast(), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+        };
+        "a pipe" => ENODEV: shared(PROT_READ, new_pipe().0, 0);
+        "a UDP socket" => ENODEV: shared(PROT_READ, udp(), 0);
+        "a directory" => ENODEV: shared(PROT_READ, opened("/proc/self", O_RDONLY), 0);
+        "more than all addresses" => ENOMEM: anonymous(usize::MAX - 4095, 0);
+        "more than the address space may be" => ENOMEM: {
+            limit(RLIMIT_AS, 1 << 30);
+            anonymous(1 << 31, 0)
+        };
+        "an offset beyond what a file can have" => EOVERFLOW: shared(PROT_READ, page(), off_t::MAX & !4095);
+        "a seal against writing" => EPERM: shared(PROT_READ | PROT_WRITE, sealed(F_SEAL_WRITE), 0);
+        "executable, from a file system without" => EPERM: {
+            shared(PROT_READ | PROT_EXEC, opened("/proc/self/status", O_RDONLY), 0)
+        };
+        "memory in use, MAP_FIXED_NOREPLACE" => EEXIST: {
+            mmap(nowhere(), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+        };
+        "MAP_SHARED_VALIDATE with a flag that the file does not know" => EOPNOTSUPP: {
+            mmap(null_mut(), 4096, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, page(), 0)
+        };
+    }
+    fwrite {
+        "a file" => OK: written(file());
+        "opened for reading" => EBADF: {
+            let stream = fdopen(opened("/dev/null", O_RDONLY), c"r".as_ptr());
+            if fwrite(room(), 1, 1, stream) == 1 { 0 } else { errno().0 }
+        };
+        "a pipe that is full" => EAGAIN: written(full_pipe());
+        "a full device" => ENOSPC: written(opened("/dev/full", O_WRONLY));
+        "a pipe that nobody reads" => SIGPIPE: written(broken_pipe());
+        "a pipe that nobody reads, SIGPIPE ignored" => EPIPE: {
+            signal(SIGPIPE, SIG_IGN);
+            written(broken_pipe())
+        };
+        "beyond the size of a file" => SIGXFSZ: written(beyond_the_limit());
+        "beyond the size of a file, SIGXFSZ ignored" => EFBIG: {
+            signal(SIGXFSZ, SIG_IGN);
+            written(beyond_the_limit())
+        };
+        "a signal" => EINTR: {
+            let pipe = full_pipe();
+            must(libc::fcntl(pipe, F_SETFL, 0));
+            interrupted();
+            written(pipe)
+        };
+        "output failed" => EIO: written(opened("/proc/self/mem", O_WRONLY));
+        "a descriptor that writes no bytes" => EINVAL: {
+            written(must(signalfd(-1, blocked(&[SIGUSR1]), 0)))
+        };
+    }
+    fflush {
+        "a file" => OK: fflush(stream(file()));
+        "every stream" => OK: fflush(null_mut());
+        "the descriptor was closed" => EBADF: {
+            let file = file();
+            let stream = stream(file);
+            must(libc::close(file));
+            fflush(stream)
+        };
+        "a pipe that is full" => EAGAIN: fflush(stream(full_pipe()));
+        "a full device" => ENOSPC: fflush(stream(opened("/dev/full", O_WRONLY)));
+        "a pipe that nobody reads" => SIGPIPE: fflush(stream(broken_pipe()));
+        "a pipe that nobody reads, SIGPIPE ignored" => EPIPE: {
+            signal(SIGPIPE, SIG_IGN);
+            fflush(stream(broken_pipe()))
+        };
+        "beyond the size of a file" => SIGXFSZ: fflush(stream(beyond_the_limit()));
+        "beyond the size of a file, SIGXFSZ ignored" => EFBIG: {
+            signal(SIGXFSZ, SIG_IGN);
+            fflush(stream(beyond_the_limit()))
+        };
+    }
+}
