@@ -475,7 +475,9 @@ int asked_for(struct server *server, int number)
     if (number == SIGALRM || number == SIGUSR2)
         return ABANDON;
 
+    /* A timer that has ended a rest must not be taken for the one that will end all. */
     if (!server->finishing) {
+        set_timer(server->program, 0);
         take_as_one();
         return FINISH;
     }

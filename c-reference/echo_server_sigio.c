@@ -133,7 +133,8 @@ static void give_turn(struct server *server, struct round *round, int sock, bool
     }
 
     turn = &round->table[sock];
-    turn->untold = turn->untold || untold;
+    /* Of two signals the first may tell of bytes and the second of the end, which one recv() does not bring. */
+    turn->untold = turn->untold || untold || turn->told;
 
     if (turn->told)
         return;

@@ -382,7 +382,7 @@ void keep_back_signals(const char *program, sigset_t *signals)
 
 /*
  * nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
- * timeout(1) sends its signal to a process and then to the group that it is in.
+ * timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
  */
 void take_as_one(void)
 {
@@ -393,6 +393,7 @@ void take_as_one(void)
     sigaddset(&requests, SIGTERM);
     sigaddset(&requests, SIGINT);
     sigaddset(&requests, SIGHUP);
+    sigaddset(&requests, SIGALRM);
     nanosleep(&moment, NULL);
 
     while (sigtimedwait(&requests, NULL, &none) > 0)

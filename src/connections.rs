@@ -720,7 +720,9 @@ pub fn asked_for(server: &mut Server<'_>, number: c_int) -> c_int {
         return ABANDON;
     }
 
+    // A timer that has ended a rest must not be taken for the one that will end all.
     if !server.finishing {
+        set_timer(server.program, 0);
         take_as_one();
         return FINISH;
     }

@@ -580,7 +580,7 @@ pub unsafe fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset
 }
 
 /// nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
-/// timeout(1) sends its signal to a process and then to the group that it is in.
+/// timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
 pub fn take_as_one() {
     let moment = timespec { tv_sec: 0, tv_nsec: MOMENT };
     let none = timespec { tv_sec: 0, tv_nsec: 0 };
@@ -594,6 +594,8 @@ pub fn take_as_one() {
     _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGINT) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGHUP) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGALRM) };
     // SAFETY: the time may be read, and what is left is not asked for.
     _ = unsafe { nanosleep(&raw const moment, null_mut()) };
 

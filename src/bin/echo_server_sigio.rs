@@ -161,7 +161,8 @@ fn give_turn(server: &mut Server<'_>, round: &mut Round, sock: c_int, untold: bo
 
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let turn = unsafe { &mut *round.table.wrapping_add(sock as usize) };
-    turn.untold = turn.untold || untold;
+    // Of two signals the first may tell of bytes and the second of the end, which one recv() does not bring.
+    turn.untold = turn.untold || untold || turn.told;
 
     if turn.told {
         return;

@@ -160,6 +160,15 @@ impl Client {
         Ok(())
     }
 
+    /// Sends the next byte as an urgent one.
+    pub fn send_urgent(&mut self) -> Result<()> {
+        let byte = &self.bytes(self.sent)[..1];
+        let sent = socket::send(self.stream.as_raw_fd(), byte, MsgFlags::MSG_OOB)?;
+        ensure!(sent == 1, "an urgent byte was not sent");
+        self.sent += 1;
+        Ok(())
+    }
+
     /// Expects that so many bytes come back.
     pub fn expect(&mut self, length: u64) -> Result<()> {
         let before = self.received;

@@ -1,15 +1,12 @@
 //! How a server ends, and how soon it can start again.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, setsockopt, sockopt};
 
 use crate::client::{Client, End, take_turns};
-use crate::server::{DEADLINE, GRACE, Server, wait_until};
+use crate::server::{DEADLINE, GRACE, Server, hold_port, wait_until};
 
 const MIB: u64 = 1 << 20;
 
@@ -95,6 +92,56 @@ pub fn told_with_bytes_unread(server: &mut Server) -> Result<()> {
     Ok(())
 }
 
+/// As a terminal does on Ctrl-C, or a service manager: every process hears of it, the first one first.
+pub fn all_told(server: &mut Server) -> Result<()> {
+    told_in_many_ways(server, |server| server.signal_all(Signal::SIGINT, true))
+}
+
+/// The same the other way round.
+pub fn all_told_first_last(server: &mut Server) -> Result<()> {
+    told_in_many_ways(server, |server| server.signal_all(Signal::SIGTERM, false))
+}
+
+/// As timeout(1) does: the process, and then the group that it is in.
+pub fn told_with_its_group(server: &mut Server) -> Result<()> {
+    told_in_many_ways(server, |server| {
+        server.signal(Signal::SIGTERM)?;
+        server.signal_all(Signal::SIGTERM, true)
+    })
+}
+
+pub fn terminal_is_gone(server: &mut Server) -> Result<()> {
+    let mut client = Client::new(server)?;
+    client.round_trip(100)?;
+    server.signal_all(Signal::SIGHUP, true)?;
+    client.expect_end()?;
+    drop(client);
+    server.expect_exit()
+}
+
+/// However the request comes, it is one: all that was taken comes back.
+fn told_in_many_ways(server: &mut Server, tell: fn(&mut Server) -> Result<()>) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let mut other = Client::new(server)?;
+        let mut slow = Client::slow(server)?;
+        slow.fill(server, &mut other)?;
+        let taken = server.acknowledged_from(&slow)?;
+        tell(server)?;
+        let told = server.told().context("it was told")?;
+        let result = other
+            .expect_end()
+            .context("an idle client")
+            .and_then(|()| expect_all_that_was_taken(&mut slow, taken));
+        // Where the machine was so slow that the grace was over, everything is done once more.
+        if told.elapsed() < GRACE / 2 || started.elapsed() > DEADLINE {
+            result?;
+            return server.expect_exit();
+        }
+        server.start_again(0)?;
+    }
+}
+
 pub fn told_in_the_middle(server: &mut Server) -> Result<()> {
     ends_before_grace_is_over(server, |server| {
         let mut clients = Client::several(server, 5)?;
@@ -146,15 +193,7 @@ pub fn grace_is_over(server: &mut Server) -> Result<()> {
 
 pub fn starts_again_at_once(server: &mut Server) -> Result<()> {
     server.finish(None)?;
-    // A port that nobody else is given: it is bound, and the server shares it by SO_REUSEADDR.
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let holder = socket::socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
-    setsockopt(&holder, sockopt::ReuseAddr, &true)?;
-    socket::bind(
-        holder.as_raw_fd(),
-        &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0)),
-    )?;
-    let port = socket::getsockname::<SockaddrIn>(holder.as_raw_fd())?.port();
+    let (_holder, port) = hold_port()?;
 
     server.start_again(port)?;
     let mut clients = Client::several(server, 5)?;

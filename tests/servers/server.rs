@@ -1,6 +1,10 @@
 //! A server under test: its processes, what it says, and what the kernel knows of its connections.
 
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -18,11 +22,12 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, setsockopt, sockopt};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, setsid};
 use procfs::ProcResult;
 use procfs::net::{TcpNetEntry, TcpState};
-use procfs::process::{FDTarget, Process, Stat, all_processes};
+use procfs::process::{FDInfo, FDTarget, Process, Stat, all_processes};
 
 use crate::client::{Client, any_told};
 
@@ -58,6 +63,10 @@ pub struct Subject {
     pub options: &'static [&'static str],
     /// How many descriptors it may have. As many as this process, where this is not stated.
     pub descriptors: Option<u64>,
+    /// What else its starter does to it, between fork and exec.
+    pub start: fn() -> io::Result<()>,
+    /// Whether what it says on standard output does not come here.
+    pub silent: bool,
 }
 
 /// A server that runs. It ends with this value at the latest.
@@ -80,9 +89,11 @@ impl Server {
         let (stdout, stderr) = (paper()?, paper()?);
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         let most = subject.descriptors.unwrap_or(most);
+        let start = subject.start;
         let prepare = move || {
             // Its processes are those of this session.
             setsid()?;
+            start()?;
             setrlimit(Resource::RLIMIT_NOFILE, SOFT_LIMIT.min(most), most)?;
             prctl::set_pdeathsig(Signal::SIGKILL)?;
             Ok(())
@@ -95,7 +106,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(stdout.try_clone()?)
             .stderr(stderr.try_clone()?);
-        // SAFETY: three system calls, which may stand between fork and exec.
+        // SAFETY: system calls, which may stand between fork and exec.
         unsafe { command.pre_exec(prepare) };
         let child =
             command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
@@ -115,6 +126,12 @@ impl Server {
     }
 
     fn wait_until_listening(&mut self) -> Result<()> {
+        if self.subject.silent {
+            return wait_until("it listens", || {
+                ensure!(!self.has_ended()?, "it has ended at once");
+                Ok(self.listening_sockets()? > 0)
+            });
+        }
         wait_until("it says on which port it listens", || {
             ensure!(!self.has_ended()?, "it has ended at once");
             Ok(self.stdout()?.ends_with('\n'))
@@ -126,6 +143,16 @@ impl Server {
         ensure!([0, port].contains(&self.port), "it listens on port {port}, not on {}", self.port);
         self.port = port;
         Ok(())
+    }
+
+    /// Starts the same program on the port of this one, which must fail, and returns what it says.
+    pub fn start_in_vain(&self) -> Result<String> {
+        let program = &self.subject.program;
+        let port = self.port.to_string();
+        let mut command = Command::new(program);
+        let output = command.args(self.subject.options).arg(port).env("LC_ALL", "C").output()?;
+        ensure!(output.status.code() == Some(1), "it ended with {:?}", output.status);
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     /// Starts the same program once more.
@@ -173,6 +200,21 @@ impl Server {
             said(self.stdout()),
             said(self.stderr()),
         )
+    }
+
+    /// Sends a signal to all its processes, as a terminal does, or a service manager: the first one first, or last.
+    pub fn signal_all(&mut self, signal: Signal, first: bool) -> Result<()> {
+        self.told.get_or_insert_with(Instant::now);
+        let mut processes: Vec<i32> = self.processes()?.iter().map(|(it, _)| it.pid).collect();
+        processes.sort_by_key(|pid| (*pid == self.pid.as_raw()) != first);
+        for process in processes {
+            // One that is told by another one may have ended.
+            match kill(Pid::from_raw(process), signal) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Sends it a signal.
@@ -231,7 +273,8 @@ impl Server {
             self.expect_exit()?;
         }
         let said = self.stdout()?;
-        ensure!(said.lines().count() == 1, "it said more than its port: {said:?}");
+        let lines = usize::from(!self.subject.silent);
+        ensure!(said.lines().count() == lines, "it said more than its port: {said:?}");
         let said = self.stderr()?;
         for line in said.lines() {
             let is_expected = expected.is_some_and(|expected| line.contains(expected));
@@ -245,9 +288,11 @@ impl Server {
     pub fn expect_no_connections(&self) -> Result<()> {
         wait_until("no connection and no zombie is left", || {
             let processes = self.processes()?;
-            let sockets: usize = processes.iter().map(|(process, _)| sockets(process)).sum();
+            // The first process has the listening sockets of its workers, too.
+            let sockets: BTreeSet<u64> =
+                processes.iter().flat_map(|(process, _)| sockets(process)).collect();
             let zombies = processes.iter().any(|(_, stat)| stat.state == 'Z');
-            Ok(sockets == self.listening_sockets()? && !zombies)
+            Ok(sockets.len() == self.listening_sockets()? && !zombies)
         })
     }
 
@@ -345,6 +390,14 @@ impl Server {
             let used = descriptors(process)?;
             let unused = (0..).find(|number| !used.contains(number));
             limit.rlim_cur = u64::try_from(unused.context("there are more numbers")?)?;
+            Ok(())
+        })
+    }
+
+    /// Lets its processes have so many descriptors, fewer than they have.
+    pub fn leave_descriptors(&self, count: u64) -> Result<()> {
+        self.limit(Resource::RLIMIT_NOFILE, |_, limit| {
+            limit.rlim_cur = count;
             Ok(())
         })
     }
@@ -451,11 +504,27 @@ fn descriptors(process: &Process) -> Result<Vec<i32>> {
     Ok(process.fd()?.map(|descriptor| Ok(descriptor?.fd)).collect::<ProcResult<_>>()?)
 }
 
-/// How many sockets a process has.
-pub fn sockets(process: &Process) -> usize {
+/// The sockets of a process, by their inodes.
+pub fn sockets(process: &Process) -> Vec<u64> {
     // A process that has ended meanwhile has none.
-    let Ok(descriptors) = process.fd() else { return 0 };
-    descriptors.flatten().filter(|fd| matches!(fd.target, FDTarget::Socket(_))).count()
+    let Ok(descriptors) = process.fd() else { return vec![] };
+    let socket = |fd: FDInfo| match fd.target {
+        FDTarget::Socket(inode) => Some(inode),
+        _ => None,
+    };
+    descriptors.flatten().filter_map(socket).collect()
+}
+
+/// A port that nobody else is given, as long as the socket is open; it is bound, and a server shares
+/// it by `SO_REUSEADDR`.
+pub fn hold_port() -> Result<(OwnedFd, u16)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let holder = socket::socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    setsockopt(&holder, sockopt::ReuseAddr, &true)?;
+    let any = SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+    socket::bind(holder.as_raw_fd(), &any)?;
+    let port = socket::getsockname::<SockaddrIn>(holder.as_raw_fd())?.port();
+    Ok((holder, port))
 }
 
 /// A file in memory for what a server says. Beyond its size nothing is written: a server that goes
