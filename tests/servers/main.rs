@@ -43,7 +43,8 @@ struct Check {
     start: fn() -> io::Result<()>,
     /// Whether what it says does not come here.
     silent: bool,
-    /// What each line on standard error holds. There is none where this is not stated.
+    /// What each line on standard error holds. There is none where this is not stated; and there may be
+    /// none if the server is silent.
     says: Option<&'static str>,
     /// Whether it is left out of the short form.
     long: bool,
@@ -70,7 +71,13 @@ const fn started(name: &'static str, start: fn() -> io::Result<()>) -> Check {
 
 /// The same with standard streams that lead nowhere, and fewer descriptors than clients.
 const fn started_silent(name: &'static str, start: fn() -> io::Result<()>) -> Check {
-    Check { start, silent: true, descriptors: Some(12), ..check(name, start::serves_in_need) }
+    Check {
+        start,
+        silent: true,
+        descriptors: Some(12),
+        says: SHORT_OF_DESCRIPTORS,
+        ..check(name, start::serves_in_need)
+    }
 }
 
 const SHORT_OF_DESCRIPTORS: Option<&str> = Some("Too many open files (errno 24)");
@@ -129,7 +136,7 @@ const CHECKS: &[Check] = &[
     started("timers_run", start::set_timers),
     started("children_from_before", start::have_children),
     Check { start: start::nohup, ..check("nohup", start::stays_without_a_terminal) },
-    Check { says: SHORT_OF_DESCRIPTORS, ..started_silent("input_closed", start::close_input) },
+    started_silent("input_closed", start::close_input),
     started_silent("output_closed", start::close_output),
     started_silent("error_closed", start::close_error),
     started_silent("input_and_error_closed", start::close_input_and_error),
