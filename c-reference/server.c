@@ -44,14 +44,14 @@
 struct workers {
     long count;
     pid_t first;
-    /* Whether they have been told to end, and whether one of them has failed. */
-    bool told;
+    /* Whether one of them has failed. */
     bool failed;
-    /* 0 where a worker has ended. */
-    pid_t pids[MOST_WORKERS];
     /* −1 where a socket is closed. The first process has them for workers to come. */
     int listeners[MOST_WORKERS];
 };
+
+/* The workers; 0 where one has ended. */
+static volatile pid_t pids[MOST_WORKERS];
 
 /* Takes the options that `letters` names, in getopt's notation, and the port. */
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[])
@@ -152,10 +152,10 @@ int listen_on(const char *program, struct settings settings, long number, int fl
 /* fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone. */
 static bool make_worker(const char *program, struct workers *workers, long number)
 {
-    if ((workers->pids[number] = fork()) < 0)
+    if ((pids[number] = fork()) < 0)
         explain_errno(program, "fork", errno);
 
-    if (workers->pids[number] != 0)
+    if (pids[number] != 0)
         return false;
 
     /* It ends with the first process. If that one is gone already, it tells itself. */
@@ -180,41 +180,64 @@ static void stop_listening(struct workers *workers, long number)
     workers->listeners[number] = -1;
 }
 
-/* kill(): sends a signal to all workers. */
-static void tell_workers(const struct workers *workers, int number)
+/* kill(): takes the second request, and has all workers end at once. */
+static void hurry(int number)
 {
-    for (long i = 0; i < workers->count; i++)
-        if (workers->pids[i] > 0)
-            kill(workers->pids[i], number);
+    (void)number;
+
+    for (int i = 0; i < MOST_WORKERS; i++)
+        if (pids[i] > 0)
+            kill(pids[i], SIGUSR2);
 }
 
-/* Begins the end of all workers. */
-static void end_workers(struct workers *workers)
+/* Ends the workers, and with the last of them itself: with 1 if one has failed. */
+static _Noreturn void end_workers(const char *program, struct workers *workers, const sigset_t *signals)
 {
-    workers->told = true;
+    pid_t ended;
+    int status;
 
-    for (long i = 0; i < workers->count; i++)
+    for (long i = 0; i < workers->count; i++) {
         stop_listening(workers, i);
 
-    tell_workers(workers, SIGTERM);
+        if (pids[i] > 0)
+            kill(pids[i], SIGTERM);
+    }
+
+    signal(SIGTERM, hurry);
+    signal(SIGINT, hurry);
+    signal(SIGUSR2, hurry);
+
+    if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
+        fail(program, "sigprocmask", errno);
+
+    for (long i = 0; i < workers->count; i++) {
+        status = 0;
+
+        while (pids[i] > 0) {
+            ended = waitpid(pids[i], &status, 0);
+
+            if (ended >= 0 || errno != EINTR)
+                break;
+        }
+
+        pids[i] = 0;
+        workers->failed = workers->failed || status != 0;
+    }
+
+    exit(workers->failed ? 1 : 0);
 }
 
 /* waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one. */
 static bool look_after(const char *program, struct workers *workers, long number)
 {
     const struct timespec rest = {0, REST};
-    pid_t worker = workers->pids[number];
+    pid_t worker = pids[number];
     int status;
 
     if (worker <= 0 || waitpid(worker, &status, WNOHANG) != worker)
         return false;
 
-    workers->pids[number] = 0;
-
-    if (workers->told) {
-        workers->failed = workers->failed || status != 0;
-        return false;
-    }
+    pids[number] = 0;
 
     if (WIFSIGNALED(status)) {
         fprintf(stderr, "%s: worker %d was killed by signal %d, and another one takes its place\n", program, worker,
@@ -225,7 +248,7 @@ static bool look_after(const char *program, struct workers *workers, long number
         if (make_worker(program, workers, number))
             return true;
 
-        if (workers->pids[number] > 0)
+        if (pids[number] > 0)
             return false;
     } else {
         fprintf(stderr, "%s: worker %d has ended with %d, and the others go on\n", program, worker,
@@ -238,19 +261,21 @@ static bool look_after(const char *program, struct workers *workers, long number
 }
 
 /*
- * Looks after the workers, and ends with the last of them: with 1 if one has failed. Returns only in a worker that has
- * taken the place of another one, with its number.
+ * Looks after the workers until all have ended, or are to end. Returns only in a worker that has taken the place of
+ * another one, with its number.
  */
 static long watch_over(const char *program, struct workers *workers, const sigset_t *signals)
 {
     sigset_t heard = *signals;
-    int number;
-    long left;
+    int number = SIGCHLD;
+    long left = workers->count;
 
     sigaddset(&heard, SIGCHLD);
-    block_signals(program, &heard);
 
-    for (;;) {
+    while (left > 0 && (number < 0 || number == SIGCHLD || number == SIGALRM)) {
+        if ((number = sigwaitinfo(&heard, NULL)) != SIGCHLD)
+            continue;
+
         left = 0;
 
         /* One SIGCHLD may stand for several workers. */
@@ -258,23 +283,15 @@ static long watch_over(const char *program, struct workers *workers, const sigse
             if (look_after(program, workers, i))
                 return i;
 
-            left += workers->pids[i] > 0;
-        }
-
-        if (left == 0)
-            exit(workers->failed ? 1 : 0);
-
-        if ((number = sigwaitinfo(&heard, NULL)) < 0 || number == SIGCHLD || number == SIGALRM)
-            continue;
-
-        /* The second request is to end at once. */
-        if (workers->told) {
-            tell_workers(workers, SIGUSR2);
-        } else {
-            take_as_one();
-            end_workers(workers);
+            left += pids[i] > 0;
         }
     }
+
+    /* A worker hears of the end from anybody, but that it is to end at once only from this process. */
+    if (left > 0)
+        take_as_one();
+
+    end_workers(program, workers, signals);
 }
 
 /* Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number. */
@@ -293,7 +310,7 @@ static long lead(const char *program, struct workers *workers, struct settings *
             return i;
         }
 
-        workers->failed = workers->pids[i] < 0;
+        workers->failed = pids[i] < 0;
     }
 
     close(ready[1]);
@@ -305,10 +322,9 @@ static long lead(const char *program, struct workers *workers, struct settings *
     close(ready[0]);
 
     if (workers->failed)
-        end_workers(workers);
-    else
-        announce(program, *settings);
+        end_workers(program, workers, signals);
 
+    announce(program, *settings);
     return watch_over(program, workers, signals);
 }
 
@@ -319,6 +335,7 @@ static long lead(const char *program, struct workers *workers, struct settings *
 int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags)
 {
     struct workers workers = {.count = settings->workers, .first = getpid()};
+    sigset_t children;
     long number = 0;
 
     raise_descriptor_limit(program);
@@ -336,9 +353,12 @@ int start_listening(const char *program, struct settings *settings, sigset_t *si
     if (settings->workers == 0)
         return workers.listeners[0];
 
-    /* A worker hears of the end from anybody, and is told only by the first process to end at once. */
+    /* SIGUSR2 tells a worker to end at once, and SIGCHLD the first process that one has ended. */
     sigaddset(signals, SIGUSR2);
     block_signals(program, signals);
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    block_signals(program, &children);
     number = lead(program, &workers, settings, signals);
     settings->led = true;
     return workers.listeners[number];
@@ -348,7 +368,8 @@ int start_listening(const char *program, struct settings *settings, sigset_t *si
 void announce(const char *program, struct settings settings)
 {
     if (settings.ready >= 0) {
-        if (write(settings.ready, "", 1) < 0)
+        /* That one may have given up waiting. */
+        if (write(settings.ready, "", 1) < 0 && errno != EPIPE)
             explain_errno(program, "write", errno);
 
         close(settings.ready);

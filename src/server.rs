@@ -8,6 +8,7 @@
 //!
 //! Such a request may reach one process only or all of them, by Ctrl-C or from a service manager, and in any order.
 //! So a worker takes any number of them for one, and only the first process tells the second request from the first.
+#![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
 
 use crate::byte_order::{htonl, htons, ntohs};
 use crate::command_line::{check_arguments, number_argument};
@@ -29,15 +30,17 @@ use crate::time::{nanosleep, setitimer};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
+use core::sync::atomic::AtomicI32;
+use core::sync::atomic::Ordering::Relaxed;
 use errno::Errno;
 use libc::{
-    AF_INET, F_SETFL, F_SETOWN, INADDR_ANY, IPPROTO_TCP, ITIMER_REAL, O_ASYNC, O_CLOEXEC,
-    O_NONBLOCK, PF_INET, PR_SET_PDEATHSIG, RLIMIT_NOFILE, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK,
-    SIG_IGN, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR2, SO_KEEPALIVE, SO_OOBINLINE,
-    SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL,
-    TCP_NODELAY, WEXITSTATUS, WIFSIGNALED, WNOHANG, WTERMSIG, c_char, c_int, c_long, c_ulong,
-    in_port_t, itimerval, pid_t, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in, socklen_t,
-    timespec,
+    AF_INET, EINTR, EPIPE, F_SETFL, F_SETOWN, INADDR_ANY, IPPROTO_TCP, ITIMER_REAL, O_ASYNC,
+    O_CLOEXEC, O_NONBLOCK, PF_INET, PR_SET_PDEATHSIG, RLIMIT_NOFILE, SFD_CLOEXEC, SFD_NONBLOCK,
+    SIG_BLOCK, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR2,
+    SO_KEEPALIVE, SO_OOBINLINE, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT,
+    TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, WEXITSTATUS, WIFSIGNALED, WNOHANG, WTERMSIG, c_char,
+    c_int, c_long, c_ulong, in_port_t, itimerval, pid_t, rlimit, sa_family_t, sighandler_t,
+    sigset_t, sockaddr, sockaddr_in, socklen_t, timespec,
 };
 
 /// What the options and the one argument say.
@@ -67,14 +70,15 @@ const MOMENT: c_long = 30_000_000;
 struct Workers {
     count: usize,
     first: pid_t,
-    /// Whether they have been told to end, and whether one of them has failed.
-    told: bool,
+    /// Whether one of them has failed.
     failed: bool,
-    /// 0 where a worker has ended.
-    pids: [pid_t; MOST_WORKERS],
     /// −1 where a socket is closed. The first process has them for workers to come.
     listeners: [c_int; MOST_WORKERS],
 }
+
+// The workers; 0 where one has ended.
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static pids: [AtomicI32; MOST_WORKERS] = [const { AtomicI32::new(0) }; MOST_WORKERS];
 
 /// Takes the options that `letters` names, in getopt's notation, and the port.
 ///
@@ -231,13 +235,16 @@ pub fn listen_on(program: &CStr, settings: Settings, number: usize, flags: c_int
 ///
 /// The process has one thread, and the listening sockets are its own.
 unsafe fn make_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
-    // SAFETY: one thread; each process keeps the descriptors that are its own.
-    workers.pids[number] = unsafe { fork() }.unwrap_or_else(|error| {
-        explain_errno(program, c"fork", error);
-        -1
-    });
+    pids[number].store(
+        // SAFETY: one thread; each process keeps the descriptors that are its own.
+        unsafe { fork() }.unwrap_or_else(|error| {
+            explain_errno(program, c"fork", error);
+            -1
+        }),
+        Relaxed,
+    );
 
-    if workers.pids[number] != 0 {
+    if pids[number].load(Relaxed) != 0 {
         return false;
     }
 
@@ -269,24 +276,59 @@ fn stop_listening(workers: &mut Workers, number: usize) {
     workers.listeners[number] = -1;
 }
 
-/// kill(): sends a signal to all workers.
-fn tell_workers(workers: &Workers, number: c_int) {
-    for i in 0..workers.count {
-        if workers.pids[i] > 0 {
-            _ = kill(workers.pids[i], number);
+/// kill(): takes the second request, and has all workers end at once.
+extern "C" fn hurry(number: c_int) {
+    _ = number;
+
+    for i in 0..MOST_WORKERS {
+        if pids[i].load(Relaxed) > 0 {
+            _ = kill(pids[i].load(Relaxed), SIGUSR2);
         }
     }
 }
 
-/// Begins the end of all workers.
-fn end_workers(workers: &mut Workers) {
-    workers.told = true;
-
+/// Ends the workers, and with the last of them itself: with 1 if one has failed.
+///
+/// # Safety
+///
+/// As for [`watch_over`].
+unsafe fn end_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> ! {
     for i in 0..workers.count {
         stop_listening(workers, i);
+
+        if pids[i].load(Relaxed) > 0 {
+            _ = kill(pids[i].load(Relaxed), SIGTERM);
+        }
     }
 
-    tell_workers(workers, SIGTERM);
+    // SAFETY: the handler sends signals and reads atomics, no more.
+    _ = unsafe { signal(SIGTERM, hurry as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGINT, hurry as *const () as sighandler_t) };
+    // SAFETY: the same.
+    _ = unsafe { signal(SIGUSR2, hurry as *const () as sighandler_t) };
+
+    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
+        fail(program, c"sigprocmask", error);
+    }
+
+    for i in 0..workers.count {
+        let mut status = 0;
+
+        while pids[i].load(Relaxed) > 0 {
+            // SAFETY: `status` may be written.
+            let ended = unsafe { waitpid(pids[i].load(Relaxed), &raw mut status, 0) };
+            if ended != Err(Errno(EINTR)) {
+                break;
+            }
+        }
+
+        pids[i].store(0, Relaxed);
+        workers.failed = workers.failed || status != 0;
+    }
+
+    exit(if workers.failed { 1 } else { 0 });
 }
 
 /// waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one.
@@ -296,7 +338,7 @@ fn end_workers(workers: &mut Workers) {
 /// As for [`make_worker`].
 unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bool {
     let rest = timespec { tv_sec: 0, tv_nsec: REST };
-    let worker = workers.pids[number];
+    let worker = pids[number].load(Relaxed);
     let mut status = 0;
 
     // SAFETY: `status` may be written.
@@ -304,12 +346,7 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
         return false;
     }
 
-    workers.pids[number] = 0;
-
-    if workers.told {
-        workers.failed = workers.failed || status != 0;
-        return false;
-    }
+    pids[number].store(0, Relaxed);
 
     if WIFSIGNALED(status) {
         // SAFETY: a C string and two ints, as the format asks.
@@ -332,7 +369,7 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
             return true;
         }
 
-        if workers.pids[number] > 0 {
+        if pids[number].load(Relaxed) > 0 {
             return false;
         }
     } else {
@@ -353,8 +390,8 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
     false
 }
 
-/// Looks after the workers, and ends with the last of them: with 1 if one has failed. Returns only in a worker that has
-/// taken the place of another one, with its number.
+/// Looks after the workers until all have ended, or are to end. Returns only in a worker that has taken the place of
+/// another one, with its number.
 ///
 /// # Safety
 ///
@@ -365,14 +402,20 @@ unsafe fn watch_over(
     signals: &MaybeUninit<sigset_t>,
 ) -> usize {
     let mut heard = *signals;
+    let mut number = SIGCHLD;
+    let mut left = workers.count;
 
     // SAFETY: the caller has made it a set.
     _ = unsafe { sigaddset(heard.as_mut_ptr(), SIGCHLD) };
-    // SAFETY: one thread, and the set is made.
-    unsafe { block_signals(program, heard.as_ptr()) };
 
-    loop {
-        let mut left = 0;
+    while left > 0 && (number < 0 || number == SIGCHLD || number == SIGALRM) {
+        // SAFETY: the set is made, and what is known of the signal is not asked for.
+        number = unsafe { sigwaitinfo(heard.as_ptr(), null_mut()) }.unwrap_or(-1);
+        if number != SIGCHLD {
+            continue;
+        }
+
+        left = 0;
 
         // One SIGCHLD may stand for several workers.
         for i in 0..workers.count {
@@ -381,28 +424,17 @@ unsafe fn watch_over(
                 return i;
             }
 
-            left += usize::from(workers.pids[i] > 0);
-        }
-
-        if left == 0 {
-            exit(if workers.failed { 1 } else { 0 });
-        }
-
-        // SAFETY: the set is made, and what is known of the signal is not asked for.
-        let number = unsafe { sigwaitinfo(heard.as_ptr(), null_mut()) };
-
-        if matches!(number, Err(_) | Ok(SIGCHLD | SIGALRM)) {
-            continue;
-        }
-
-        // The second request is to end at once.
-        if workers.told {
-            tell_workers(workers, SIGUSR2);
-        } else {
-            take_as_one();
-            end_workers(workers);
+            left += usize::from(pids[i].load(Relaxed) > 0);
         }
     }
+
+    // A worker hears of the end from anybody, but that it is to end at once only from this process.
+    if left > 0 {
+        take_as_one();
+    }
+
+    // SAFETY: the caller vouches for it.
+    unsafe { end_workers(program, workers, signals) };
 }
 
 /// Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number.
@@ -437,7 +469,7 @@ unsafe fn lead(
             return i;
         }
 
-        workers.failed = workers.pids[i] < 0;
+        workers.failed = pids[i].load(Relaxed) < 0;
     }
 
     // SAFETY: the workers' end.
@@ -457,11 +489,11 @@ unsafe fn lead(
     _ = unsafe { close(ready[0]) };
 
     if workers.failed {
-        end_workers(workers);
-    } else {
-        announce(program, *settings);
+        // SAFETY: the caller vouches for it.
+        unsafe { end_workers(program, workers, signals) };
     }
 
+    announce(program, *settings);
     // SAFETY: the caller vouches for it.
     unsafe { watch_over(program, workers, signals) }
 }
@@ -482,11 +514,10 @@ pub unsafe fn start_listening(
     let mut workers = Workers {
         count: settings.workers as usize,
         first: getpid(),
-        told: false,
         failed: false,
-        pids: [0; MOST_WORKERS],
         listeners: [0; MOST_WORKERS],
     };
+    let mut children = MaybeUninit::<sigset_t>::uninit();
     let mut number = 0;
 
     raise_descriptor_limit(program);
@@ -510,11 +541,17 @@ pub unsafe fn start_listening(
         return workers.listeners[0];
     }
 
-    // A worker hears of the end from anybody, and is told only by the first process to end at once.
+    // SIGUSR2 tells a worker to end at once, and SIGCHLD the first process that one has ended.
     // SAFETY: the caller has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR2) };
     // SAFETY: one thread, and the set is made.
     unsafe { block_signals(program, signals.as_ptr()) };
+    // SAFETY: the set may be written.
+    _ = unsafe { sigemptyset(children.as_mut_ptr()) };
+    // SAFETY: the same, and sigemptyset has made it a set.
+    _ = unsafe { sigaddset(children.as_mut_ptr(), SIGCHLD) };
+    // SAFETY: one thread, and the set is made.
+    unsafe { block_signals(program, children.as_ptr()) };
     // SAFETY: the caller vouches for one thread; the listening sockets were made above.
     number = unsafe { lead(program, &mut workers, settings, signals) };
     settings.led = true;
@@ -524,9 +561,12 @@ pub unsafe fn start_listening(
 /// Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody.
 pub fn announce(program: &CStr, settings: Settings) {
     if settings.ready >= 0 {
+        // That one may have given up waiting.
         // SAFETY: there is one byte.
         if let Err(error) = unsafe { write(settings.ready, c"".as_ptr().cast(), 1) } {
-            explain_errno(program, c"write", error);
+            if error.0 != EPIPE {
+                explain_errno(program, c"write", error);
+            }
         }
 
         // SAFETY: lead() has made it, and it is not used any more.
