@@ -95,12 +95,16 @@ pub fn have_children() -> io::Result<()> {
         let child = unsafe { libc::fork() };
         check(child)?;
         if child == 0 {
+            // It is none of the server's processes.
+            // SAFETY: no arguments.
+            unsafe { libc::setsid() };
+            // Nobody waits for it to close what it has.
+            // SAFETY: integers.
+            unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };
             if sleeps {
                 // The end of the server, which it has as its parent, ends it.
                 // SAFETY: integers.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) };
-                // SAFETY: no arguments.
-                unsafe { libc::setsid() };
                 // SAFETY: no arguments.
                 unsafe { libc::pause() };
             }
