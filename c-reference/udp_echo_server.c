@@ -41,7 +41,7 @@ int main(int argc, char *argv[])
     in_port_t server_port, client_port;
     char buffer[DATAGRAM_SIZE];
     ssize_t length;
-    long port;
+    in_port_t port;
     int sock;
 
     /* [1] Take the port from the command line */
