@@ -132,6 +132,7 @@ int main(int argc, char *argv[])
             set_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF, SMALL);
 
         /* [8] Ask the other end what it was told */
+        memset(&info, 0, sizeof(info));
         end = moment < BEFORE_LISTEN ? client : server;
         other = moment < BEFORE_LISTEN ? server : client;
         if (getsockopt(other, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
@@ -146,5 +147,5 @@ int main(int argc, char *argv[])
         close_socket(server);
         close_socket(listener);
     }
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "command_line.h"
+#include "explain.h"
 
 #define PROGRAM "byte_order"
 #define USAGE "./byte_order [VALUE]"
@@ -89,5 +90,5 @@ int main(int argc, char *argv[])
     printf("htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n", sizeof(net_short), net_short,
            (short)net_short);
 
-    return 0;
+    succeed(PROGRAM);
 }

@@ -10,6 +10,7 @@
  */
 #include "explain.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,21 @@ void fail(const char *program, const char *call, int error)
 {
     explain_errno(program, call, error);
     exit(1);
+}
+
+/* Ends with 0 a program that has said all it had to say; with 1 if not all of that could be written. */
+void succeed(const char *program)
+{
+    if (fflush(stdout) < 0)
+        fail(program, "fflush", errno);
+
+    /* An earlier write has failed, where a line ended or the buffer was full: why, nothing tells any more. */
+    if (ferror(stdout) != 0) {
+        fprintf(stderr, "%s: a part of the output could not be written\n", program);
+        exit(1);
+    }
+
+    exit(0);
 }
 
 /* Says why `send` did not take `length` bytes: it failed, or it took fewer. */
@@ -66,13 +82,15 @@ void explain_port(const char *program, const char *argument, unsigned short port
             program, argument, port);
 }
 
-/* Says what became of `argument`, if `inet_addr` could not read it. */
+/* Says what became of `argument`, if it is no address in dotted decimal. */
 void explain_address(const char *program, const char *argument, in_addr_t address)
 {
-    /* The value that stands for an error is also the value of this one address. */
-    if (address != INADDR_NONE || strcmp(argument, "255.255.255.255") == 0)
+    struct in_addr taken = {.s_addr = address};
+
+    /* inet_addr also reads 127.1, 0x7f.1 and 010.0.0.1, which is octal, and ignores what follows a blank. */
+    if (strcmp(argument, inet_ntoa(taken)) == 0)
         return;
 
-    fprintf(stderr, "%s: address \"%s\" is not in dotted decimal; inet_addr() makes it 255.255.255.255\n", program,
-            argument);
+    fprintf(stderr, "%s: address \"%s\" is not in dotted decimal; inet_addr() makes it %s\n", program, argument,
+            inet_ntoa(taken));
 }

@@ -31,7 +31,8 @@
 #define PROGRAM "handshake"
 #define USAGE "./handshake"
 #define RECEIVE_BUFFER 4096
-/* More than the kernel makes of that, which is twice as much. */
+#define SEND_BUFFER 65536
+/* More than the kernel makes of RECEIVE_BUFFER, which is twice as much. */
 #define MUCH 10000
 
 /* What the kernel calls the state of a socket. */
@@ -74,7 +75,7 @@ static void show(const char *what, int client, int server)
     printf("%-45s %-12s %s\n", what, client_state, server_state);
 }
 
-/* Sends more than the other end's receive buffer holds; here there is room for it, so that it does not block. */
+/* Sends more than the other end's receive buffer holds; the send buffer has room for it. */
 static void send_much(int sock)
 {
     char buffer[MUCH];
@@ -82,7 +83,7 @@ static void send_much(int sock)
 
     memset(buffer, 'x', sizeof(buffer));
 
-    if ((sent = send(sock, buffer, sizeof(buffer), 0)) != MUCH) {
+    if ((sent = send(sock, buffer, sizeof(buffer), MSG_DONTWAIT)) != MUCH) {
         explain_send(PROGRAM, sent, MUCH);
         exit(1);
     }
@@ -106,6 +107,7 @@ static int small_socket(in_addr_t host, struct sockaddr_in *address)
     int sock = open_socket(PROGRAM);
 
     set_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
     bind_to(PROGRAM, sock, host);
     *address = own_address(PROGRAM, sock);
     return sock;
@@ -201,5 +203,5 @@ int main(int argc, char *argv[])
     close(next);
     close(server);
     close(listener);
-    exit(0);
+    succeed(PROGRAM);
 }

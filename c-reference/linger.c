@@ -27,7 +27,7 @@
 
 /* How many bytes are sent before close(). */
 #define SENT 32768
-/* Receive buffers: one for a few of these bytes, one for all of them. */
+/* Buffers: one for a few of these bytes, one for all of them. */
 #define FEW 4096
 #define ALL 65536
 
@@ -91,6 +91,7 @@ int main(int argc, char *argv[])
 
         /* [1] Connect to a peer that will not read for a while; only the last one has room for all */
         sock = open_socket(PROGRAM);
+        set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, ALL);
         peer = connect_peer(sock, number, room);
 
         /* [2] Say what close() is to do */
@@ -98,8 +99,8 @@ int main(int argc, char *argv[])
         if (setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
             fail(PROGRAM, "setsockopt", errno);
 
-        /* [3] Send; what the peer has no room for stays in the send buffer */
-        if ((sent = send(sock, data, sizeof(data), 0)) != SENT) {
+        /* [3] Send; what the peer has no room for stays in the send buffer, which has room for all */
+        if ((sent = send(sock, data, sizeof(data), MSG_DONTWAIT)) != SENT) {
             explain_send(PROGRAM, sent, SENT);
             exit(1);
         }
@@ -140,5 +141,5 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "recv", errno);
     close_socket(sock);
     read_and_close(peer);
-    exit(0);
+    succeed(PROGRAM);
 }

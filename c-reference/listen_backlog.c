@@ -5,7 +5,8 @@
  * connections by itself and keeps them in a queue; that on Linux the queue takes one more than the
  * backlog (erratum 17: half-open ones do not count, and the number itself still fits); that the client
  * after those gets no answer at all, neither yes nor no, so that it sends its SYN again until there is
- * room; and that accept takes the oldest connection first.
+ * room; and that accept takes the oldest connection first. What the administrator allows (somaxconn) the
+ * kernel does not exceed, and listen does not tell.
  *
  * Call: `listen_backlog [BACKLOG]`, from 0 to 100; 5 if none is given. It needs nothing to run against:
  * server and clients are in this program. Read next: `stream_boundaries`.
@@ -18,7 +19,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -26,6 +26,7 @@
 
 #include "command_line.h"
 #include "explain.h"
+#include "loopback.h"
 
 #define PROGRAM "listen_backlog"
 #define USAGE "./listen_backlog [BACKLOG]"
@@ -35,7 +36,7 @@
 #define PATIENCE 500
 
 /* Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK the connection is only begun. */
-static int connect_client(int host, int flags, const struct sockaddr_in *server_address)
+static int connect_from(int host, int flags, const struct sockaddr_in *server_address)
 {
     struct sockaddr_in client_address;
     int client;
@@ -58,7 +59,7 @@ static int connect_client(int host, int flags, const struct sockaddr_in *server_
 }
 
 /* Accepts a connection, says whose it is, and closes it. */
-static void accept_client(int server)
+static void accept_next(int server)
 {
     struct sockaddr_in client_address;
     socklen_t length = sizeof(client_address);
@@ -76,8 +77,9 @@ int main(int argc, char *argv[])
     struct sockaddr_in server_address;
     struct pollfd late;
     socklen_t length = sizeof(server_address);
-    int server, host, last, answers, error;
+    int server, host, last, answers, kept;
     int backlog = BACKLOG;
+    int error = 0;
 
     /* [1] Take the backlog from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
@@ -104,19 +106,25 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "listen", errno);
 
     printf("The server listens with a backlog of %d, and does not accept\n", backlog);
+    kept = backlog_of(PROGRAM, server, backlog);
+
+    if (kept < backlog) {
+        printf("The kernel cuts it to %d: net.core.somaxconn allows no more\n", kept);
+        backlog = kept;
+    }
 
     /* [4] Connect as many clients as the backlog says, and one more; 127.0.0.2 is the first */
     last = backlog + 2;
 
     /* These connects block: each returns when its connection is complete, and not before. */
     for (host = 2; host <= last; host++) {
-        connect_client(host, 0, &server_address);
+        connect_from(host, 0, &server_address);
         printf("127.0.0.%d is connected\n", host);
     }
 
     /* [5] Connect another one, and give it time for an answer */
     host = last + 1;
-    late.fd = connect_client(host, SOCK_NONBLOCK, &server_address);
+    late.fd = connect_from(host, SOCK_NONBLOCK, &server_address);
     late.events = POLLOUT;
     late.revents = 0;
 
@@ -127,7 +135,7 @@ int main(int argc, char *argv[])
     printf("Complete, and not accepted: %d\n", backlog + 1 + answers);
 
     /* [6] Accept one connection: there is room for another */
-    accept_client(server);
+    accept_next(server);
 
     /* [7] Wait until the late client has sent its SYN again, and see what came of it */
     if (poll(&late, 1, -1) < 0)
@@ -145,8 +153,8 @@ int main(int argc, char *argv[])
 
     /* [8] Accept all the others: first come, first accepted */
     for (host = 2; host <= last; host++)
-        accept_client(server);
+        accept_next(server);
 
     close(server);
-    exit(0);
+    succeed(PROGRAM);
 }

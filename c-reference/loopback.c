@@ -2,8 +2,9 @@
  * What the programs that hold both ends of a connection do alike, before they come to what they show.
  *
  * `half_close`, `reference_count`, `socket_pair`, `buffer_size`, `linger`, `reuse_address`, `ttl_mtu`, `no_delay`
- * and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here. Each
- * function makes the calls that its first line names, and ends the program with 1 if one of them fails.
+ * and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here, and
+ * `listen_backlog` the backlog. Each function makes the calls that its first line names, and ends the program with
+ * 1 if one of them fails.
  *
  * `program` is who says so. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of 127.0.0.0/8 is
  * this machine, so that each end can have an address of its own.
@@ -12,6 +13,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -92,13 +95,30 @@ int accept_client(const char *program, int listener)
 /* getsockopt(): reads an option whose value is an int. */
 int get_option(const char *program, int sock, int level, int option)
 {
-    int value;
+    /* A value from the start, since the kernel stores less of an option that has fewer bytes. */
+    int value = 0;
     socklen_t size = sizeof(value);
 
     if (getsockopt(sock, level, option, &value, &size) < 0)
         fail(program, "getsockopt", errno);
 
     return value;
+}
+
+/* getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else. */
+int backlog_of(const char *program, int listener, int asked)
+{
+    struct tcp_info info;
+    socklen_t size = offsetof(struct tcp_info, tcpi_lost);
+
+    memset(&info, 0, sizeof(info));
+    info.tcpi_sacked = asked;
+
+    if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        fail(program, "getsockopt", errno);
+
+    /* The last field before tcpi_lost is the backlog if the socket listens. Where less is stored, it is what it was. */
+    return info.tcpi_sacked;
 }
 
 /* setsockopt(): sets an option whose value is an int. */

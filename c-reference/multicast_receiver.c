@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -92,5 +91,5 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "setsockopt", errno);
 
     close(sock);
-    exit(0);
+    succeed(PROGRAM);
 }

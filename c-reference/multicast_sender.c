@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -72,5 +71,5 @@ int main(int argc, char *argv[])
 
     printf("Sent %zd bytes to the group %s, port %d, once for all receivers\n", sent, inet_ntoa(group), port);
     close(sock);
-    exit(0);
+    succeed(PROGRAM);
 }

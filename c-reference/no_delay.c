@@ -35,8 +35,23 @@
 #define USAGE "./no_delay"
 /* Fewer than the ten segments that a new connection may have on their way. */
 #define SENDS 8
+/* For the bytes, each of which takes a kilobyte or two of it. */
+#define SEND_BUFFER 65536
 /* For how many seconds a connection may wait for its first byte. */
 #define PATIENCE 60
+
+/* Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed. */
+static void explain_reset(int sock)
+{
+    unsigned char state = 0;
+    socklen_t length = sizeof(state);
+
+    if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &state, &length) < 0)
+        fail(PROGRAM, "getsockopt", errno);
+
+    if (state == TCP_CLOSE)
+        fprintf(stderr, "%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n", PROGRAM);
+}
 
 /* Sends one byte SENDS times, and says how many of these bytes have not left. */
 static int send_small(int sock)
@@ -46,6 +61,7 @@ static int send_small(int sock)
     struct mmsghdr messages[SENDS];
     int index, sent;
     int held = 0;
+    int unacknowledged = 0;
 
     memset(messages, 0, sizeof(messages));
 
@@ -56,14 +72,27 @@ static int send_small(int sock)
         messages[index].msg_hdr.msg_iovlen = 1;
     }
 
-    if ((sent = sendmmsg(sock, messages, SENDS, 0)) != SENDS) {
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+
+    if ((sent = sendmmsg(sock, messages, SENDS, MSG_DONTWAIT | MSG_NOSIGNAL)) != SENDS) {
         explain_send(PROGRAM, sent, SENDS);
+        explain_reset(sock);
         exit(1);
     }
 
     /* How many bytes of the send buffer have not been sent yet, not even once. */
     if (ioctl(sock, SIOCOUTQNSD, &held) < 0)
         fail(PROGRAM, "ioctl", errno);
+
+    /* How many of them are not acknowledged: as soon as one is, those that are held back leave. */
+    if (ioctl(sock, TIOCOUTQ, &unacknowledged) < 0)
+        fail(PROGRAM, "ioctl", errno);
+
+    if (unacknowledged != SENDS) {
+        fprintf(stderr, "%s: only %d of %d bytes are not acknowledged: is net.ipv4.tcp_syncookies 2?\n", PROGRAM,
+                unacknowledged, SENDS);
+        exit(1);
+    }
 
     return held;
 }
@@ -100,6 +129,12 @@ int main(int argc, char *argv[])
         /* [2] Connect two clients, from addresses that are not in TIME_WAIT */
         if (listen(listener, 1) < 0)
             fail(PROGRAM, "listen", errno);
+
+        /* With less the second one's SYN would find no room, and connect would wait. */
+        if (backlog_of(PROGRAM, listener, 1) < 1) {
+            fprintf(stderr, "%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n", PROGRAM);
+            exit(1);
+        }
 
         other = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + no_delay, &server_address);
         client = connect_client(PROGRAM, INADDR_LOOPBACK + 3 + no_delay, &server_address);
@@ -142,5 +177,5 @@ int main(int argc, char *argv[])
     }
 
     close(listener);
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -75,7 +75,7 @@ int main(int argc, char *argv[])
     struct sockaddr_in own_address, peer_address;
     struct pollfd ends[2];
     socklen_t length;
-    long port;
+    in_port_t port;
     int server, accepted;
     int client = -1;
     int on = 1;
@@ -109,7 +109,7 @@ int main(int argc, char *argv[])
     if (listen(server, 1) < 0)
         fail(PROGRAM, "listen", errno);
 
-    printf("As a server: listening on port %ld\n", port);
+    printf("As a server: listening on port %d\n", port);
 
     /* [3] Be a client, too, if there is a peer: connect and send the greeting */
     if (argc > 2) {
@@ -155,5 +155,5 @@ int main(int argc, char *argv[])
         }
     }
 
-    exit(0);
+    succeed(PROGRAM);
 }

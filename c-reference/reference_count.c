@@ -106,7 +106,7 @@ int main(int argc, char *argv[])
         else
             printf("  child:  send() takes %zd bytes\n", sent);
 
-        exit(0);
+        succeed(PROGRAM);
     }
 
     /* [9] The parent closes the first socket; the client is still served, by the child */
@@ -140,5 +140,9 @@ int main(int argc, char *argv[])
 
     received = receive(clients[1], buffer);
     printf("  client: recv() returns %zd\n", received);
-    exit(status == 0 ? 0 : 1);
+
+    if (status != 0)
+        exit(1);
+
+    succeed(PROGRAM);
 }

@@ -3,7 +3,8 @@
  *
  * The tutorial says that people use names and computers addresses (lines 84-86), and asks a name server about
  * one with nslookup (lines 525-531). A program asks getaddrinfo, which looks wherever this machine is set up
- * to look: usually in /etc/hosts first, and then at a name server. One name may have several addresses.
+ * to look: usually in /etc/hosts first, and then at a name server. One name may have several addresses. The
+ * list may have the same one again: glibc takes an ::1 of /etc/hosts for 127.0.0.1.
  *
  * Call: `resolve NAME`, as in `resolve localhost`. Read next: `socket_address`, which takes an address apart.
  */
@@ -23,6 +24,23 @@
 #define PROGRAM "resolve"
 #define USAGE "./resolve NAME"
 
+/* Whether the address of an entry is that of one before it in the list, too. */
+static int is_repeated(const struct addrinfo *first, const struct addrinfo *entry)
+{
+    const struct sockaddr_in *address = (const struct sockaddr_in *)entry->ai_addr;
+    const struct sockaddr_in *other;
+    const struct addrinfo *earlier;
+
+    for (earlier = first; earlier != entry; earlier = earlier->ai_next) {
+        other = (const struct sockaddr_in *)earlier->ai_addr;
+
+        if (other->sin_addr.s_addr == address->sin_addr.s_addr)
+            return 1;
+    }
+
+    return 0;
+}
+
 int main(int argc, char *argv[])
 {
     struct addrinfo hints;
@@ -35,7 +53,7 @@ int main(int argc, char *argv[])
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     name = word_argument(PROGRAM, USAGE, "NAME", argv[1]);
 
-    /* [2] Say what is wanted: IPv4, and each address once, not once for every type of socket */
+    /* [2] Say what is wanted: IPv4, and an address for one type of socket, not for every one */
     memset(&hints, 0, sizeof(hints));
     hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_STREAM;
@@ -52,20 +70,23 @@ int main(int argc, char *argv[])
         exit(1);
     }
 
-    /* [5] Walk through the list of addresses */
+    /* [5] Walk through the list of addresses, and tell each once */
     printf("Addresses of %s:\n", name);
     count = 0;
 
     for (entry = first; entry != NULL; entry = entry->ai_next) {
         /* Of the family AF_INET, an address is a sockaddr_in. */
         address = (const struct sockaddr_in *)entry->ai_addr;
-        printf("%s\n", inet_ntoa(address->sin_addr));
-        count++;
+
+        if (!is_repeated(first, entry)) {
+            printf("%s\n", inet_ntoa(address->sin_addr));
+            count++;
+        }
     }
 
     printf("Number of addresses: %d\n", count);
 
     /* [6] Give the list back */
     freeaddrinfo(first);
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -165,5 +164,5 @@ int main(int argc, char *argv[])
     restart("without the option", &address, NEVER);
     restart("with the option after bind()", &address, AFTER_BIND);
     restart("with the option before bind()", &address, BEFORE_BIND);
-    exit(0);
+    succeed(PROGRAM);
 }

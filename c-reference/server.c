@@ -73,7 +73,7 @@ struct settings read_settings(const char *program, const char *usage, const char
             break;
         case 'h':
             printf("Usage: %s\n", usage);
-            exit(0);
+            succeed(program);
         default:
             fprintf(stderr, "%s: -%c is no option, or its value is missing\nUsage: %s\n", program, optopt, usage);
             exit(2);

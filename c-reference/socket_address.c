@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "command_line.h"
+#include "explain.h"
 
 #define PROGRAM "socket_address"
 #define USAGE "./socket_address IP PORT"
@@ -130,5 +131,5 @@ int main(int argc, char *argv[])
     printf("Class:     %s\nLoopback:  %s\nPort %-5u %s\n", class_of(host_address),
            loopback ? "yes, 127.0.0.0 - 127.255.255.255" : "no", port, kind_of(port));
 
-    return 0;
+    succeed(PROGRAM);
 }

@@ -20,7 +20,10 @@
 #define PROGRAM "socket_options"
 #define USAGE "./socket_options"
 
-/* Reads an option into `value`, which has `size` bytes. Returns how many of them getsockopt used. */
+/*
+ * Reads an option into `value`, which has `size` bytes. Returns how many of them getsockopt used; if it used
+ * fewer, the others stay what they were.
+ */
 static socklen_t read_option(int sock, int level, int optname, void *value, socklen_t size)
 {
     if (getsockopt(sock, level, optname, value, &size) < 0)
@@ -32,7 +35,7 @@ static socklen_t read_option(int sock, int level, int optname, void *value, sock
 /* Shows an option that is an int: most are. */
 static void show(int sock, int level, int optname, const char *name, const char *meaning)
 {
-    int value;
+    int value = 0;
     socklen_t size = read_option(sock, level, optname, &value, sizeof(value));
 
     printf("  %-17s  int             %5u  %-34s  %d\n", name, size, meaning, value);
@@ -41,7 +44,7 @@ static void show(int sock, int level, int optname, const char *name, const char 
 /* Shows an option that may be a single byte. */
 static void show_byte(int sock, int optname, const char *name, const char *meaning)
 {
-    unsigned char value;
+    unsigned char value = 0;
     socklen_t size = read_option(sock, IPPROTO_IP, optname, &value, sizeof(value));
 
     printf("  %-17s  unsigned char   %5u  %-34s  %d\n", name, size, meaning, value);
@@ -50,17 +53,18 @@ static void show_byte(int sock, int optname, const char *name, const char *meani
 /* Shows an option that is a length of time. */
 static void show_time(int sock, int optname, const char *name, const char *meaning)
 {
-    struct timeval value;
+    struct timeval value = {.tv_sec = 0, .tv_usec = 0};
     socklen_t size = read_option(sock, SOL_SOCKET, optname, &value, sizeof(value));
 
-    printf("  %-17s  struct timeval  %5u  %-34s  %ld s %ld us\n", name, size, meaning, value.tv_sec, value.tv_usec);
+    printf("  %-17s  struct timeval  %5u  %-34s  %ld s %ld us\n", name, size, meaning, (long)value.tv_sec,
+           (long)value.tv_usec);
 }
 
 int main(int argc, char *argv[])
 {
     int sock, one;
-    struct linger linger;
-    struct in_addr interface;
+    struct linger linger = {.l_onoff = 0, .l_linger = 0};
+    struct in_addr interface = {.s_addr = 0};
     socklen_t size;
 
     /* [1] There is nothing to take from the command line */
@@ -119,5 +123,5 @@ int main(int argc, char *argv[])
     printf("\nTCP_NODELAY is set, with the length %zu itself, not a pointer to it:\n", sizeof(one));
     show(sock, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY", "1: without Nagle's algorithm");
 
-    return 0;
+    succeed(PROGRAM);
 }

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -155,5 +154,5 @@ int main(int argc, char *argv[])
     }
 
     printf("\n");
-    exit(0);
+    succeed(PROGRAM);
 }

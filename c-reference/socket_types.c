@@ -57,7 +57,7 @@ static int create(int type)
 int main(int argc, char *argv[])
 {
     int sock, other_sock;
-    int type;
+    int type = 0;
     socklen_t size;
 
     /* [1] There is nothing to take from the command line */
@@ -99,5 +99,5 @@ int main(int argc, char *argv[])
     printf("The next socket has the descriptor %d again, and the type %d.\n", sock,
            get_option(PROGRAM, sock, SOL_SOCKET, SO_TYPE));
 
-    return 0;
+    succeed(PROGRAM);
 }

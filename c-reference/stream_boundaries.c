@@ -160,5 +160,5 @@ int main(int argc, char *argv[])
 
     close(server);
     close(listener);
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -44,12 +44,17 @@ int main(int argc, char *argv[])
     char buffer[DATAGRAM_SIZE];
     size_t word_length;
     ssize_t length;
-    long port;
+    in_port_t port;
     int sock, strays;
 
     /* [1] Take the address, the word and the port from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
     server_ip = address_argument(PROGRAM, USAGE, "SERVER_IP", argv[1]);
+
+    /* Class D: the first four bits are 1110. */
+    if (ntohl(server_ip.s_addr) >> 28 == 14)
+        refuse(PROGRAM, USAGE, "SERVER_IP", argv[1], "a multicast address, from which no answer can come");
+
     word = word_argument(PROGRAM, USAGE, "WORD", argv[2]);
 
     /* Without a port: 7, the well-known port of the echo service. */
@@ -74,6 +79,10 @@ int main(int argc, char *argv[])
     server_address.sin_family = AF_INET;
     server_address.sin_addr = server_ip;
     server_address.sin_port = htons(port);
+
+    /* What is sent to 0.0.0.0 goes to 127.0.0.1, and the answer comes from there. */
+    if (server_ip.s_addr == htonl(INADDR_ANY))
+        server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     /* [5] Send the word, without the NUL that ends it, in one datagram: an empty word is one, too */
     word_length = strlen(word);
@@ -124,5 +133,5 @@ int main(int argc, char *argv[])
 
     /* [9] Close the socket: nothing is sent, because there was no connection */
     close(sock);
-    exit(0);
+    succeed(PROGRAM);
 }

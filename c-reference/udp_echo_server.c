@@ -46,7 +46,7 @@ int main(int argc, char *argv[])
     in_port_t server_port, client_port;
     char buffer[DATAGRAM_SIZE];
     ssize_t length;
-    long port;
+    in_port_t port;
     int sock, error, said = 0;
 
     /* [1] Take the port from the command line, and nothing else from whoever has started the server */

@@ -3,19 +3,20 @@
 //! The listings take what they get (erratum 27). Our programs check it: an argument that is missing, one
 //! too many, or one that is not what it should be is told on stderr, with the usage below it, all in one
 //! `fprintf`, so that it is one write; and the program exits with 2. `-h` or `--help` as the first
-//! argument prints the usage on stdout, and the program exits with 0.
+//! argument prints the usage on stdout, and the program exits with 0, or with 1 if it cannot be written.
 //!
 //! `usage` is how to call the program, as in `./byte_order [VALUE]`; `name` is what it calls the argument.
 //! An argument that may be left out is only taken if argc says that it is there.
 
 use crate::address::inet_aton;
+use crate::explain::succeed;
 use crate::runtime::Arguments;
 use crate::stdio::{fprintf, printf, stderr};
-use crate::stdlib::{exit, strtol};
-use crate::string::strcmp;
+use crate::stdlib::{exit, strtoll};
+use crate::string::{strcmp, strpbrk};
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use libc::{c_char, c_int, c_long, in_addr};
+use libc::{c_char, c_int, c_longlong, in_addr};
 
 /// Helps who asks for it, and refuses more than `most` arguments. Comes before all others.
 ///
@@ -37,7 +38,7 @@ pub unsafe fn check_arguments(
     {
         // SAFETY: a C string, as the format asks.
         unsafe { printf(c"Usage: %s\n".as_ptr(), usage.as_ptr()) };
-        exit(0);
+        succeed(program);
     }
 
     if argc - 1 > most {
@@ -84,8 +85,8 @@ pub unsafe fn word_argument(
 }
 
 /// Takes an argument that is a number from `least` to `most`, and nothing but that: no blank, no plus sign,
-/// nothing after it. `base` is 10, or 0, which also takes 0x1F and, for octal, 037. Both limits lie within
-/// those of a long.
+/// nothing after it. `base` is 10, or 0, which also takes 0x1F and, for octal, 037. A long has 32 bits on
+/// some machines, and not every limit fits it.
 ///
 /// # Safety
 ///
@@ -96,31 +97,31 @@ pub unsafe fn number_argument(
     name: &CStr,
     text: *const c_char,
     base: c_int,
-    least: c_long,
-    most: c_long,
-) -> c_long {
+    least: c_longlong,
+    most: c_longlong,
+) -> c_longlong {
     // SAFETY: `text` is null or a C string.
     let text = unsafe { word_argument(program, usage, name, text) };
     let mut end = text.cast_mut();
 
-    // Without a digit, `end` is `text`. What does not fit a long becomes the largest or the smallest one.
+    // Without a digit, `end` is `text`. What does not fit becomes the largest or the smallest number.
     // SAFETY: `text` is a C string, and `end` may be written.
-    let number = unsafe { strtol(text, &raw mut end, base) };
+    let number = unsafe { strtoll(text, &raw mut end, base) };
 
-    // strtol itself would skip blanks, and take a plus sign.
+    // strtoll itself would skip blanks, and take a plus sign.
     // SAFETY: `text` is a C string: there is at least its NUL.
     if !matches!(unsafe { *text } as u8, b'-' | b'0'..=b'9')
         || end.cast_const() == text
-        // SAFETY: strtol has left `end` in `text`, at its NUL at the furthest.
+        // SAFETY: strtoll has left `end` in `text`, at its NUL at the furthest.
         || unsafe { *end } != 0
         || number < least
         || number > most
     {
-        // SAFETY: three C strings, two longs and a C string, as the format asks.
+        // SAFETY: three C strings, two of type long long and a C string, as the format asks.
         unsafe {
             fprintf(
                 stderr(),
-                c"%s: %s \"%s\" is no number from %ld to %ld\nUsage: %s\n".as_ptr(),
+                c"%s: %s \"%s\" is no number from %lld to %lld\nUsage: %s\n".as_ptr(),
                 program.as_ptr(),
                 name.as_ptr(),
                 text,
@@ -135,7 +136,7 @@ pub unsafe fn number_argument(
     number
 }
 
-/// Takes an argument that is an IPv4 address, in any notation that inet_aton knows.
+/// Takes an argument that is an IPv4 address, in any notation that inet_aton knows, and nothing but that.
 ///
 /// # Safety
 ///
@@ -151,8 +152,12 @@ pub unsafe fn address_argument(
     // SAFETY: `text` is null or a C string.
     let text = unsafe { word_argument(program, usage, name, text) };
 
+    // inet_aton itself would not look at what follows white space.
     // SAFETY: `text` is a C string, and `address` may be written.
-    if unsafe { inet_aton(text, address.as_mut_ptr()) } == 0 {
+    if unsafe { inet_aton(text, address.as_mut_ptr()) } == 0
+        // SAFETY: both are C strings.
+        || !unsafe { strpbrk(text, c" \t\n\x0b\x0c\r".as_ptr()) }.is_null()
+    {
         // SAFETY: `text` is a C string.
         unsafe { refuse(program, usage, name, text, c"no IPv4 address") };
     }

@@ -7,12 +7,13 @@
 //! A program explains a failure before it prints the tutorial's words, because `printf` may change
 //! `errno`.
 
-use crate::stdio::{fprintf, stderr};
+use crate::address::inet_ntoa;
+use crate::stdio::{ferror, fflush, fprintf, stderr, stdout};
 use crate::stdlib::exit;
 use crate::string::{strcmp, strerror};
 use core::ffi::CStr;
 use errno::Errno;
-use libc::{INADDR_NONE, c_char, c_int, c_ushort, in_addr_t, ssize_t};
+use libc::{c_char, c_int, c_ushort, in_addr, in_addr_t, ssize_t};
 
 /// Says why `call` failed.
 pub fn explain_errno(program: &CStr, call: &CStr, error: Errno) {
@@ -33,6 +34,30 @@ pub fn explain_errno(program: &CStr, call: &CStr, error: Errno) {
 pub fn fail(program: &CStr, call: &CStr, error: Errno) -> ! {
     explain_errno(program, call, error);
     exit(1);
+}
+
+/// Ends with 0 a program that has said all it had to say; with 1 if not all of that could be written.
+pub fn succeed(program: &CStr) -> ! {
+    // SAFETY: the stream is open.
+    if let Err(error) = unsafe { fflush(stdout()) } {
+        fail(program, c"fflush", error);
+    }
+
+    // An earlier write has failed, where a line ended or the buffer was full: why, nothing tells any more.
+    // SAFETY: the stream is open.
+    if unsafe { ferror(stdout()) } != 0 {
+        // SAFETY: a C string, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: a part of the output could not be written\n".as_ptr(),
+                program.as_ptr(),
+            )
+        };
+        exit(1);
+    }
+
+    exit(0);
 }
 
 /// Says why `send` did not take `length` bytes: it failed, or it took fewer.
@@ -115,26 +140,28 @@ pub unsafe fn explain_port(program: &CStr, argument: *const c_char, port: c_usho
     };
 }
 
-/// Says what became of `argument`, if `inet_addr` could not read it.
+/// Says what became of `argument`, if it is no address in dotted decimal.
 ///
 /// # Safety
 ///
 /// `argument` points to a C string.
 pub unsafe fn explain_address(program: &CStr, argument: *const c_char, address: in_addr_t) {
-    // The value that stands for an error is also the value of this one address.
-    // SAFETY: `argument` is a C string, and so is the literal.
-    if address != INADDR_NONE || unsafe { strcmp(argument, c"255.255.255.255".as_ptr()) } == 0 {
+    let taken = in_addr { s_addr: address };
+
+    // inet_addr also reads 127.1, 0x7f.1 and 010.0.0.1, which is octal, and ignores what follows a blank.
+    // SAFETY: `argument` is a C string, and inet_ntoa gives one.
+    if unsafe { strcmp(argument, inet_ntoa(taken)) } == 0 {
         return;
     }
 
-    // SAFETY: two C strings, as the format asks.
+    // SAFETY: three C strings, as the format asks.
     unsafe {
         fprintf(
             stderr(),
-            c"%s: address \"%s\" is not in dotted decimal; inet_addr() makes it 255.255.255.255\n"
-                .as_ptr(),
+            c"%s: address \"%s\" is not in dotted decimal; inet_addr() makes it %s\n".as_ptr(),
             program.as_ptr(),
             argument,
+            inet_ntoa(taken),
         )
     };
 }

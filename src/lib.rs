@@ -39,14 +39,14 @@
 //! | | `sigwaitinfo` `sigtimedwait` `signalfd` `sigqueue` `kill` `signal` | [`signals`] | the servers of the I/O models |
 //! | | `accept4` | [`mod@socket`] | the servers of the I/O models |
 //! | errno (222) | `errno` | [`error`], [`explain`] | all |
-//! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `stdout` `stderr` | [`stdio`] | all |
-//! | | `atoi` `strtol` `exit` `abort` | [`stdlib`] | all |
-//! | | `memset` `strlen` `strcmp` `strchr` `strerror` | [`string`] | all |
+//! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `ferror` `stdout` `stderr` | [`stdio`] | all |
+//! | | `atoi` `strtol` `strtoll` `exit` `abort` | [`stdlib`] | all |
+//! | | `memset` `strlen` `strcmp` `strchr` `strpbrk` `strerror` | [`string`] | all |
 //! | | the arguments of our own programs | [`command_line`] | all but the two listings |
 //! | | options on the command line, limits, timers | [`mod@getopt`], [`limits`], [`time`] | the servers of the I/O models |
 //! | | what a server does not take over from its starter | [`start`] | the servers of the I/O models, `udp_echo_server` |
 //! | | what the servers of the I/O models do alike | [`server`], [`connections`]; [`uring`], [`streams`] | `echo_server_fork` … `echo_server_uring` |
-//! | | what those with both ends in one do alike | [`loopback`] | `half_close` `reference_count` `socket_pair` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` `handshake`; `socket_types` |
+//! | | what those with both ends in one do alike | [`loopback`] | `half_close` `reference_count` `socket_pair` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` `handshake`; `socket_types` `listen_backlog` |
 //! | | the start of `main` | [`runtime`] | all |
 //!
 //! Most functions and all types and constants come from the libc crate. The few that it lacks are declared

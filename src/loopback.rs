@@ -1,8 +1,9 @@
 //! What the programs that hold both ends of a connection do alike, before they come to what they show.
 //!
 //! `half_close`, `reference_count`, `socket_pair`, `buffer_size`, `linger`, `reuse_address`, `ttl_mtu`, `no_delay`
-//! and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here. Each
-//! function makes the calls that its first line names, and ends the program with 1 if one of them fails.
+//! and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here, and
+//! `listen_backlog` the backlog. Each function makes the calls that its first line names, and ends the program with
+//! 1 if one of them fails.
 //!
 //! `program` is who says so. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of 127.0.0.0/8 is
 //! this machine, so that each end can have an address of its own.
@@ -14,11 +15,11 @@ use crate::options::{getsockopt, setsockopt};
 use crate::socket::{accept, bind, connect, socket};
 use crate::string::memset;
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use libc::{
-    AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_int, in_addr_t, sa_family_t, sockaddr,
-    sockaddr_in, socklen_t,
+    AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, TCP_INFO, c_int, in_addr_t, sa_family_t, sockaddr,
+    sockaddr_in, socklen_t, tcp_info,
 };
 
 /// socket(): makes a TCP socket, which has no address yet.
@@ -107,7 +108,7 @@ pub fn accept_client(program: &CStr, listener: c_int) -> c_int {
 
 /// getsockopt(): reads an option whose value is an int.
 pub fn get_option(program: &CStr, sock: c_int, level: c_int, option: c_int) -> c_int {
-    // Rust: a value from the start, since the kernel stores less of an option that has fewer bytes.
+    // A value from the start, since the kernel stores less of an option that has fewer bytes.
     let mut value: c_int = 0;
     let mut size = size_of::<c_int>() as socklen_t;
 
@@ -119,6 +120,30 @@ pub fn get_option(program: &CStr, sock: c_int, level: c_int, option: c_int) -> c
     }
 
     value
+}
+
+/// getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else.
+pub fn backlog_of(program: &CStr, listener: c_int, asked: c_int) -> c_int {
+    let mut info = MaybeUninit::<tcp_info>::uninit();
+    let mut size = offset_of!(tcp_info, tcpi_lost) as socklen_t;
+
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(info.as_mut_ptr().cast(), 0, size_of::<tcp_info>()) };
+    // SAFETY: a tcp_info consists of integers, and zero is a value of each.
+    let mut info = unsafe { info.assume_init() };
+    info.tcpi_sacked = asked as u32;
+
+    if let Err(error) =
+        // SAFETY: the variable has more bytes than `size` says.
+        unsafe {
+            getsockopt(listener, IPPROTO_TCP, TCP_INFO, (&raw mut info).cast(), &raw mut size)
+        }
+    {
+        fail(program, c"getsockopt", error);
+    }
+
+    // The last field before tcpi_lost is the backlog if the socket listens. Where less is stored, it is what it was.
+    info.tcpi_sacked as c_int
 }
 
 /// setsockopt(): sets an option whose value is an int.

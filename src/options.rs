@@ -147,6 +147,30 @@ pub unsafe fn setsockopt(
     cvt(unsafe { libc::setsockopt(sockfd, level, optname, optval, optlen) }).map(drop)
 }
 
+/// `tcpi_snd_wscale` — the window scale that the other end has announced: a bit-field of `struct tcp_info` in C.
+///
+/// Rust has no bit-fields: the libc crate has the byte that this one shares with `tcpi_rcv_wscale`. C puts the
+/// first of two into the low half of the byte on a little-endian machine, and into the high half on a
+/// big-endian one.
+///
+/// # Source
+///
+/// `<netinet/tcp.h>`, `<linux/tcp.h>`.
+///
+/// # Examples
+///
+/// ```
+/// use sockmirror::options::tcpi_snd_wscale;
+///
+/// let byte = if cfg!(target_endian = "little") { 0xa7 } else { 0x7a };
+/// assert_eq!(tcpi_snd_wscale(byte), 7);
+/// ```
+#[inline]
+#[must_use]
+pub fn tcpi_snd_wscale(snd_rcv_wscale: u8) -> u8 {
+    if cfg!(target_endian = "little") { snd_rcv_wscale & 0x0f } else { snd_rcv_wscale >> 4 }
+}
+
 // The states of a connection, an enum in <netinet/tcp.h>; here each has the type of `tcpi_state`.
 
 /// The connection is open: both may send.

@@ -13,7 +13,7 @@
 use crate::byte_order::{htonl, htons, ntohs};
 use crate::command_line::{check_arguments, number_argument};
 use crate::descriptor::{F_SETSIG, fcntl, pipe2, read, write};
-use crate::explain::{explain_errno, fail};
+use crate::explain::{explain_errno, fail, succeed};
 use crate::getopt::{getopt, optarg, optind, optopt};
 use crate::limits::{getrlimit, setrlimit};
 use crate::loopback::{own_address, set_option};
@@ -39,8 +39,8 @@ use libc::{
     SIG_BLOCK, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR2,
     SO_KEEPALIVE, SO_OOBINLINE, SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT,
     TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, WEXITSTATUS, WIFSIGNALED, WNOHANG, WTERMSIG, c_char,
-    c_int, c_long, c_ulong, in_port_t, itimerval, pid_t, rlimit, sa_family_t, sighandler_t,
-    sigset_t, sockaddr, sockaddr_in, socklen_t, timespec,
+    c_int, c_long, c_longlong, c_ulong, in_port_t, itimerval, pid_t, rlimit, sa_family_t,
+    sighandler_t, sigset_t, sockaddr, sockaddr_in, socklen_t, timespec,
 };
 
 /// What the options and the one argument say.
@@ -111,17 +111,17 @@ pub unsafe fn read_settings(
             b'b' => {
                 settings.busy_poll =
                     // SAFETY: getopt has found the option's value, a C string.
-                    unsafe { number_argument(program, usage, c"MICROSECONDS", optarg(), 10, 0, 1_000_000) };
+                    unsafe { number_argument(program, usage, c"MICROSECONDS", optarg(), 10, 0, 1_000_000) as c_long };
             }
             b'w' => {
                 settings.workers =
                     // SAFETY: the same.
-                    unsafe { number_argument(program, usage, c"WORKERS", optarg(), 10, 1, MOST_WORKERS as c_long) };
+                    unsafe { number_argument(program, usage, c"WORKERS", optarg(), 10, 1, MOST_WORKERS as c_longlong) as c_long };
             }
             b'h' => {
                 // SAFETY: a C string, as the format asks.
                 unsafe { printf(c"Usage: %s\n".as_ptr(), usage.as_ptr()) };
-                exit(0);
+                succeed(program);
             }
             _ => {
                 // SAFETY: a C string, a character and a C string, as the format asks.

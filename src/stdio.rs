@@ -18,7 +18,7 @@
 use crate::error::cvt;
 use crate::ffi;
 use errno::Errno;
-use libc::{FILE, c_void, size_t};
+use libc::{FILE, c_int, c_void, size_t};
 
 pub use crate::ffi::{fprintf, printf};
 
@@ -118,4 +118,27 @@ pub unsafe fn fwrite(ptr: *const c_void, size: size_t, n: size_t, stream: *mut F
 pub unsafe fn fflush(stream: *mut FILE) -> Result<(), Errno> {
     // SAFETY: the caller vouches that the stream is open.
     cvt(unsafe { libc::fflush(stream) }).map(drop)
+}
+
+/// `ferror(stream)` — whether a write to a stream, or a read from it, has failed.
+///
+/// ```c
+/// int ferror(FILE *stream);
+/// ```
+///
+/// Returns 0 if none has, and another number if one has. What failed was perhaps long ago: it does not set
+/// `errno`, hence no `Result`.
+///
+/// # Safety
+///
+/// `stream` is open.
+///
+/// # Source
+///
+/// ferror(3).
+#[inline]
+#[must_use]
+pub unsafe fn ferror(stream: *mut FILE) -> c_int {
+    // SAFETY: the caller vouches that the stream is open.
+    unsafe { libc::ferror(stream) }
 }

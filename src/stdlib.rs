@@ -1,6 +1,6 @@
 //! `<stdlib.h>`: text to number, memory, and the ends of a process.
 
-use libc::{c_char, c_int, c_long, c_void, size_t};
+use libc::{c_char, c_int, c_long, c_longlong, c_void, size_t};
 
 /// `atoi(nptr)` — reads a decimal number, as far as there is one.
 ///
@@ -80,6 +80,29 @@ pub unsafe fn atoi(nptr: *const c_char) -> c_int {
 pub unsafe fn strtol(nptr: *const c_char, endptr: *mut *mut c_char, base: c_int) -> c_long {
     // SAFETY: the caller vouches for a C string at `nptr` and for a pointer at `endptr`.
     unsafe { libc::strtol(nptr, endptr, base) }
+}
+
+/// `strtoll(nptr, endptr, base)` — the same with a `long long`, which has 64 bits also where a long has 32.
+///
+/// ```c
+/// long long strtoll(const char *nptr, char **endptr, int base);
+/// ```
+///
+/// Reads what [`strtol`] reads. A number that does not fit becomes `LLONG_MAX` or `LLONG_MIN`, and `errno`
+/// becomes `ERANGE`.
+///
+/// # Safety
+///
+/// `nptr` points to a C string; `endptr` is null or points to a pointer that may be written.
+///
+/// # Source
+///
+/// strtoll(3).
+#[inline]
+#[must_use]
+pub unsafe fn strtoll(nptr: *const c_char, endptr: *mut *mut c_char, base: c_int) -> c_longlong {
+    // SAFETY: the caller vouches for the C string, and that `endptr` is null or may be written.
+    unsafe { libc::strtoll(nptr, endptr, base) }
 }
 
 /// `malloc(size)` — gives out memory.

@@ -115,6 +115,28 @@ pub unsafe fn strchr(s: *const c_char, c: c_int) -> *mut c_char {
     unsafe { libc::strchr(s, c) }
 }
 
+/// `strpbrk(s, accept)` — finds any of some bytes in a C string.
+///
+/// ```c
+/// char *strpbrk(const char *s, const char *accept);
+/// ```
+///
+/// Returns the first place where one of the bytes of `accept` stands, or a null pointer.
+///
+/// # Safety
+///
+/// Both point to C strings.
+///
+/// # Source
+///
+/// strpbrk(3).
+#[inline]
+#[must_use]
+pub unsafe fn strpbrk(s: *const c_char, accept: *const c_char) -> *mut c_char {
+    // SAFETY: the caller vouches that both point to C strings.
+    unsafe { libc::strpbrk(s, accept) }
+}
+
 /// `strerror(errnum)` — what an error number means, in words.
 ///
 /// ```c

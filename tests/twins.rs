@@ -33,6 +33,7 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
     ("size_of", "sizeof is an operator"),
     ("stderr", "a variable in C"),
     ("stdout", "a variable in C"),
+    ("tcpi_snd_wscale", "a bit-field in C"),
     ("uninit", "a variable without a value; C only declares it"),
 ];
 

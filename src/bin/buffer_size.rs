@@ -18,16 +18,16 @@ use libc::{
     c_int, in_addr_t, socklen_t, tcp_info,
 };
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{explain_errno, fail};
+use sockmirror::explain::{explain_errno, fail, succeed};
 use sockmirror::loopback::{
     accept_client, bind_to, connect_to, get_option, open_socket, own_address, set_option,
 };
-use sockmirror::options::{getsockopt, setsockopt};
+use sockmirror::options::{getsockopt, setsockopt, tcpi_snd_wscale};
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{close, listen};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
-use sockmirror::string::strerror;
+use sockmirror::string::{memset, strerror};
 
 const PROGRAM: &CStr = c"buffer_size";
 const USAGE: &CStr = c"./buffer_size";
@@ -202,6 +202,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         }
 
         // [8] Ask the other end what it was told
+        // SAFETY: the size is that of the variable.
+        unsafe { memset(info.as_mut_ptr().cast(), 0, size_of::<tcp_info>()) };
         let end = if moment < BEFORE_LISTEN { client } else { server };
         let other = if moment < BEFORE_LISTEN { server } else { client };
         // SAFETY: the variable has more bytes than `size` says.
@@ -212,9 +214,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         }
         let largest = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
         let stored = get_option(PROGRAM, end, SOL_SOCKET, SO_RCVBUF);
-        // Rust: the byte holds two bit fields of C's; the lower one is tcpi_snd_wscale.
-        // SAFETY: the kernel has stored the first seven bytes, of which this is the last.
-        let scale = unsafe { (*info.as_ptr()).tcpi_snd_rcv_wscale } & 0x0f;
+        // SAFETY: memset has set every byte.
+        let scale = tcpi_snd_wscale(unsafe { (*info.as_ptr()).tcpi_snd_rcv_wscale });
         // SAFETY: a C string and three ints, as the format asks.
         unsafe {
             printf(
@@ -231,5 +232,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         close_socket(server);
         close_socket(listener);
     }
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -13,6 +13,7 @@ use core::ffi::CStr;
 use libc::{c_char, c_int, c_long, c_short, c_uchar, c_uint, c_void, size_t};
 use sockmirror::byte_order::{htonl, htons, ntohl, ntohs};
 use sockmirror::command_line::{check_arguments, number_argument};
+use sockmirror::explain::succeed;
 use sockmirror::runtime::arguments;
 use sockmirror::stdio::printf;
 
@@ -133,5 +134,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         )
     };
 
-    0
+    succeed(PROGRAM);
 }

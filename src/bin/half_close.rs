@@ -16,7 +16,7 @@ use libc::{
     c_char, c_int, in_addr_t, linger, pollfd, socklen_t,
 };
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::loopback::{accept_client, bound_socket, connect_client, own_address};
 use sockmirror::multiplexing::poll;
 use sockmirror::options::setsockopt;
@@ -24,7 +24,6 @@ use sockmirror::runtime::arguments;
 use sockmirror::shutdown::shutdown;
 use sockmirror::socket::{close, listen, recv, send};
 use sockmirror::stdio::printf;
-use sockmirror::stdlib::exit;
 use sockmirror::string::{strerror, strlen};
 
 const PROGRAM: &CStr = c"half_close";
@@ -192,5 +191,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     tell_send(c"server:", servers[3], c"answer");
     await_reset(servers[3]);
     tell_send(c"server:", servers[3], c"more");
-    exit(0);
+    succeed(PROGRAM);
 }

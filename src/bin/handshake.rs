@@ -16,13 +16,13 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, IPPROTO_TCP, MSG_WAITALL, O_NONBLOCK,
-    POLLIN, SHUT_WR, SO_RCVBUF, SOL_SOCKET, TCP_INFO, c_char, c_int, c_uchar, in_addr_t, pollfd,
-    size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
+    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_WAITALL,
+    O_NONBLOCK, POLLIN, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, c_char, c_int,
+    c_uchar, in_addr_t, pollfd, size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::command_line::check_arguments;
 use sockmirror::descriptor::fcntl;
-use sockmirror::explain::{explain_send, fail};
+use sockmirror::explain::{explain_send, fail, succeed};
 use sockmirror::loopback::{
     accept_client, bind_to, connect_to, open_socket, own_address, set_option,
 };
@@ -41,7 +41,8 @@ use sockmirror::string::memset;
 const PROGRAM: &CStr = c"handshake";
 const USAGE: &CStr = c"./handshake";
 const RECEIVE_BUFFER: c_int = 4096;
-// More than the kernel makes of that, which is twice as much.
+const SEND_BUFFER: c_int = 65536;
+// More than the kernel makes of RECEIVE_BUFFER, which is twice as much.
 const MUCH: usize = 10000;
 
 sockmirror::panic_handler!();
@@ -89,7 +90,7 @@ fn show(what: &CStr, client: c_int, server: c_int) {
     };
 }
 
-/// Sends more than the other end's receive buffer holds; here there is room for it, so that it does not block.
+/// Sends more than the other end's receive buffer holds; the send buffer has room for it.
 fn send_much(sock: c_int) {
     let mut buffer = MaybeUninit::<[c_char; MUCH]>::uninit();
 
@@ -97,7 +98,7 @@ fn send_much(sock: c_int) {
     unsafe { memset(buffer.as_mut_ptr().cast(), b'x'.into(), MUCH) };
 
     // SAFETY: memset has filled `buffer`, which has MUCH bytes.
-    let sent = unsafe { send(sock, buffer.as_ptr().cast(), MUCH, 0) };
+    let sent = unsafe { send(sock, buffer.as_ptr().cast(), MUCH, MSG_DONTWAIT) };
     if sent != Ok(MUCH as ssize_t) {
         explain_send(PROGRAM, sent, MUCH as ssize_t);
         exit(1);
@@ -123,6 +124,7 @@ fn small_socket(host: in_addr_t, address: &mut MaybeUninit<sockaddr_in>) -> c_in
     let sock = open_socket(PROGRAM);
 
     set_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
     bind_to(PROGRAM, sock, host);
     address.write(own_address(PROGRAM, sock));
     sock
@@ -275,5 +277,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { close(server) };
     // SAFETY: small_socket gave `listener` to this program, and nothing uses it any more.
     _ = unsafe { close(listener) };
-    exit(0);
+    succeed(PROGRAM);
 }

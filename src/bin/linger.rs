@@ -12,11 +12,12 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IPPROTO_TCP, MSG_PEEK, MSG_WAITALL, SO_LINGER, SO_RCVBUF, SOL_SOCKET,
-    TCP_INFO, c_char, c_int, in_addr_t, linger, pollfd, socklen_t, ssize_t, tcp_info,
+    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SO_LINGER, SO_RCVBUF,
+    SO_SNDBUF, SOL_SOCKET, TCP_INFO, c_char, c_int, in_addr_t, linger, pollfd, socklen_t, ssize_t,
+    tcp_info,
 };
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{explain_send, fail};
+use sockmirror::explain::{explain_send, fail, succeed};
 use sockmirror::loopback::{
     accept_client, bind_to, connect_to, open_socket, own_address, set_option,
 };
@@ -33,7 +34,7 @@ const USAGE: &CStr = c"./linger";
 
 /// How many bytes are sent before close().
 const SENT: usize = 32768;
-/// Receive buffers: one for a few of these bytes, one for all of them.
+/// Buffers: one for a few of these bytes, one for all of them.
 const FEW: c_int = 4096;
 const ALL: c_int = 65536;
 
@@ -105,6 +106,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
         // [1] Connect to a peer that will not read for a while; only the last one has room for all
         let sock = open_socket(PROGRAM);
+        set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, ALL);
         let peer = connect_peer(sock, number, room);
 
         // [2] Say what close() is to do
@@ -131,9 +133,9 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             fail(PROGRAM, c"setsockopt", error);
         }
 
-        // [3] Send; what the peer has no room for stays in the send buffer
+        // [3] Send; what the peer has no room for stays in the send buffer, which has room for all
         // SAFETY: `data` has SENT bytes, which memset has set.
-        let sent = unsafe { send(sock, data.as_ptr().cast(), SENT, 0) };
+        let sent = unsafe { send(sock, data.as_ptr().cast(), SENT, MSG_DONTWAIT) };
         if sent != Ok(SENT as ssize_t) {
             explain_send(PROGRAM, sent, SENT as ssize_t);
             exit(1);
@@ -195,5 +197,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
     close_socket(sock);
     read_and_close(peer);
-    exit(0);
+    succeed(PROGRAM);
 }

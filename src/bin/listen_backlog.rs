@@ -4,7 +4,8 @@
 //! connections by itself and keeps them in a queue; that on Linux the queue takes one more than the
 //! backlog (erratum 17: half-open ones do not count, and the number itself still fits); that the client
 //! after those gets no answer at all, neither yes nor no, so that it sends its SYN again until there is
-//! room; and that accept takes the oldest connection first.
+//! room; and that accept takes the oldest connection first. What the administrator allows (somaxconn) the
+//! kernel does not exceed, and listen does not tell.
 //!
 //! Call: `listen_backlog [BACKLOG]`, from 0 to 100; 5 if none is given. It needs nothing to run against:
 //! server and clients are in this program. Read next: `stream_boundaries`.
@@ -24,14 +25,14 @@ use libc::{
 use sockmirror::address::inet_ntoa;
 use sockmirror::byte_order::htonl;
 use sockmirror::command_line::{check_arguments, number_argument};
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
+use sockmirror::loopback::backlog_of;
 use sockmirror::multiplexing::poll;
 use sockmirror::names::getsockname;
 use sockmirror::options::getsockopt;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{accept, bind, close, connect, listen, socket};
 use sockmirror::stdio::printf;
-use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
 
 const PROGRAM: &CStr = c"listen_backlog";
@@ -44,7 +45,7 @@ const PATIENCE: c_int = 500;
 sockmirror::panic_handler!();
 
 /// Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK the connection is only begun.
-fn connect_client(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_int {
+fn connect_from(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_int {
     let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
 
     let client = match socket(PF_INET, SOCK_STREAM | flags, 0) {
@@ -87,7 +88,7 @@ fn connect_client(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_
 }
 
 /// Accepts a connection, says whose it is, and closes it.
-fn accept_client(server: c_int) {
+fn accept_next(server: c_int) {
     let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut length = size_of::<sockaddr_in>() as socklen_t;
 
@@ -166,13 +167,22 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     unsafe {
         printf(c"The server listens with a backlog of %d, and does not accept\n".as_ptr(), backlog)
     };
+    let kept = backlog_of(PROGRAM, server, backlog);
+
+    if kept < backlog {
+        // SAFETY: an int, as the format asks.
+        unsafe {
+            printf(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n".as_ptr(), kept)
+        };
+        backlog = kept;
+    }
 
     // [4] Connect as many clients as the backlog says, and one more; 127.0.0.2 is the first
     let last = backlog + 2;
 
     // These connects block: each returns when its connection is complete, and not before.
     for host in 2..=last {
-        connect_client(host, 0, &server_address);
+        connect_from(host, 0, &server_address);
         // SAFETY: an int, as the format asks.
         unsafe { printf(c"127.0.0.%d is connected\n".as_ptr(), host) };
     }
@@ -180,7 +190,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [5] Connect another one, and give it time for an answer
     let host = last + 1;
     let mut late = pollfd {
-        fd: connect_client(host, SOCK_NONBLOCK, &server_address),
+        fd: connect_from(host, SOCK_NONBLOCK, &server_address),
         events: POLLOUT,
         revents: 0,
     };
@@ -203,7 +213,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     unsafe { printf(c"Complete, and not accepted: %d\n".as_ptr(), backlog + 1 + answers) };
 
     // [6] Accept one connection: there is room for another
-    accept_client(server);
+    accept_next(server);
 
     // [7] Wait until the late client has sent its SYN again, and see what came of it
     // SAFETY: one entry, as it says.
@@ -229,10 +239,10 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [8] Accept all the others: first come, first accepted
     for _ in 2..=last {
-        accept_client(server);
+        accept_next(server);
     }
 
     // SAFETY: socket gave `server` to this program, and nothing uses it any more.
     _ = unsafe { close(server) };
-    exit(0);
+    succeed(PROGRAM);
 }

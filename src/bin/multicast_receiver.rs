@@ -21,12 +21,11 @@ use sockmirror::address::inet_ntoa;
 use sockmirror::byte_order::{htonl, htons, ntohl};
 use sockmirror::command_line::{address_argument, check_arguments, number_argument, refuse};
 use sockmirror::datagram::recvfrom;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::options::setsockopt;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{bind, close, socket};
 use sockmirror::stdio::{fflush, printf, stdout};
-use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
 
 const PROGRAM: &CStr = c"multicast_receiver";
@@ -186,5 +185,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
     _ = unsafe { close(sock) };
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -22,12 +22,11 @@ use sockmirror::command_line::{
     address_argument, check_arguments, number_argument, refuse, word_argument,
 };
 use sockmirror::datagram::sendto;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::options::setsockopt;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{close, socket};
 use sockmirror::stdio::printf;
-use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strlen};
 
 const PROGRAM: &CStr = c"multicast_sender";
@@ -141,5 +140,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     };
     // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
     _ = unsafe { close(sock) };
-    exit(0);
+    succeed(PROGRAM);
 }

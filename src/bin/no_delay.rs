@@ -17,17 +17,21 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IPPROTO_TCP, MSG_WAITALL, POLLIN, SIOCOUTQNSD, TCP_DEFER_ACCEPT, TCP_NODELAY,
-    c_char, c_int, c_uint, in_addr_t, iovec, mmsghdr, pollfd, size_t, ssize_t,
+    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SIOCOUTQNSD,
+    SO_SNDBUF, SOL_SOCKET, TCP_DEFER_ACCEPT, TCP_INFO, TCP_NODELAY, TIOCOUTQ, c_char, c_int,
+    c_uchar, c_uint, in_addr_t, iovec, mmsghdr, pollfd, size_t, socklen_t, ssize_t,
 };
 use sockmirror::command_line::check_arguments;
 use sockmirror::descriptor::ioctl;
-use sockmirror::explain::{explain_send, fail};
-use sockmirror::loopback::{accept_client, bound_socket, connect_client, own_address, set_option};
+use sockmirror::explain::{explain_send, fail, succeed};
+use sockmirror::loopback::{
+    accept_client, backlog_of, bound_socket, connect_client, own_address, set_option,
+};
 use sockmirror::multiplexing::poll;
+use sockmirror::options::{TCP_CLOSE, getsockopt};
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{close, listen, recv, send, sendmmsg};
-use sockmirror::stdio::printf;
+use sockmirror::stdio::{fprintf, printf, stderr};
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
 
@@ -35,10 +39,38 @@ const PROGRAM: &CStr = c"no_delay";
 const USAGE: &CStr = c"./no_delay";
 // Fewer than the ten segments that a new connection may have on their way.
 const SENDS: usize = 8;
+// For the bytes, each of which takes a kilobyte or two of it.
+const SEND_BUFFER: c_int = 65536;
 // For how many seconds a connection may wait for its first byte.
 const PATIENCE: c_int = 60;
 
 sockmirror::panic_handler!();
+
+/// Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed.
+fn explain_reset(sock: c_int) {
+    let mut state: c_uchar = 0;
+    let mut length = size_of::<c_uchar>() as socklen_t;
+
+    if let Err(error) =
+        // SAFETY: `length` is the size of `state`.
+        unsafe {
+            getsockopt(sock, IPPROTO_TCP, TCP_INFO, (&raw mut state).cast(), &raw mut length)
+        }
+    {
+        fail(PROGRAM, c"getsockopt", error);
+    }
+
+    if state == TCP_CLOSE {
+        // SAFETY: a C string, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n".as_ptr(),
+                PROGRAM.as_ptr(),
+            )
+        };
+    }
+}
 
 /// Sends one byte SENDS times, and says how many of these bytes have not left.
 fn send_small(sock: c_int) -> c_int {
@@ -46,6 +78,7 @@ fn send_small(sock: c_int) -> c_int {
     let mut pieces = [const { MaybeUninit::<iovec>::uninit() }; SENDS];
     let mut messages = MaybeUninit::<[mmsghdr; SENDS]>::uninit();
     let mut held: c_int = 0;
+    let mut unacknowledged: c_int = 0;
 
     // SAFETY: the size is that of the variable.
     unsafe { memset(messages.as_mut_ptr().cast(), 0, size_of::<[mmsghdr; SENDS]>()) };
@@ -58,11 +91,16 @@ fn send_small(sock: c_int) -> c_int {
         messages[index].msg_hdr.msg_iovlen = 1;
     }
 
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+
     // SAFETY: SENDS entries, each with one piece, and that with one byte; they live until the call returns.
-    match unsafe { sendmmsg(sock, messages.as_mut_ptr(), SENDS as c_uint, 0) } {
+    match unsafe {
+        sendmmsg(sock, messages.as_mut_ptr(), SENDS as c_uint, MSG_DONTWAIT | MSG_NOSIGNAL)
+    } {
         Ok(sent) if sent == SENDS as c_int => {}
         failed => {
             explain_send(PROGRAM, failed.map(|sent| sent as ssize_t), SENDS as ssize_t);
+            explain_reset(sock);
             exit(1);
         }
     }
@@ -71,6 +109,27 @@ fn send_small(sock: c_int) -> c_int {
     // SAFETY: the request stores an int, and `held` is one.
     if let Err(error) = unsafe { ioctl(sock, SIOCOUTQNSD, &raw mut held) } {
         fail(PROGRAM, c"ioctl", error);
+    }
+
+    // How many of them are not acknowledged: as soon as one is, those that are held back leave.
+    // SAFETY: the request stores an int, and `unacknowledged` is one.
+    if let Err(error) = unsafe { ioctl(sock, TIOCOUTQ, &raw mut unacknowledged) } {
+        fail(PROGRAM, c"ioctl", error);
+    }
+
+    if unacknowledged != SENDS as c_int {
+        // SAFETY: a C string and two ints, as the format asks.
+        unsafe {
+            fprintf(
+                stderr(),
+                c"%s: only %d of %d bytes are not acknowledged: is net.ipv4.tcp_syncookies 2?\n"
+                    .as_ptr(),
+                PROGRAM.as_ptr(),
+                unacknowledged,
+                SENDS as c_int,
+            )
+        };
+        exit(1);
     }
 
     held
@@ -111,6 +170,20 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         // [2] Connect two clients, from addresses that are not in TIME_WAIT
         if let Err(error) = listen(listener, 1) {
             fail(PROGRAM, c"listen", error);
+        }
+
+        // With less the second one's SYN would find no room, and connect would wait.
+        if backlog_of(PROGRAM, listener, 1) < 1 {
+            // SAFETY: a C string, as the format asks.
+            unsafe {
+                fprintf(
+                    stderr(),
+                    c"%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n"
+                        .as_ptr(),
+                    PROGRAM.as_ptr(),
+                )
+            };
+            exit(1);
         }
 
         let other =
@@ -182,5 +255,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // SAFETY: bound_socket gave `listener` to this program, and nothing uses it any more.
     _ = unsafe { close(listener) };
-    exit(0);
+    succeed(PROGRAM);
 }

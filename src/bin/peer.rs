@@ -19,13 +19,13 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
     AF_INET, INADDR_ANY, MSG_NOSIGNAL, PF_INET, POLLIN, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET,
-    c_char, c_int, c_ushort, pollfd, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
+    c_char, c_int, in_port_t, pollfd, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
     ssize_t,
 };
 use sockmirror::address::inet_ntoa;
 use sockmirror::byte_order::{htonl, htons};
 use sockmirror::command_line::{address_argument, check_arguments, number_argument};
-use sockmirror::explain::{explain_send, fail};
+use sockmirror::explain::{explain_send, fail, succeed};
 use sockmirror::multiplexing::poll;
 use sockmirror::options::setsockopt;
 use sockmirror::runtime::arguments;
@@ -118,10 +118,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: argv was made with this argc.
     unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 3) };
     // SAFETY: argv[1] is a C string, or the null pointer after the last one.
-    let port = unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 1, 65535) };
+    let port =
+        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 1, 65535) } as in_port_t;
     own_address.sin_family = AF_INET as sa_family_t;
     own_address.sin_addr.s_addr = htonl(INADDR_ANY);
-    own_address.sin_port = htons(port as c_ushort);
+    own_address.sin_port = htons(port);
 
     if argc > 2 {
         peer_address.sin_family = AF_INET as sa_family_t;
@@ -130,7 +131,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         // SAFETY: argv[3] is a C string, or the null pointer after the last one.
         peer_address.sin_port =
             htons(unsafe { number_argument(PROGRAM, USAGE, c"PEER_PORT", argv[3], 10, 1, 65535) }
-                as c_ushort);
+                as in_port_t);
     }
 
     // [2] Be a server: bind and listen, also where an earlier peer's connections are in TIME_WAIT
@@ -167,8 +168,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         fail(PROGRAM, c"listen", error);
     }
 
-    // SAFETY: a long, as the format asks.
-    unsafe { printf(c"As a server: listening on port %ld\n".as_ptr(), port) };
+    // SAFETY: an int, as the format asks.
+    unsafe { printf(c"As a server: listening on port %d\n".as_ptr(), c_int::from(port)) };
 
     // [3] Be a client, too, if there is a peer: connect and send the greeting
     if argc > 2 {
@@ -243,5 +244,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         }
     }
 
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -17,7 +17,7 @@ use libc::{
     sigset_t, size_t, ssize_t,
 };
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::loopback::{accept_client, bound_socket, connect_client, own_address};
 use sockmirror::process::{fork, waitpid};
 use sockmirror::runtime::arguments;
@@ -136,7 +136,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             Ok(sent) => unsafe { printf(c"  child:  send() takes %zd bytes\n".as_ptr(), sent) },
         };
 
-        exit(0);
+        succeed(PROGRAM);
     }
 
     // [9] The parent closes the first socket; the client is still served, by the child
@@ -191,5 +191,10 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     received = receive(clients[1], &mut buffer);
     // SAFETY: an ssize_t, as the format asks.
     unsafe { printf(c"  client: recv() returns %zd\n".as_ptr(), received) };
-    exit(if status == 0 { 0 } else { 1 });
+
+    if status != 0 {
+        exit(1);
+    }
+
+    succeed(PROGRAM);
 }

@@ -2,7 +2,8 @@
 //!
 //! The tutorial says that people use names and computers addresses (lines 84-86), and asks a name server about
 //! one with nslookup (lines 525-531). A program asks getaddrinfo, which looks wherever this machine is set up
-//! to look: usually in /etc/hosts first, and then at a name server. One name may have several addresses.
+//! to look: usually in /etc/hosts first, and then at a name server. One name may have several addresses. The
+//! list may have the same one again: glibc takes an ::1 of /etc/hosts for 127.0.0.1.
 //!
 //! Call: `resolve NAME`, as in `resolve localhost`. Read next: `socket_address`, which takes an address apart.
 #![no_std]
@@ -15,7 +16,7 @@ use libc::{AF_INET, EAI_SYSTEM, SOCK_STREAM, addrinfo, c_char, c_int, sockaddr_i
 use sockmirror::address::inet_ntoa;
 use sockmirror::command_line::{check_arguments, word_argument};
 use sockmirror::error::errno;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::resolver::{freeaddrinfo, gai_strerror, getaddrinfo};
 use sockmirror::runtime::arguments;
 use sockmirror::stdio::{fprintf, printf, stderr};
@@ -26,6 +27,35 @@ const PROGRAM: &CStr = c"resolve";
 const USAGE: &CStr = c"./resolve NAME";
 
 sockmirror::panic_handler!();
+
+/// Whether the address of an entry is that of one before it in the list, too.
+///
+/// # Safety
+///
+/// `first` is a list of getaddrinfo, with addresses of the family AF_INET only, and `entry` is in it.
+unsafe fn is_repeated(first: *const addrinfo, entry: *const addrinfo) -> bool {
+    // SAFETY: the caller vouches that `entry` is in the list.
+    let address = unsafe { (*entry).ai_addr }.cast::<sockaddr_in>();
+    // SAFETY: the address is of the family AF_INET.
+    let address = unsafe { &*address };
+    let mut earlier = first;
+
+    while earlier != entry {
+        // SAFETY: `earlier` comes before `entry` in the list.
+        let other = unsafe { (*earlier).ai_addr }.cast::<sockaddr_in>();
+        // SAFETY: the address is of the family AF_INET.
+        let other = unsafe { &*other };
+
+        if other.sin_addr.s_addr == address.sin_addr.s_addr {
+            return true;
+        }
+
+        // SAFETY: `earlier` comes before `entry` in the list.
+        earlier = unsafe { (*earlier).ai_next };
+    }
+
+    false
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
@@ -41,7 +71,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: argv[1] is a C string, or null if there is none.
     let name = unsafe { word_argument(PROGRAM, USAGE, c"NAME", argv[1]) };
 
-    // [2] Say what is wanted: IPv4, and each address once, not once for every type of socket
+    // [2] Say what is wanted: IPv4, and an address for one type of socket, not for every one
     // SAFETY: the size is that of the variable.
     unsafe { memset(hints.as_mut_ptr().cast(), 0, size_of::<addrinfo>()) };
     // SAFETY: an addrinfo consists of integers and pointers, and zero is a value of each.
@@ -72,7 +102,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         exit(1);
     }
 
-    // [5] Walk through the list of addresses
+    // [5] Walk through the list of addresses, and tell each once
     // SAFETY: getaddrinfo has succeeded, and stored the list.
     let first = unsafe { first.assume_init() };
     // SAFETY: a C string, as the format asks.
@@ -87,10 +117,15 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         let address = unsafe { (*entry).ai_addr }.cast::<sockaddr_in>();
         // SAFETY: the list holds only addresses of the family that was asked for.
         let address = unsafe { &*address };
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"%s\n".as_ptr(), inet_ntoa(address.sin_addr)) };
-        count += 1;
-        // SAFETY: as above.
+
+        // SAFETY: `entry` is in the list of getaddrinfo, which is not given back yet.
+        if !unsafe { is_repeated(first, entry) } {
+            // SAFETY: a C string, as the format asks.
+            unsafe { printf(c"%s\n".as_ptr(), inet_ntoa(address.sin_addr)) };
+            count += 1;
+        }
+
+        // SAFETY: `entry` is in the list of getaddrinfo, which is not given back yet.
         entry = unsafe { (*entry).ai_next };
     }
 
@@ -100,5 +135,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [6] Give the list back
     // SAFETY: getaddrinfo has made the list, and nothing uses it any more.
     unsafe { freeaddrinfo(first) };
-    exit(0);
+    succeed(PROGRAM);
 }

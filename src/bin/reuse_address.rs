@@ -19,14 +19,13 @@ use libc::{
 };
 use sockmirror::byte_order::htonl;
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::loopback::{accept_client, connect_to, open_socket, own_address};
 use sockmirror::options::setsockopt;
 use sockmirror::runtime::arguments;
 use sockmirror::shutdown::shutdown;
 use sockmirror::socket::{bind, close, listen, recv};
 use sockmirror::stdio::printf;
-use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
 
 const PROGRAM: &CStr = c"reuse_address";
@@ -219,5 +218,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     restart(c"without the option", &mut address, NEVER);
     restart(c"with the option after bind()", &mut address, AFTER_BIND);
     restart(c"with the option before bind()", &mut address, BEFORE_BIND);
-    exit(0);
+    succeed(PROGRAM);
 }

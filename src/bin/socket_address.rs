@@ -20,6 +20,7 @@ use libc::{
 use sockmirror::address::{inet_addr, inet_ntoa};
 use sockmirror::byte_order::{htons, ntohl};
 use sockmirror::command_line::{address_argument, check_arguments, number_argument};
+use sockmirror::explain::succeed;
 use sockmirror::runtime::arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::memset;
@@ -195,5 +196,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         )
     };
 
-    0
+    succeed(PROGRAM);
 }

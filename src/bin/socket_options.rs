@@ -14,12 +14,12 @@ use libc::{
     IPPROTO_IP, IPPROTO_TCP, PF_INET, SO_BROADCAST, SO_ERROR, SO_KEEPALIVE, SO_LINGER,
     SO_OOBINLINE, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
     SO_SNDTIMEO, SO_TYPE, SOCK_STREAM, SOL_SOCKET, TCP_CORK, TCP_KEEPCNT, TCP_KEEPIDLE,
-    TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_SYNCNT, c_char, c_int, c_uchar, c_void, in_addr,
-    linger, socklen_t, timeval,
+    TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_SYNCNT, c_char, c_int, c_long, c_uchar, c_void,
+    in_addr, linger, socklen_t, timeval,
 };
 use sockmirror::address::inet_ntoa;
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::options::{getsockopt, setsockopt};
 use sockmirror::runtime::arguments;
 use sockmirror::socket::socket;
@@ -30,7 +30,8 @@ const USAGE: &CStr = c"./socket_options";
 
 sockmirror::panic_handler!();
 
-/// Reads an option into `value`, which has `size` bytes. Returns how many of them getsockopt used.
+/// Reads an option into `value`, which has `size` bytes. Returns how many of them getsockopt used; if it used
+/// fewer, the others stay what they were.
 ///
 /// # Safety
 ///
@@ -104,8 +105,8 @@ fn show_time(sock: c_int, optname: c_int, name: &CStr, meaning: &CStr) {
             name,
             size,
             meaning,
-            value.tv_sec,
-            value.tv_usec,
+            value.tv_sec as c_long,
+            value.tv_usec as c_long,
         )
     };
 }
@@ -227,5 +228,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     };
     show(sock, IPPROTO_TCP, TCP_NODELAY, c"TCP_NODELAY", c"1: without Nagle's algorithm");
 
-    0
+    succeed(PROGRAM);
 }

@@ -15,13 +15,12 @@ use libc::{INADDR_ANY, INADDR_LOOPBACK, c_char, c_int, sockaddr, sockaddr_in, so
 use sockmirror::address::inet_ntoa;
 use sockmirror::byte_order::{htonl, ntohs};
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::loopback::{bind_to, bound_socket, open_socket};
 use sockmirror::names::{getpeername, getsockname};
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{accept, connect, listen, recv, send};
 use sockmirror::stdio::printf;
-use sockmirror::stdlib::exit;
 use sockmirror::string::strerror;
 
 const PROGRAM: &CStr = c"socket_pair";
@@ -198,5 +197,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // SAFETY: the format asks for nothing.
     unsafe { printf(c"\n".as_ptr()) };
-    exit(0);
+    succeed(PROGRAM);
 }

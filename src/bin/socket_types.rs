@@ -14,7 +14,7 @@ use libc::{
     SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, SOL_SOCKET, c_char, c_int, c_void, socklen_t,
 };
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::loopback::get_option;
 use sockmirror::options::getsockopt;
 use sockmirror::runtime::arguments;
@@ -167,5 +167,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         )
     };
 
-    0
+    succeed(PROGRAM);
 }

@@ -23,7 +23,7 @@ use libc::{
 };
 use sockmirror::byte_order::htonl;
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{explain_send, fail};
+use sockmirror::explain::{explain_send, fail, succeed};
 use sockmirror::names::getsockname;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{accept, bind, close, connect, listen, recv, send, socket};
@@ -260,5 +260,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { close(server) };
     // SAFETY: socket gave `listener` to this program, and nothing uses it any more.
     _ = unsafe { close(listener) };
-    exit(0);
+    succeed(PROGRAM);
 }

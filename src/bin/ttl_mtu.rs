@@ -15,13 +15,12 @@ use libc::{
     PF_INET, SOCK_DGRAM, c_char, c_int, size_t, sockaddr_in, socklen_t,
 };
 use sockmirror::command_line::check_arguments;
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::loopback::{bind_to, connect_to, get_option, own_address};
 use sockmirror::options::{getsockopt, setsockopt};
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{close, recv, send, socket};
 use sockmirror::stdio::printf;
-use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strerror};
 
 const PROGRAM: &CStr = c"ttl_mtu";
@@ -203,5 +202,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     if let Err(error) = unsafe { close(receiver) } {
         fail(PROGRAM, c"close", error);
     }
-    exit(0);
+    succeed(PROGRAM);
 }

@@ -15,14 +15,17 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EAGAIN, EINTR, IPPROTO_UDP, PF_INET, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET, c_char,
-    c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, time_t, timeval,
+    AF_INET, EAGAIN, EINTR, INADDR_ANY, INADDR_LOOPBACK, IPPROTO_UDP, PF_INET, SO_RCVTIMEO,
+    SOCK_DGRAM, SOL_SOCKET, c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in,
+    socklen_t, time_t, timeval,
 };
 use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htons, ntohs};
-use sockmirror::command_line::{address_argument, check_arguments, number_argument, word_argument};
+use sockmirror::byte_order::{htonl, htons, ntohl, ntohs};
+use sockmirror::command_line::{
+    address_argument, check_arguments, number_argument, refuse, word_argument,
+};
 use sockmirror::datagram::{recvfrom, sendto};
-use sockmirror::explain::fail;
+use sockmirror::explain::{fail, succeed};
 use sockmirror::options::setsockopt;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{close, socket};
@@ -57,15 +60,31 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 3) };
     // SAFETY: argv[1] is a C string, or null if there is none.
     let server_ip = unsafe { address_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]) };
+
+    // Class D: the first four bits are 1110.
+    if ntohl(server_ip.s_addr) >> 28 == 14 {
+        // SAFETY: argv[1] is a C string.
+        unsafe {
+            refuse(
+                PROGRAM,
+                USAGE,
+                c"SERVER_IP",
+                argv[1],
+                c"a multicast address, from which no answer can come",
+            )
+        };
+    }
+
     // SAFETY: argv[2] is a C string, or null if there is none.
     let word = unsafe { word_argument(PROGRAM, USAGE, c"WORD", argv[2]) };
 
     // Without a port: 7, the well-known port of the echo service.
-    let mut port = 7;
+    let mut port: in_port_t = 7;
 
     if argc > 3 {
         // SAFETY: argv[3] is a C string.
-        port = unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[3], 10, 1, 65535) };
+        port =
+            unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[3], 10, 1, 65535) } as in_port_t;
     }
 
     // [2] Create the socket, for datagrams
@@ -101,8 +120,12 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut server_address = unsafe { server_address.assume_init() };
     server_address.sin_family = AF_INET as sa_family_t;
     server_address.sin_addr = server_ip;
-    // Rust: C narrows the long to 16 bits without a word; it is no larger.
-    server_address.sin_port = htons(port as in_port_t);
+    server_address.sin_port = htons(port);
+
+    // What is sent to 0.0.0.0 goes to 127.0.0.1, and the answer comes from there.
+    if server_ip.s_addr == htonl(INADDR_ANY) {
+        server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
 
     // [5] Send the word, without the NUL that ends it, in one datagram: an empty word is one, too
     // SAFETY: `word` is a C string.
@@ -212,5 +235,5 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // Rust: C does not look at what close returns.
     // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
     _ = unsafe { close(sock) };
-    exit(0);
+    succeed(PROGRAM);
 }

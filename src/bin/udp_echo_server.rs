@@ -66,7 +66,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: argv was made with this argc.
     unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
     // SAFETY: argv[1] is a C string, or null if there is none.
-    let port = unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) };
+    let port =
+        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) } as in_port_t;
 
     // [2] Create the socket, for datagrams
     let sock = match socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP) {
@@ -82,7 +83,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     server_address.sin_family = AF_INET as sa_family_t;
     server_address.sin_addr.s_addr = htonl(INADDR_ANY);
     // Rust: C narrows the long to 16 bits without a word; it is no larger.
-    server_address.sin_port = htons(port as in_port_t);
+    server_address.sin_port = htons(port);
 
     // [4] Bind the socket to the address: from here on datagrams arrive
     // SAFETY: the size is that of the variable, which is filled in.

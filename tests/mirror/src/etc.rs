@@ -2,7 +2,7 @@
 //! whatever the machine's own says.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// The name of every run's machine.
 pub const HOST_NAME: &str = "mirror";
@@ -13,7 +13,7 @@ pub const ABSENT: [&str; 6] =
     ["ld.so.preload", "machine-id", "mtab", "motd", "environment", "timezone"];
 
 /// The files of `/etc` with what is in them. `hosts` are the names that a scenario adds.
-pub fn files(hosts: &BTreeMap<String, Vec<Ipv4Addr>>) -> Vec<(&'static str, Vec<u8>)> {
+pub fn files(hosts: &BTreeMap<String, Vec<IpAddr>>) -> Vec<(&'static str, Vec<u8>)> {
     let mut names = format!("127.0.0.1 localhost\n127.0.1.1 {HOST_NAME}\n");
     for (name, addresses) in hosts {
         names.extend(addresses.iter().map(|address| format!("{address} {name}\n")));
@@ -81,10 +81,14 @@ mod tests {
 
     #[test]
     fn a_scenario_adds_hosts() {
-        let hosts = BTreeMap::from([("a.example".to_owned(), vec![Ipv4Addr::new(192, 0, 2, 1)])]);
+        let addresses = ["192.0.2.1", "::1"].map(|address| address.parse().unwrap()).to_vec();
+        let hosts = BTreeMap::from([("a.example".to_owned(), addresses)]);
         let files: BTreeMap<_, _> = files(&hosts).into_iter().collect();
         let text = String::from_utf8_lossy(&files["hosts"]);
-        assert_eq!(text, "127.0.0.1 localhost\n127.0.1.1 mirror\n192.0.2.1 a.example\n");
+        assert_eq!(
+            text,
+            "127.0.0.1 localhost\n127.0.1.1 mirror\n192.0.2.1 a.example\n::1 a.example\n"
+        );
     }
 
     #[test]

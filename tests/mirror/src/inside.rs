@@ -25,7 +25,7 @@ use crate::out::complain;
 use crate::peers::{AT_ONCE, Peers};
 use crate::run::{Instrument, Job, NotRun, PACKETS, not_run};
 use crate::scenario::{Polls, Step};
-use crate::stage::{keep_little, prepare};
+use crate::stage::{keep_little, prepare, set_as_asked};
 use crate::start::{CALLGRIND, Collector, start};
 use crate::tools::to_be_shown;
 use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
@@ -131,6 +131,7 @@ impl<'a> Run<'a> {
         if job.scenario.small_buffers {
             keep_little(&job.tools)?;
         }
+        set_as_asked(&job.scenario.sysctls)?;
         seal()?;
         let capture = Capture::start(&job.file(PACKETS))?;
         let mut peers = Peers::new(&job.directory);

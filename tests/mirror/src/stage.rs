@@ -1,5 +1,6 @@
 //! Makes the namespaces of a run ready, the same on every machine.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -49,6 +50,11 @@ fn ip(tools: &Tools, arguments: &str) -> Result<()> {
         "the network namespace cannot be set up: ip {arguments}"
     );
     Ok(())
+}
+
+/// Gives the run's network the settings of the kernel that a scenario asks for, by the names that sysctl(8) has.
+pub fn set_as_asked(sysctls: &BTreeMap<String, String>) -> Result<()> {
+    sysctls.iter().try_for_each(|(name, value)| set(&[(&name.replace('.', "/"), value)]))
 }
 
 fn set(settings: &[(&str, &str)]) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub struct World<'a> {
     /// Further files and folders, each by its path on the machine and the one in the run.
     pub visible: Vec<(PathBuf, PathBuf)>,
     /// The names that `/etc/hosts` adds.
-    pub hosts: BTreeMap<String, Vec<Ipv4Addr>>,
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
 }
 
 impl World<'_> {

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use super::inject::{self, error_number};
 use super::roles::{self, place_name};
 use super::source::{Mistakes, Source};
-use super::{Output, Scenario, Step, Text, is_plain_name};
+use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network};
 use crate::likeness;
 
 /// The longest datagram that fits in an IPv4 packet.
@@ -71,7 +71,7 @@ impl Check<'_> {
     }
 
     fn environment(&mut self) {
-        let Scenario { arguments, ephemeral_ports, hosts, .. } = self.scenario;
+        let Scenario { arguments, ephemeral_ports, hosts, sysctls, .. } = self.scenario;
         for (index, argument) in arguments.iter().enumerate() {
             if let Err(reason) = argument_check(argument) {
                 self.wrong("arguments", Some(index), &format!("argument {}: {reason}", index + 1));
@@ -89,6 +89,12 @@ impl Check<'_> {
             if addresses.is_empty() {
                 self.wrong("hosts", None, &format!("hosts: an address of {name:?} was expected"));
             }
+        }
+        for name in sysctls.keys() {
+            let what = format!(
+                "sysctls: {name:?}: a setting of the network was expected, as \"net.core.somaxconn\""
+            );
+            self.expect(is_setting_of_the_network(name), "sysctls", &what);
         }
     }
 

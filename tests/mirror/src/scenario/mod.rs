@@ -1,7 +1,7 @@
 //! What is done to a program, and what must come of it: the files in `tests/scenarios/`.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,10 @@ pub struct Scenario {
     pub ephemeral_ports: u16,
     /// The names that the run's `/etc/hosts` knows besides localhost, with their addresses.
     #[serde(default)]
-    pub hosts: BTreeMap<String, Vec<Ipv4Addr>>,
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
+    /// The kernel's settings, of the run's own network: other values than those that it begins with.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
     /// A connection takes little when nobody reads, and as much in every run.
     #[serde(default)]
     pub small_buffers: bool,
@@ -170,6 +173,11 @@ fn explanation(error: &str) -> String {
 
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Whether each network namespace may have a setting of this name of its own, as `net.core.somaxconn`.
+fn is_setting_of_the_network(name: &str) -> bool {
+    name.starts_with("net.") && name.split('.').all(is_plain_name)
 }
 
 #[cfg(test)]

@@ -97,6 +97,16 @@ fn what_is_wrong_with_a_field() {
         ),
         ("exit = 0\nhosts = { a = [] }", 6, "hosts: an address of \"a\" was expected"),
         (
+            "exit = 0\nsysctls = { 'kernel.hostname' = 'x' }",
+            6,
+            "sysctls: \"kernel.hostname\": a setting of the network was expected, as \"net.core.somaxconn\"",
+        ),
+        (
+            "exit = 0\nsysctls = { 'net...x' = '1' }",
+            6,
+            "sysctls: \"net...x\": a setting of the network was expected, as \"net.core.somaxconn\"",
+        ),
+        (
             "exit = 0\noutput = 'full'\nstdout = 'x'",
             6,
             "output = \"full\": nothing can be written there, and stdout must be empty",
