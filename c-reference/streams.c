@@ -11,7 +11,7 @@
  * itself, and costs at most as much as all buffers hold.
  *
  * If more comes at once than there are buffers, receiving ends for those that got none. They wait in a line
- * until there are some again.
+ * until there are some again, and then each gets one of them, so that none is left out.
  *
  * A socket is closed only when nothing is asked for it any more: as long as something is, the kernel keeps
  * the connection.
@@ -123,7 +123,8 @@ static void go_on(struct streams *streams, int sock)
         ask_send(&streams->uring, sock, bytes, length, MSG_WAITALL);
     } else {
         stream->receiving = true;
-        ask_recv(&streams->uring, sock);
+        ask_recv(&streams->uring, sock, stream->once);
+        stream->once = false;
     }
 }
 
@@ -216,6 +217,7 @@ static void wait_for_buffers(struct streams *streams, int sock)
     struct stream *stream = &streams->table[sock];
 
     stream->waiting = true;
+    stream->once = true;
     stream->next = -1;
 
     if (streams->first_waiting < 0)

@@ -17,6 +17,8 @@ struct stream {
     bool receiving;
     bool cancelled;
     bool waiting;
+    /* Whether it has waited, and is to receive one piece only. */
+    bool once;
     bool sending;
     bool ended;
     bool failed;

@@ -210,13 +210,16 @@ void ask_poll(struct uring *uring, int descriptor)
     ask(uring, IORING_OP_POLL_ADD, descriptor)->poll32_events = POLLIN;
 }
 
-/* Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. */
-void ask_recv(struct uring *uring, int sock)
+/*
+ * Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. Or, `once`, for
+ * the next piece.
+ */
+void ask_recv(struct uring *uring, int sock, bool once)
 {
     struct io_uring_sqe *request = ask(uring, IORING_OP_RECV, sock);
 
     request->flags = IOSQE_BUFFER_SELECT;
-    request->ioprio = IORING_RECV_MULTISHOT;
+    request->ioprio = once ? 0 : IORING_RECV_MULTISHOT;
 }
 
 /* Asks to send. The bytes stay where they are until the completion is there. */

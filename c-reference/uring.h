@@ -34,7 +34,7 @@ int submit(struct uring *uring, uint32_t awaited);
 bool next_completion(struct uring *uring, struct io_uring_cqe *completion);
 void ask_accept(struct uring *uring, int listener);
 void ask_poll(struct uring *uring, int descriptor);
-void ask_recv(struct uring *uring, int sock);
+void ask_recv(struct uring *uring, int sock, bool once);
 void ask_send(struct uring *uring, int sock, const char *bytes, size_t length, int flags);
 void ask_cancel(struct uring *uring, uint8_t operation, int sock);
 char *buffer_at(const struct uring *uring, uint16_t buffer);

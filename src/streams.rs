@@ -10,7 +10,7 @@
 //! itself, and costs at most as much as all buffers hold.
 //!
 //! If more comes at once than there are buffers, receiving ends for those that got none. They wait in a line
-//! until there are some again.
+//! until there are some again, and then each gets one of them, so that none is left out.
 //!
 //! A socket is closed only when nothing is asked for it any more: as long as something is, the kernel keeps
 //! the connection.
@@ -48,6 +48,8 @@ struct Stream {
     receiving: bool,
     cancelled: bool,
     waiting: bool,
+    /// Whether it has waited, and is to receive one piece only.
+    once: bool,
     sending: bool,
     ended: bool,
     failed: bool,
@@ -201,7 +203,8 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
         unsafe { ask_send(&mut streams.uring, sock, bytes.cast(), length, MSG_WAITALL) };
     } else {
         stream.receiving = true;
-        ask_recv(&mut streams.uring, sock);
+        ask_recv(&mut streams.uring, sock, stream.once);
+        stream.once = false;
     }
 }
 
@@ -331,6 +334,7 @@ fn wait_for_buffers(streams: &mut Streams<'_>, sock: c_int) {
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
 
     stream.waiting = true;
+    stream.once = true;
     stream.next = -1;
 
     if streams.first_waiting < 0 {

@@ -331,12 +331,13 @@ pub fn ask_poll(uring: &mut Uring<'_>, descriptor: c_int) {
     ask(uring, IORING_OP_POLL_ADD, descriptor).msg_flags = POLLIN as u32;
 }
 
-/// Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left.
-pub fn ask_recv(uring: &mut Uring<'_>, sock: c_int) {
+/// Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. Or, `once`, for
+/// the next piece.
+pub fn ask_recv(uring: &mut Uring<'_>, sock: c_int, once: bool) {
     let request = ask(uring, IORING_OP_RECV, sock);
 
     request.flags = IOSQE_BUFFER_SELECT;
-    request.ioprio = IORING_RECV_MULTISHOT;
+    request.ioprio = if once { 0 } else { IORING_RECV_MULTISHOT };
 }
 
 /// Asks to send. The bytes stay where they are until the completion is there.
