@@ -56,6 +56,9 @@ struct sockaddr_in own_address(const char *program, int sock)
     struct sockaddr_in address;
     socklen_t length = sizeof(address);
 
+    /* The address of another kind of socket may be shorter. */
+    memset(&address, 0, sizeof(address));
+
     if (getsockname(sock, (struct sockaddr *)&address, &length) < 0)
         fail(program, "getsockname", errno);
 
@@ -92,7 +95,8 @@ int accept_client(const char *program, int listener)
 /* getsockopt(): reads an option whose value is an int. */
 int get_option(const char *program, int sock, int level, int option)
 {
-    int value;
+    /* Of an option that has fewer bytes the kernel stores no more. */
+    int value = 0;
     socklen_t size = sizeof(value);
 
     if (getsockopt(sock, level, option, &value, &size) < 0)
