@@ -24,7 +24,6 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
     ("arguments", "makes argv a slice; C indexes the pointer"),
     ("errno", "a variable in C"),
     ("from", "widens a number; C does so without a word"),
-    ("listener", "a field in C; in Rust only its module may change it"),
     ("new", "the first value of a variable that a signal handler shares; C declares it"),
     ("null", "a pointer that is NULL in C"),
     ("null_mut", "a pointer that is NULL in C"),
