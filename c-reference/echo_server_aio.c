@@ -257,7 +257,7 @@ int main(int argc, char *argv[])
     /* [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait */
     listener = start_listening(PROGRAM, &settings, &signals, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
     server.flags = SOCK_CLOEXEC;
 
     if (drive_by_signals(server.listener, SIGUSR1) < 0)

@@ -75,7 +75,7 @@ int main(int argc, char *argv[])
     if (ask(poller, EPOLL_CTL_ADD, server.listener, EPOLLIN) < 0 || ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
         fail(PROGRAM, "epoll_ctl", errno);
 
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
 
     while (!server.finishing || server.open > 0) {
         /* [4] Sleep until something is ready; the kernel says what */

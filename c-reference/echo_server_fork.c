@@ -201,7 +201,7 @@ int main(int argc, char *argv[])
 
     /* [2] Listen */
     listener = start_listening(PROGRAM, &settings, &signals, SOCK_CLOEXEC);
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
 
     if ((buffer = malloc(BUFFER_SIZE)) == NULL)
         fail(PROGRAM, "malloc", errno);

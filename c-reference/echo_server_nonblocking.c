@@ -36,7 +36,7 @@ int main(int argc, char *argv[])
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
     signals = open_signals(PROGRAM, &set);
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
 
     while (!server.finishing || server.open > 0) {
         /* [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long */

@@ -78,7 +78,7 @@ int main(int argc, char *argv[])
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
     signals = open_signals(PROGRAM, &set);
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
     server.busy_poll = settings.busy_poll;
 
     /* [3] Begin the list with the listening socket and the signals */

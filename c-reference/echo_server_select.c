@@ -67,7 +67,7 @@ int main(int argc, char *argv[])
         exit(1);
     }
 
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
 
     /* [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send */
     FD_ZERO(&receiving);

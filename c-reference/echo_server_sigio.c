@@ -204,7 +204,7 @@ int main(int argc, char *argv[])
     /* [2] Listen, and be told by a signal of each connection */
     listener = start_listening(PROGRAM, &settings, &signals, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
 
     if (drive_by_signals(server.listener, SIGRTMIN) < 0)
         fail(PROGRAM, "fcntl", errno);

@@ -56,7 +56,7 @@ int main(int argc, char *argv[])
     server = new_server(PROGRAM, listener);
     streams = new_streams(server);
     streams.server.led = settings.led;
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &settings);
 
     while (!streams.server.finishing || streams.server.open > 0 || listening) {
         /* [4] Ask for the next signal, unless that is done already */

@@ -59,6 +59,9 @@ struct sockaddr_in own_address(const char *program, int sock)
     struct sockaddr_in address;
     socklen_t length = sizeof(address);
 
+    /* The address of another kind of socket may be shorter. */
+    memset(&address, 0, sizeof(address));
+
     if (getsockname(sock, (struct sockaddr *)&address, &length) < 0)
         fail(program, "getsockname", errno);
 

@@ -107,7 +107,7 @@ void raise_descriptor_limit(const char *program)
  * socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
  * workers each has a socket, with a number from 0 on.
  */
-int listen_on(const char *program, struct settings settings, long number, int flags)
+int listen_on(const char *program, const struct settings *settings, long number, int flags)
 {
     struct sockaddr_in address;
     int listener;
@@ -134,13 +134,13 @@ int listen_on(const char *program, struct settings settings, long number, int fl
     memset(&address, 0, sizeof(address));
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(settings.port);
+    address.sin_port = htons(settings->port);
 
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0)
         fail(program, "bind", errno);
 
     /* The first one gets the port only if nobody has it, another server with workers neither. */
-    if (settings.workers > 0 && number == 0)
+    if (settings->workers > 0 && number == 0)
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
 
     if (listen(listener, BACKLOG) < 0)
@@ -324,7 +324,7 @@ static long lead(const char *program, struct workers *workers, struct settings *
     if (workers->failed)
         end_workers(program, workers, signals);
 
-    announce(program, *settings);
+    announce(program, settings);
     return watch_over(program, workers, signals);
 }
 
@@ -342,7 +342,7 @@ int start_listening(const char *program, struct settings *settings, sigset_t *si
 
     /* All of them listen before there are workers, so that none misses a connection. */
     do {
-        workers.listeners[number] = listen_on(program, *settings, number, flags);
+        workers.listeners[number] = listen_on(program, settings, number, flags);
 
         if (settings->port == 0)
             settings->port = ntohs(own_address(program, workers.listeners[number]).sin_port);
@@ -365,16 +365,17 @@ int start_listening(const char *program, struct settings *settings, sigset_t *si
 }
 
 /* Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody. */
-void announce(const char *program, struct settings settings)
+void announce(const char *program, struct settings *settings)
 {
-    if (settings.ready >= 0) {
+    if (settings->ready >= 0) {
         /* That one may have given up waiting. */
-        if (write(settings.ready, "", 1) < 0 && errno != EPIPE)
+        if (write(settings->ready, "", 1) < 0 && errno != EPIPE)
             explain_errno(program, "write", errno);
 
-        close(settings.ready);
-    } else if (!settings.led) {
-        printf("Waiting for connections on port %d\n", settings.port);
+        close(settings->ready);
+        settings->ready = -1;
+    } else if (!settings->led) {
+        printf("Waiting for connections on port %d\n", settings->port);
         fflush(stdout);
     }
 }

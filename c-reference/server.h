@@ -21,9 +21,9 @@ struct settings {
 
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[]);
 void raise_descriptor_limit(const char *program);
-int listen_on(const char *program, struct settings settings, long number, int flags);
+int listen_on(const char *program, const struct settings *settings, long number, int flags);
 int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags);
-void announce(const char *program, struct settings settings);
+void announce(const char *program, struct settings *settings);
 void keep_back_signals(const char *program, sigset_t *signals);
 void block_signals(const char *program, const sigset_t *signals);
 void take_as_one(void);

@@ -91,7 +91,7 @@ pub struct Server<'a> {
     /// Whether the process is a worker.
     pub led: bool,
     /// Whether the end has begun.
-    pub finishing: bool,
+    pub(crate) finishing: bool,
     buffer: *mut c_void,
     /// For how many microseconds the server polls busily.
     pub busy_poll: c_long,
@@ -772,6 +772,11 @@ pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
 }
 
 impl Server<'_> {
+    /// Rust: whether the end has begun, which it does only once.
+    pub fn finishing(&self) -> bool {
+        self.finishing
+    }
+
     /// Rust: the listening socket, which nobody else may change.
     pub fn listener(&self) -> c_int {
         self.listener

@@ -63,9 +63,10 @@ pub unsafe fn read(fd: c_int, buf: *mut c_void, count: size_t) -> Result<ssize_t
 /// - `EINVAL`: `fd` cannot be written to.
 /// - `EIO`: output failed (files, terminals).
 /// - `ENOSPC`: no room on the device.
+/// - `EPERM`: a seal forbids it (`F_ADD_SEALS`).
 /// - `EPIPE`: nobody reads the pipe any more, or the socket was shut down; `SIGPIPE` comes as well, and ends the process
 ///   unless it is ignored or caught.
-/// - to a socket, those of `send` besides.
+/// - To a socket, those of [`send`](crate::socket::send) as well.
 ///
 /// # Safety
 ///
@@ -126,7 +127,7 @@ pub unsafe fn pipe2(pipefd: *mut c_int, flags: c_int) -> Result<(), Errno> {
 ///
 /// - `EBADF`: `oldfd` is not open, or `newfd` is no number that a descriptor can have.
 /// - `EBUSY`: another thread opens something that gets the same number at this moment.
-/// - `EINTR`: a signal was caught while the old one was closed.
+/// - `EINTR`: a signal was caught while the old one was closed (other kernels).
 ///
 /// # Safety
 ///

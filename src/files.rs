@@ -87,16 +87,19 @@ pub unsafe fn fstat(fd: c_int, statbuf: *mut libc::stat) -> Result<(), Errno> {
 /// # Errors
 ///
 /// - `EACCES`: the file may not be opened so, or a directory on the way may not be searched.
+/// - `EAGAIN`, which is `EWOULDBLOCK`: somebody has a lease on the file, and `flags` has `O_NONBLOCK`.
 /// - `EFAULT`: `pathname` is outside the memory of the process.
 /// - `EINTR`: a signal was caught while it waited.
+/// - `EINVAL`: the file cannot do what `flags` asks for (`O_DIRECT`).
 /// - `EISDIR`: it is a directory, and should be written.
-/// - `ELOOP`: too many symbolic links on the way.
+/// - `ELOOP`: too many symbolic links on the way; or it is one, and `flags` has `O_NOFOLLOW`.
 /// - `EMFILE`, `ENFILE`: the process or the system has as many descriptors as it may.
 /// - `ENAMETOOLONG`: `pathname` is too long.
 /// - `ENOENT`: there is no such file.
 /// - `ENOMEM`: no memory in the kernel.
-/// - `ENOTDIR`: what should be a directory on the way is none.
+/// - `ENOTDIR`: what should be a directory on the way, or with `O_DIRECTORY` at its end, is none.
 /// - `ENXIO`: it is a socket; or a pipe that nobody reads, to be written without waiting.
+/// - `EPERM`: it is another user's file (`O_NOATIME`).
 /// - `EROFS`: it should be written, and cannot be: its file system is read-only.
 /// - `ETXTBSY`: it should be written, and is a program that runs.
 ///

@@ -62,6 +62,10 @@ pub fn own_address(program: &CStr, sock: c_int) -> sockaddr_in {
     let mut address = MaybeUninit::<sockaddr_in>::uninit();
     let mut length = size_of::<sockaddr_in>() as socklen_t;
 
+    // The address of another kind of socket may be shorter.
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
+
     if let Err(error) =
         // SAFETY: `length` is the size of `address`.
         unsafe {
@@ -71,7 +75,7 @@ pub fn own_address(program: &CStr, sock: c_int) -> sockaddr_in {
         fail(program, c"getsockname", error);
     }
 
-    // SAFETY: getsockname has stored the address.
+    // SAFETY: a sockaddr_in consists of integers, each of which is zero or what getsockname has stored.
     unsafe { address.assume_init() }
 }
 
@@ -113,7 +117,7 @@ pub fn get_option(program: &CStr, sock: c_int, level: c_int, option: c_int) -> c
     let mut size = size_of::<c_int>() as socklen_t;
 
     if let Err(error) =
-        // SAFETY: `size` is that of the variable, and an option whose value is an int has no more.
+        // SAFETY: `size` is that of the variable, and the kernel stores no more.
         unsafe { getsockopt(sock, level, option, (&raw mut value).cast(), &raw mut size) }
     {
         fail(program, c"getsockopt", error);

@@ -44,7 +44,7 @@ use libc::{
 };
 
 /// What the options and the one argument say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// The port to listen on; 0: one that the kernel chooses.
     pub port: in_port_t,
@@ -173,7 +173,7 @@ pub fn raise_descriptor_limit(program: &CStr) {
 
 /// socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
 /// workers each has a socket, with a number from 0 on.
-pub fn listen_on(program: &CStr, settings: Settings, number: usize, flags: c_int) -> c_int {
+pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_int) -> c_int {
     let mut address = MaybeUninit::<sockaddr_in>::uninit();
 
     let listener = match socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP) {
@@ -493,7 +493,7 @@ unsafe fn lead(
         unsafe { end_workers(program, workers, signals) };
     }
 
-    announce(program, *settings);
+    announce(program, settings);
     // SAFETY: the caller vouches for it.
     unsafe { watch_over(program, workers, signals) }
 }
@@ -524,7 +524,7 @@ pub unsafe fn start_listening(
 
     // All of them listen before there are workers, so that none misses a connection.
     loop {
-        workers.listeners[number] = listen_on(program, *settings, number, flags);
+        workers.listeners[number] = listen_on(program, settings, number, flags);
 
         if settings.port == 0 {
             settings.port = ntohs(own_address(program, workers.listeners[number]).sin_port);
@@ -559,7 +559,7 @@ pub unsafe fn start_listening(
 }
 
 /// Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody.
-pub fn announce(program: &CStr, settings: Settings) {
+pub fn announce(program: &CStr, settings: &mut Settings) {
     if settings.ready >= 0 {
         // That one may have given up waiting.
         // SAFETY: there is one byte.
@@ -571,6 +571,7 @@ pub fn announce(program: &CStr, settings: Settings) {
 
         // SAFETY: lead() has made it, and it is not used any more.
         _ = unsafe { close(settings.ready) };
+        settings.ready = -1;
     } else if !settings.led {
         // SAFETY: an int, as the format asks.
         unsafe {
@@ -657,12 +658,16 @@ pub unsafe fn open_signals(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c
 }
 
 /// fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking.
-pub fn drive_by_signals(sock: c_int, number: c_int) -> Result<(), Errno> {
+///
+/// # Safety
+///
+/// Whoever uses the socket is ready for that.
+pub unsafe fn drive_by_signals(sock: c_int, number: c_int) -> Result<(), Errno> {
     // SAFETY: the command takes a process.
     unsafe { fcntl(sock, F_SETOWN, getpid()) }?;
     // SAFETY: the command takes a signal.
     unsafe { fcntl(sock, F_SETSIG, number) }?;
-    // SAFETY: the command takes flags, and nobody else uses the socket.
+    // SAFETY: the command takes flags, and the caller vouches for whoever uses the socket.
     unsafe { fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC) }.map(drop)
 }
 

@@ -61,7 +61,8 @@ pub unsafe fn sigaddset(set: *mut sigset_t, signum: c_int) -> Result<(), Errno> 
 ///
 /// # Errors
 ///
-/// - `EINVAL`: there is no such signal.
+/// - `EINVAL`: there is no signal `signum`, or glibc keeps it to itself (32 and 33); or `set` is a null pointer (in
+///   glibc).
 ///
 /// # Safety
 ///

@@ -79,7 +79,12 @@ pub struct Streams<'a> {
 const NO_BUFFER: u8 = 255;
 
 /// new_uring(): the state of a server that has nothing to do yet.
-pub fn new_streams(server: Server<'_>) -> Streams<'_> {
+///
+/// # Safety
+///
+/// The server has no connection yet, and only the functions of this module begin and end its connections: what is asked
+/// for one refers to its memory. Neither `server` nor `uring` is replaced.
+pub unsafe fn new_streams(server: Server<'_>) -> Streams<'_> {
     let uring = new_uring(server.program);
 
     Streams {

@@ -217,7 +217,7 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
         exchange.sent.set(0);
 
         // SAFETY: the same.
-        if server.finishing && !unsafe { finish_connection(server, exchange.sock) } {
+        if server.finishing() && !unsafe { finish_connection(server, exchange.sock) } {
             return false;
         }
     }
@@ -314,14 +314,15 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
     server.flags = SOCK_CLOEXEC;
 
-    if let Err(error) = drive_by_signals(server.listener(), SIGUSR1) {
+    // SAFETY: the listening socket is the server's own, which takes these signals.
+    if let Err(error) = unsafe { drive_by_signals(server.listener(), SIGUSR1) } {
         fail(PROGRAM, c"fcntl", error);
     }
 
-    while !server.finishing || server.open > 0 {
+    while !server.finishing() || server.open > 0 {
         // [4] Look for connections that came when accept() was not to be called: before now, or while it rested
         if accepting(&server) && !listening {
             look(server.listener());
@@ -363,7 +364,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                 // [9] A signal begins the end, which is when the last connection has ended; or ends a rest
                 let wanted = asked_for(&mut server, number);
 
-                if wanted != GO_ON && !server.finishing {
+                if wanted != GO_ON && !server.finishing() {
                     finish(&mut server, &first);
                 }
 

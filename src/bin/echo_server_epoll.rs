@@ -99,9 +99,9 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         fail(PROGRAM, c"epoll_ctl", error);
     }
 
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
 
-    while !server.finishing || server.open > 0 {
+    while !server.finishing() || server.open > 0 {
         // [4] Sleep until something is ready; the kernel says what
         count = match
             // SAFETY: `events` has MOST_EVENTS entries.
@@ -170,7 +170,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         }
 
         // [9] Watch the listening socket only while accept() does not rest
-        if listening == server.resting && !server.finishing {
+        if listening == server.resting && !server.finishing() {
             listening = !listening;
 
             if let Err(error) =

@@ -260,7 +260,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [2] Listen
     // SAFETY: one thread, and the set is made.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_CLOEXEC) };
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
 
     let buffer = malloc(BUFFER_SIZE);
     if buffer.is_null() {

@@ -48,9 +48,9 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
     let signals = unsafe { open_signals(PROGRAM, &set) };
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
 
-    while !server.finishing || server.open > 0 {
+    while !server.finishing() || server.open > 0 {
         // [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long
         let mut taken = 0;
 

@@ -92,7 +92,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
     let signals = unsafe { open_signals(PROGRAM, &set) };
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
     server.busy_poll = settings.busy_poll;
 
     // [3] Begin the list with the listening socket and the signals
@@ -100,7 +100,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         fail(PROGRAM, c"realloc", error);
     }
 
-    while !server.finishing || server.open > 0 {
+    while !server.finishing() || server.open > 0 {
         // [4] A negative descriptor is passed over, as the listening socket is while accept() rests
         // SAFETY: the list has this entry.
         unsafe {

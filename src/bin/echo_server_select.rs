@@ -103,7 +103,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         exit(1);
     }
 
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
 
     // [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send
     // SAFETY: the set may be written.
@@ -119,7 +119,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: the same.
     unsafe { FD_SET(server.listener(), &raw mut receiving) };
 
-    while !server.finishing || server.open > 0 {
+    while !server.finishing() || server.open > 0 {
         readable = receiving;
         writable = sending;
 

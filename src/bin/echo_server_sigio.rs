@@ -93,7 +93,8 @@ fn take(server: &mut Server<'_>, clients: c_int, mut untold: bool) {
             break;
         }
 
-        if let Err(error) = drive_by_signals(sock, SIGRTMIN()) {
+        // SAFETY: it was just accepted, and whatever uses it takes these signals.
+        if let Err(error) = unsafe { drive_by_signals(sock, SIGRTMIN()) } {
             // SAFETY: it was just accepted.
             unsafe { reset_connection(server, sock, c"fcntl", error) };
         } else {
@@ -243,13 +244,14 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
 
-    if let Err(error) = drive_by_signals(server.listener(), SIGRTMIN()) {
+    // SAFETY: the listening socket is the server's own, which takes these signals.
+    if let Err(error) = unsafe { drive_by_signals(server.listener(), SIGRTMIN()) } {
         fail(PROGRAM, c"fcntl", error);
     }
 
-    while !server.finishing || server.open > 0 {
+    while !server.finishing() || server.open > 0 {
         // [3] Look for connections that came when accept() was not to be called: before now, or while it rested
         if accepting(&server) && !listening {
             look(server.listener(), POLLIN);

@@ -65,11 +65,12 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [3] Make the two queues, and the buffers to receive into
     // SAFETY: the socket is the server's.
     let server = unsafe { new_server(PROGRAM, listener) };
-    let mut streams = new_streams(server);
+    // SAFETY: it has just been made, and all that is below is left to the functions of the module.
+    let mut streams = unsafe { new_streams(server) };
     streams.server.led = settings.led;
-    announce(PROGRAM, settings);
+    announce(PROGRAM, &mut settings);
 
-    while !streams.server.finishing || streams.server.open > 0 || listening {
+    while !streams.server.finishing() || streams.server.open > 0 || listening {
         // [4] Ask for the next signal, unless that is done already
         if !watching {
             watching = true;

@@ -1,12 +1,12 @@
-//! `read`, `fcntl`, `ioctl`, `stat`, `mmap`, and stdio's `fwrite` and `fflush`.
+//! `read`, `write`, `pipe2`, `dup2`, `fcntl`, `ioctl`, `stat`, `fstat`, `open`, `mmap`, and stdio's `fwrite` and `fflush`.
 
 use std::ptr::null_mut;
 
 use crate::world::*;
 use errno::{Errno, errno};
 use libc::*;
-use sockmirror::descriptor::{fcntl, ioctl, read};
-use sockmirror::files::stat;
+use sockmirror::descriptor::{dup2, fcntl, ioctl, pipe2, read, write};
+use sockmirror::files::{fstat, open, stat};
 use sockmirror::memory::mmap;
 use sockmirror::stdio::{fflush, fwrite};
 
@@ -18,6 +18,46 @@ fn got(fd: c_int) -> Result<ssize_t, Errno> {
 /// A descriptor of SIGUSR1.
 fn signal_descriptor(flags: c_int) -> c_int {
     must(c!(libc::signalfd(-1, blocked(&[SIGUSR1]), flags)))
+}
+
+/// `write` of a byte.
+fn put(fd: c_int) -> Result<ssize_t, Errno> {
+    c!(write(fd, room(), 1))
+}
+
+/// `open` of a path.
+fn open_path(path: &str, flags: c_int) -> Result<c_int, Errno> {
+    c!(open(text(path), flags))
+}
+
+/// `open` of what a descriptor stands for.
+fn open_again(fd: c_int, flags: c_int) -> Result<c_int, Errno> {
+    open_path(&format!("/proc/self/fd/{fd}"), flags)
+}
+
+/// A named pipe in the working folder.
+fn named_pipe() {
+    own_folder();
+    must(c!(mkfifo(c"pipe".as_ptr(), 0o600)));
+}
+
+/// A file with a name, in a folder of its own, which this user may neither read nor write.
+fn closed_file() {
+    own_folder();
+    must(c!(mkdir(c"closed".as_ptr(), 0o700)));
+    must(c!(libc::open(c"closed/x".as_ptr(), O_CREAT | O_WRONLY, 0)));
+    without_capabilities();
+}
+
+/// A file that a process runs.
+fn running() -> c_int {
+    let program = file();
+    let mut copy =
+        std::fs::File::options().write(true).open(format!("/proc/self/fd/{program}")).unwrap();
+    std::io::copy(&mut std::fs::File::open("/proc/self/exe").unwrap(), &mut copy).unwrap();
+    drop(copy);
+    executed(&format!("/proc/self/fd/{program}"));
+    program
 }
 
 /// `stat` of a path.
@@ -100,6 +140,71 @@ rows! {
         "a UDP socket whose datagram met nobody" => ECONNREFUSED: got(refused());
         "a connection whose other end stopped acknowledging" => ETIMEDOUT: got(timed_out());
     }
+    write {
+        "a file" => OK: put(file());
+        "no bytes, bad memory" => OK: write(file(), nowhere(), 0);
+        "a pipe that is full, non-blocking" => EAGAIN: put(full_pipe());
+        "not open" => EBADF: put(NOT_OPEN);
+        "open for reading only" => EBADF: put(new_pipe().0);
+        "bad memory" => EFAULT: write(new_pipe().1, nowhere(), 5);
+        "beyond the size of a file" => SIGXFSZ: put(beyond_the_limit());
+        "beyond the size of a file, SIGXFSZ ignored" => EFBIG: {
+            signal(SIGXFSZ, SIG_IGN);
+            put(beyond_the_limit())
+        };
+        "a signal" => EINTR: {
+            let pipe = full_pipe();
+            must(libc::fcntl(pipe, F_SETFL, 0));
+            interrupted();
+            put(pipe)
+        };
+        "a descriptor that writes no bytes" => EINVAL: put(signal_descriptor(0));
+        "output failed" => EIO: put(opened("/proc/self/mem", O_WRONLY));
+        "a full device" => ENOSPC: put(opened("/dev/full", O_WRONLY));
+        "a seal against writing" => EPERM: put(sealed(F_SEAL_WRITE));
+        "a pipe that nobody reads" => SIGPIPE: put(broken_pipe());
+        "a pipe that nobody reads, SIGPIPE ignored" => EPIPE: {
+            signal(SIGPIPE, SIG_IGN);
+            put(broken_pipe())
+        };
+        "a socket that is not connected" => SIGPIPE: put(tcp());
+        "a connection that was reset" => ECONNRESET: put(reset_connection());
+        "a UDP socket that is not connected" => EDESTADDRREQ: put(udp());
+    }
+    pipe2 {
+        "both flags" => OK: pipe2(new([0; 2]).cast(), O_CLOEXEC | O_NONBLOCK);
+        "bad memory" => EFAULT: pipe2(nowhere(), 0);
+        "an unknown flag" => EINVAL: pipe2(new([0; 2]).cast(), O_APPEND);
+        "no descriptor left" => EMFILE: {
+            no_descriptors();
+            pipe2(new([0; 2]).cast(), 0)
+        };
+        "one descriptor left" => EMFILE: {
+            let next = tcp();
+            no_descriptors();
+            must(libc::close(next));
+            pipe2(new([0; 2]).cast(), 0)
+        };
+    }
+    dup2 {
+        "a number that is not open" => OK: dup2(tcp(), NOT_OPEN) == Ok(NOT_OPEN);
+        "a number that is open" => OK: {
+            let file = file();
+            dup2(tcp(), file) == Ok(file)
+        };
+        "its own number" => OK: {
+            let sock = tcp();
+            dup2(sock, sock) == Ok(sock)
+        };
+        "not open" => EBADF: dup2(NOT_OPEN, tcp());
+        "its own number, not open" => EBADF: dup2(NOT_OPEN, NOT_OPEN);
+        "a negative number" => EBADF: dup2(tcp(), -1);
+        "a number above the limit" => EBADF: {
+            let sock = tcp();
+            limit(RLIMIT_NOFILE, NOT_OPEN as u64);
+            dup2(sock, NOT_OPEN)
+        };
+    }
     fcntl {
         "F_GETFL" => OK: fcntl(tcp(), F_GETFL, 0);
         "F_SETOWN to this process" => OK: fcntl(tcp(), F_SETOWN, getpid());
@@ -175,6 +280,87 @@ rows! {
         "no such file" => ENOENT: known("/nonexistent");
         "an empty path" => ENOENT: known("");
         "a path in a file" => ENOTDIR: known("/dev/null/x");
+    }
+    fstat {
+        "a file" => OK: fstat(file(), zero());
+        "a socket" => OK: {
+            let status: *mut libc::stat = zero();
+            fstat(tcp(), status).unwrap();
+            (*status).st_mode & S_IFMT == S_IFSOCK
+        };
+        "opened with O_PATH" => OK: fstat(opened("/", O_PATH), zero());
+        "not open" => EBADF: fstat(NOT_OPEN, zero());
+        "a negative descriptor" => EBADF: fstat(-1, zero());
+        "bad memory" => EFAULT: fstat(file(), nowhere());
+    }
+    open {
+        "a file" => OK: open_path("/dev/null", O_RDWR);
+        "a pipe of this process, anew" => OK: open_again(new_pipe().1, O_WRONLY | O_NONBLOCK);
+        "a directory, for reading" => OK: open_path("/", O_RDONLY);
+        "a pipe that nobody writes, for reading without waiting" => OK: {
+            named_pipe();
+            open_path("pipe", O_RDONLY | O_NONBLOCK)
+        };
+        "a file that may not be read" => EACCES: {
+            closed_file();
+            open_path("closed/x", O_RDONLY)
+        };
+        "a folder that may not be searched" => EACCES: {
+            closed_file();
+            must(chmod(c"closed".as_ptr(), 0));
+            open_path("closed/x", O_RDONLY)
+        };
+        "a lease, without waiting" => EAGAIN: {
+            signal(SIGIO, SIG_IGN);
+            let file = file();
+            let leased = reopened(file, O_RDONLY);
+            must(libc::close(file));
+            must(libc::fcntl(leased, F_SETLEASE, F_RDLCK));
+            open_again(leased, O_WRONLY | O_NONBLOCK)
+        };
+        "bad memory" => EFAULT: open(nowhere(), O_RDONLY);
+        "a pipe that nobody reads, and a signal" => EINTR: {
+            named_pipe();
+            interrupted();
+            open_path("pipe", O_WRONLY)
+        };
+        "O_DIRECT, which the file lacks" => EINVAL: open_path("/proc/self/status", O_RDONLY | O_DIRECT);
+        "a directory, for writing" => EISDIR: open_path("/", O_WRONLY);
+        "a link to itself" => ELOOP: {
+            own_folder();
+            must(symlink(c"loop".as_ptr(), c"loop".as_ptr()));
+            open_path("loop", O_RDONLY)
+        };
+        "a link, O_NOFOLLOW" => ELOOP: open_path("/proc/self/exe", O_RDONLY | O_NOFOLLOW);
+        "no descriptor left" => EMFILE: {
+            no_descriptors();
+            open_path("/dev/null", O_RDONLY)
+        };
+        "no descriptor left, no such file" => EMFILE: {
+            no_descriptors();
+            open_path("/nonexistent", O_RDONLY)
+        };
+        "a path that is too long" => ENAMETOOLONG: open_path(&"/x".repeat(3000), O_RDONLY);
+        "no such file" => ENOENT: open_path("/nonexistent", O_RDONLY);
+        "an empty path" => ENOENT: open_path("", O_RDONLY);
+        "a path in a file" => ENOTDIR: open_path("/dev/null/x", O_RDONLY);
+        "O_DIRECTORY, and it is a file" => ENOTDIR: open_path("/dev/null", O_RDONLY | O_DIRECTORY);
+        "a socket" => ENXIO: open_again(tcp(), O_RDWR);
+        "a pipe that nobody reads, for writing without waiting" => ENXIO: {
+            named_pipe();
+            open_path("pipe", O_WRONLY | O_NONBLOCK)
+        };
+        "O_NOATIME of another user's file" => EPERM: {
+            ordinary_user();
+            open_path("/proc/version", O_RDONLY | O_NOATIME)
+        };
+        "a file system that may not be written" => EROFS: {
+            own_folder();
+            must(mknod(c"x".as_ptr(), S_IFREG | 0o600, 0));
+            read_only_folder();
+            open_path("x", O_WRONLY)
+        };
+        "a program that runs, for writing" => ETXTBSY: open_again(running(), O_WRONLY);
     }
     mmap {
         "new memory" => OK: anonymous(4096, 0);

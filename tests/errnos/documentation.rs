@@ -23,6 +23,7 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
             "epoll_ctl",
             "io_uring_register",
             "io_uring_setup",
+            "open",
             "poll",
             "recv",
             "select",
@@ -41,7 +42,16 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "ENFILE",
-        &["accept", "epoll_create1", "io_uring_setup", "mmap", "signalfd", "socket"],
+        &[
+            "accept",
+            "epoll_create1",
+            "io_uring_setup",
+            "mmap",
+            "open",
+            "pipe2",
+            "signalfd",
+            "socket",
+        ],
         "the whole system would have to run out of files",
     ),
     (
@@ -74,6 +84,8 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
     ("EIO", &["close"], "it takes a file system that fails"),
     ("ENOSPC", &["close"], "it takes a network file system"),
     ("EDQUOT", &["close", "fwrite"], "it takes a file system with quotas"),
+    ("EBUSY", &["dup2"], "another thread would have to be in the middle of an open"),
+    ("EINTR", &["dup2"], "Linux does not say how the old one was closed"),
     (
         "EDEADLK",
         &["fcntl"],
@@ -87,7 +99,7 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
         &["signalfd"],
         "it takes a kernel that cannot mount its own file system of descriptors",
     ),
-    ("EOVERFLOW", &["stat"], "every number fits the fields of a 64-bit machine"),
+    ("EOVERFLOW", &["fstat", "stat"], "every number fits the fields of a 64-bit machine"),
     ("EOVERFLOW", &["aio_error"], "Linux has EINVAL in its place, or the end of the file"),
     ("ETXTBSY", &["mmap"], "it takes a file to which the system swaps"),
     (

@@ -5,8 +5,14 @@ use std::ptr::null_mut;
 use crate::world::{self, *};
 use libc::*;
 use sockmirror::signals::{
-    kill, sigaddset, sigemptyset, signal, signalfd, sigprocmask, sigqueue, sigwaitinfo,
+    kill, sigaddset, sigdelset, sigemptyset, signal, signalfd, sigprocmask, sigqueue, sigtimedwait,
+    sigwaitinfo,
 };
+
+/// A time.
+fn time(tv_sec: time_t, tv_nsec: c_long) -> *mut timespec {
+    new(timespec { tv_sec, tv_nsec })
+}
 
 /// A value of 0.
 fn value() -> sigval {
@@ -37,6 +43,19 @@ rows! {
         "a signal that glibc keeps to itself" => EINVAL: sigaddset(world::signals(&[]), 32);
         "a null pointer" => EINVAL: sigaddset(null_mut(), SIGCHLD);
     }
+    sigdelset {
+        "SIGCHLD" => OK: {
+            let set = world::signals(&[SIGCHLD]);
+            sigdelset(set, SIGCHLD).unwrap();
+            sigismember(set, SIGCHLD) == 0
+        };
+        "a signal that is not in it" => OK: sigdelset(world::signals(&[]), SIGCHLD);
+        "signal 0" => EINVAL: sigdelset(world::signals(&[]), 0);
+        "signal 65" => EINVAL: sigdelset(world::signals(&[]), 65);
+        "a negative signal" => EINVAL: sigdelset(world::signals(&[]), -1);
+        "a signal that glibc keeps to itself" => EINVAL: sigdelset(world::signals(&[]), 32);
+        "a null pointer" => EINVAL: sigdelset(null_mut(), SIGCHLD);
+    }
     sigprocmask {
         "SIG_BLOCK" => OK: sigprocmask(SIG_BLOCK, world::signals(&[SIGCHLD]), zero());
         "SIGKILL" => OK: sigprocmask(SIG_BLOCK, world::signals(&[SIGKILL]), null_mut());
@@ -60,6 +79,31 @@ rows! {
         "another signal" => EINTR: {
             interrupted();
             sigwaitinfo(blocked(&[SIGUSR2]), null_mut())
+        };
+    }
+    sigtimedwait {
+        "a signal waits" => OK: {
+            let set = blocked(&[SIGUSR2]);
+            must(libc::raise(SIGUSR2));
+            sigtimedwait(set, zero(), time(0, 0)) == Ok(SIGUSR2)
+        };
+        "none waits, no time" => EAGAIN: sigtimedwait(blocked(&[SIGUSR2]), zero(), time(0, 0));
+        "none comes" => EAGAIN: sigtimedwait(blocked(&[SIGUSR2]), null_mut(), time(0, 1));
+        "bad memory for the set" => EFAULT: sigtimedwait(nowhere(), null_mut(), time(0, 0));
+        "bad memory for what is known" => EFAULT: {
+            let set = blocked(&[SIGUSR2]);
+            must(libc::raise(SIGUSR2));
+            sigtimedwait(set, nowhere(), time(0, 0))
+        };
+        "bad memory for the time" => EFAULT: sigtimedwait(blocked(&[SIGUSR2]), null_mut(), nowhere());
+        "another signal" => EINTR: {
+            interrupted();
+            sigtimedwait(blocked(&[SIGUSR2]), null_mut(), time(1000, 0))
+        };
+        "negative seconds" => EINVAL: sigtimedwait(blocked(&[SIGUSR2]), null_mut(), time(-1, 0));
+        "negative nanoseconds" => EINVAL: sigtimedwait(blocked(&[SIGUSR2]), null_mut(), time(0, -1));
+        "nanoseconds above one second" => EINVAL: {
+            sigtimedwait(blocked(&[SIGUSR2]), null_mut(), time(0, 1_000_000_000))
         };
     }
     signalfd {

@@ -405,6 +405,24 @@ pub fn ended_child() -> libc::pid_t {
     pid
 }
 
+/// A child that has called `execve` of a copy of this program since, and waits.
+pub fn executed(program: &str) -> libc::pid_t {
+    let (reading, writing) = new_pipe();
+    must(c!(libc::fcntl(writing, libc::F_SETFD, libc::FD_CLOEXEC)));
+    let (kept, holds) = new_pipe();
+    let path = text(program);
+    let arguments = new([path.cast_const(), text(HOLD).cast_const(), null()]);
+    let child = child(|| {
+        must(c!(libc::dup2(kept, 0)));
+        must(c!(libc::close(holds)));
+        must(c!(libc::execv(path, arguments.cast())));
+    });
+    must(c!(libc::close(writing)));
+    // The pipe ends with the execve.
+    assert_eq!(c!(libc::read(reading, room(), 1)), 0);
+    child
+}
+
 /// The number of a process that there was.
 pub fn no_process() -> libc::pid_t {
     let pid = ended_child();

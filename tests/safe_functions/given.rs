@@ -1,0 +1,71 @@
+//! What a row has that safe code alone cannot have: a server, its settings, and the streams of one. They are made as
+//! the contracts ask.
+#![expect(
+    unsafe_code,
+    reason = "the constructors of the servers are unsafe: they take over a descriptor"
+)]
+
+use std::ffi::CString;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::IntoRawFd;
+use std::process::exit;
+use std::ptr::null_mut;
+
+use libc::c_char;
+use sockmirror::connections::{Server, new_server};
+use sockmirror::server::{Settings, read_settings};
+use sockmirror::signals::signal;
+use sockmirror::streams::{Streams, new_streams};
+use sockmirror::time::alarm;
+
+use crate::NOT_RUN;
+use crate::rows::PROGRAM;
+
+/// How long a row may take. Only a call that hangs takes as long.
+const LIMIT_S: u32 = 60;
+
+/// Bounds the process: an alarm ends it, whatever it was started with. Where 127.0.0.1 is missing, no row runs.
+pub fn begin() {
+    // SAFETY: no handler.
+    unsafe { signal(libc::SIGALRM, libc::SIG_DFL) }.unwrap();
+    alarm(LIMIT_S);
+    let listener = TcpListener::bind("127.0.0.1:0");
+    if let Err(error) = listener.and_then(|listener| TcpStream::connect(listener.local_addr()?)) {
+        println!("{NOT_RUN}127.0.0.1: {error}");
+        exit(0);
+    }
+}
+
+/// A server that listens on a port of this machine.
+pub fn server() -> Server<'static> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    // SAFETY: the socket listens, and is given up here.
+    unsafe { new_server(PROGRAM, listener.into_raw_fd()) }
+}
+
+/// The settings of a server with the option `-w 2` and the port 0.
+pub fn settings() -> Settings {
+    let words = ["server", "-w", "2", "0"].map(|word| CString::new(word).unwrap().into_raw());
+    let words: &'static mut [*mut c_char] = [&words[..], &[null_mut()]].concat().leak();
+    // SAFETY: four C strings and a null pointer, which nobody frees; a row has one thread.
+    unsafe { read_settings(PROGRAM, c"server [-w WORKERS] PORT", c"+:w:", 4, words.as_mut_ptr()) }
+}
+
+/// Ends a row where the kernel does not allow io_uring.
+pub fn needs_uring() {
+    // SAFETY: a null pointer in place of the structure, which the kernel refuses.
+    unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, null_mut::<u8>()) };
+    let error = std::io::Error::last_os_error();
+    if error.raw_os_error() != Some(libc::EFAULT) {
+        println!("{NOT_RUN}io_uring_setup: {error}");
+        exit(0);
+    }
+}
+
+/// The streams of a server without a connection.
+pub fn streams() -> Streams<'static> {
+    needs_uring();
+    // SAFETY: the server is new, and the rows use the functions of the module alone.
+    unsafe { new_streams(server()) }
+}

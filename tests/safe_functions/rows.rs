@@ -1,0 +1,676 @@
+//! The rows: each safe function of the library, with absurd values.
+#![forbid(unsafe_code)]
+
+use std::ffi::CStr;
+use std::fmt::Debug;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Write;
+use std::mem::{MaybeUninit, forget, swap};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::ptr::without_provenance_mut;
+
+use errno::Errno;
+use libc::{c_int, c_long, in_addr, sigval, sockaddr_in};
+use nix::fcntl::OFlag;
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
+use sockmirror::connections::{Server, accept_connection, obey_signal};
+use sockmirror::epoll::epoll_create1;
+use sockmirror::process::getpid;
+use sockmirror::server::{Settings, announce};
+use sockmirror::socket::socket;
+use sockmirror::uring::{Uring, ask_poll, new_uring, next_completion, submit};
+
+use crate::given::{needs_uring, server, settings, streams};
+
+/// Who says what a function says.
+pub const PROGRAM: &CStr = c"safe_functions";
+
+/// A call, and how its process may end.
+pub struct Row {
+    /// `module::function` or `module::Type::method`.
+    pub function: String,
+    /// What it is given.
+    pub given: String,
+    pub end: End,
+    /// Makes the call.
+    pub call: Box<dyn Fn()>,
+}
+
+impl Row {
+    /// What the row is called on the command line.
+    pub fn name(&self) -> String {
+        format!("{}({})", self.function, self.given)
+    }
+}
+
+/// How a row's process may end.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// The call returns.
+    Returns,
+    /// It returns, or says why not and ends the process with 1.
+    MayFail,
+    /// It ends the process.
+    Exits(c_int),
+    /// The process is killed by a signal.
+    Killed(Signal),
+}
+use End::*;
+
+/// Numbers that hardly anything is the number of.
+const NUMBERS: [c_int; 6] = [-1, c_int::MIN, c_int::MAX, 0, 99_999, 1 << 30];
+const LONGS: [c_long; 6] = [-1, c_long::MIN, c_long::MAX, 0, 999, 99_999];
+/// Addresses in host byte order; none of them is another machine's.
+const HOSTS: [u32; 4] = [0, u32::MAX, 0x7f00_0001, 0x7fff_ffff];
+
+/// What a function gets in place of the descriptor that it expects. None of them blocks.
+#[derive(Clone, Copy, Debug)]
+enum Descriptor {
+    /// A number that was never open.
+    Number(c_int),
+    Closed,
+    DevNull,
+    Directory,
+    PipeToRead,
+    PipeToWrite,
+    /// A UNIX socket without an address, connected to another one.
+    Unix,
+    UnixDatagram,
+    /// A UNIX socket from which 128 bytes can be received, as many as a signal has, each of them 255.
+    UnixWithASignal,
+    /// The same, and a byte less.
+    UnixWithLess,
+    Udp,
+    Tcp,
+    Listener,
+    /// A listener for which a connection waits.
+    WaitedFor,
+    Connection,
+    Epoll,
+}
+
+impl Descriptor {
+    const ALL: [Descriptor; 20] = [
+        Descriptor::Number(-1),
+        Descriptor::Number(c_int::MIN),
+        Descriptor::Number(c_int::MAX),
+        Descriptor::Number(99_999),
+        Descriptor::Number(1 << 30),
+        Descriptor::Closed,
+        Descriptor::DevNull,
+        Descriptor::Directory,
+        Descriptor::PipeToRead,
+        Descriptor::PipeToWrite,
+        Descriptor::Unix,
+        Descriptor::UnixDatagram,
+        Descriptor::UnixWithASignal,
+        Descriptor::UnixWithLess,
+        Descriptor::Udp,
+        Descriptor::Tcp,
+        Descriptor::Listener,
+        Descriptor::WaitedFor,
+        Descriptor::Connection,
+        Descriptor::Epoll,
+    ];
+    /// Those with options of all kinds.
+    const SOCKETS: [Descriptor; 4] =
+        [Descriptor::Unix, Descriptor::Udp, Descriptor::Listener, Descriptor::Connection];
+
+    /// Opens it. What belongs to it stays open until the process ends.
+    fn open(self) -> c_int {
+        let number = match self {
+            Descriptor::Number(number) => number,
+            Descriptor::Closed => {
+                let (number, closed) = (File::open("/").unwrap(), File::open("/").unwrap());
+                let closed = closed.into_raw_fd();
+                drop(number);
+                // The lowest free number is that of the first file.
+                closed - 1
+            }
+            Descriptor::DevNull => {
+                File::options().read(true).write(true).open("/dev/null").unwrap().into_raw_fd()
+            }
+            Descriptor::Directory => File::open("/").unwrap().into_raw_fd(),
+            Descriptor::PipeToRead => pipe().0,
+            Descriptor::PipeToWrite => pipe().1,
+            Descriptor::Unix => unix(0),
+            Descriptor::UnixDatagram => {
+                let sock = UnixDatagram::unbound().unwrap();
+                sock.set_nonblocking(true).unwrap();
+                sock.into_raw_fd()
+            }
+            Descriptor::UnixWithASignal => unix(128),
+            Descriptor::UnixWithLess => unix(127),
+            Descriptor::Udp => {
+                let sock = UdpSocket::bind("127.0.0.1:0").unwrap();
+                sock.set_nonblocking(true).unwrap();
+                sock.into_raw_fd()
+            }
+            Descriptor::Tcp => {
+                socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0).unwrap()
+            }
+            Descriptor::Listener => listener().into_raw_fd(),
+            Descriptor::WaitedFor => {
+                let listener = listener();
+                let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                forget(client);
+                listener.into_raw_fd()
+            }
+            Descriptor::Connection => {
+                let listener = listener();
+                let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                forget(listener);
+                client.set_nonblocking(true).unwrap();
+                client.into_raw_fd()
+            }
+            Descriptor::Epoll => epoll_create1(0).unwrap(),
+        };
+        black_box(number)
+    }
+}
+
+fn pipe() -> (c_int, c_int) {
+    let (reading, writing) = pipe2(OFlag::O_NONBLOCK).unwrap();
+    (reading.into_raw_fd(), writing.into_raw_fd())
+}
+
+fn unix(received: usize) -> c_int {
+    let (sock, mut other) = UnixStream::pair().unwrap();
+    other.write_all(&vec![255; received]).unwrap();
+    forget(other);
+    sock.set_nonblocking(true).unwrap();
+    sock.into_raw_fd()
+}
+
+fn listener() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    listener
+}
+
+/// A server of which something is absurd.
+fn server_with(change: impl FnOnce(&mut Server<'_>)) -> Server<'static> {
+    let mut server = server();
+    change(&mut server);
+    server
+}
+
+/// A server that has a connection, and its number.
+fn busy_server() -> (Server<'static>, c_int) {
+    let mut server = server();
+    let (sock, address) = (server.listener(), sockmirror::loopback::own_address);
+    let address = address(PROGRAM, sock);
+    let client = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+    sockmirror::loopback::connect_to(PROGRAM, client, &address);
+    let sock = accept_connection(&mut server);
+    assert!(sock >= 0);
+    (server, sock)
+}
+
+/// Settings of which something is absurd.
+fn settings_with(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = settings();
+    settings.workers = 0;
+    change(&mut settings);
+    settings
+}
+
+/// The two queues.
+fn uring() -> Uring<'static> {
+    needs_uring();
+    new_uring(PROGRAM)
+}
+
+/// Hands over what is asked, takes what has come of it, and hands over what that allows. It does not sleep, since a
+/// descriptor that is not open is asked for, too, which fails at once.
+fn submit_all(uring: &mut Uring<'_>) {
+    for _ in 0..3 {
+        ask_poll(uring, -1);
+        submit(uring, 1);
+        while next_completion(uring, &mut MaybeUninit::uninit()) {}
+    }
+}
+
+/// An address of some family.
+fn address(family: u16, port: u16, host: u32) -> sockaddr_in {
+    let sin_addr = in_addr { s_addr: host.to_be() };
+    sockaddr_in { sin_family: family, sin_port: port.to_be(), sin_addr, sin_zero: [255; 8] }
+}
+
+/// Leaves a byte all over the stack that the next call will have.
+#[inline(never)]
+fn paint(byte: u8) {
+    black_box([byte; 1 << 16]);
+}
+
+/// Makes a call, and drops what it returns.
+fn once<T>(call: impl FnOnce() -> T) {
+    black_box(call());
+}
+
+/// Makes a call on stacks of different contents, of which its result must have nothing.
+fn on_each_stack<T: Debug>(mut call: impl FnMut() -> T) {
+    let mut result = |byte| {
+        paint(byte);
+        format!("{:?}", call())
+    };
+    let first = result(0x00);
+    for byte in [0xff, 0x5a, 0xa5] {
+        assert_eq!(first, result(byte), "the result depends on what was on the stack");
+    }
+}
+
+/// Adds a row: what the call is given in words, how it may end, and the call of a function of the library with its
+/// arguments. A block before it makes what it is called with.
+macro_rules! row {
+    ($rows:ident, $given:expr => $end:expr, $({ $($made:stmt;)* })? $($path:ident)::+($($argument:expr),*)) => {
+        $rows.push(Row {
+            function: stringify!($($path)::+).replace(' ', ""),
+            given: $given.to_string(),
+            end: $end,
+            call: Box::new(move || {
+                $($($made)*)?
+                once(|| sockmirror::$($path)::+($($argument),*));
+            }),
+        });
+    };
+}
+
+/// The same for a call that returns what the kernel has stored. What the block makes is made once.
+macro_rules! row_on_each_stack {
+    ($rows:ident, $given:expr => $end:expr, { $($made:stmt;)* } $($path:ident)::+($($argument:expr),*)) => {
+        $rows.push(Row {
+            function: stringify!($($path)::+).replace(' ', ""),
+            given: format!("{}, on each stack", $given),
+            end: $end,
+            call: Box::new(move || {
+                $($made)*
+                on_each_stack(|| sockmirror::$($path)::+($($argument),*));
+            }),
+        });
+    };
+}
+
+/// All rows.
+pub fn table() -> Vec<Row> {
+    let mut rows = Vec::new();
+    numbers(&mut rows);
+    words(&mut rows);
+    descriptors(&mut rows);
+    options(&mut rows);
+    addresses(&mut rows);
+    processes(&mut rows);
+    servers(&mut rows);
+    signals_of_servers(&mut rows);
+    urings(&mut rows);
+    rows
+}
+
+/// What takes numbers and returns one, or a pointer that is not followed.
+fn numbers(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, getopt::optarg() }
+    row! { rows, "" => Returns, getopt::optind() }
+    row! { rows, "" => Returns, getopt::optopt() }
+    row! { rows, "" => Returns, stdio::stderr() }
+    row! { rows, "" => Returns, stdio::stdout() }
+    for number in NUMBERS {
+        let (given, unsigned) = (format!("{number}"), number as u32);
+        row! { rows, given => Returns, address::inet_ntoa(in_addr { s_addr: unsigned }) }
+        row! { rows, given => Returns, byte_order::htonl(unsigned) }
+        row! { rows, given => Returns, byte_order::htons(number as u16) }
+        row! { rows, given => Returns, byte_order::ntohl(unsigned) }
+        row! { rows, given => Returns, byte_order::ntohs(number as u16) }
+        row! { rows, given => Returns, connections::next_may_come(Errno(number)) }
+        row! { rows, given => Returns, epoll::epoll_create1(number) }
+        row! { rows, given => Returns, error::cvt(number) }
+        row! { rows, given => Returns, resolver::gai_strerror(number) }
+        row! { rows, given => Returns, string::strerror(number) }
+        row! { rows, given => Returns, time::alarm(unsigned) }
+        for second in NUMBERS {
+            for third in NUMBERS {
+                let given = format!("{number}, {second}, {third}");
+                row! { rows, given => Returns, socket::socket(number, second, third) }
+            }
+        }
+    }
+    for size in [0, 1, 1 << 40, usize::MAX, usize::MAX - 4096, isize::MAX as usize] {
+        row! { rows, size => Returns, stdlib::malloc(size) }
+    }
+}
+
+/// What says something.
+fn words(rows: &mut Vec<Row>) {
+    for number in NUMBERS {
+        let error = Errno(number);
+        row! { rows, number => Returns, explain::explain_errno(PROGRAM, c"", error) }
+        row! { rows, number => Exits(1), explain::fail(PROGRAM, c"%s%n", error) }
+        row! { rows, format!("Err({number}), -1") => Returns, explain::explain_send(PROGRAM, Err(error), -1) }
+        row! { rows, format!("Err({number}), 0, 0") => Returns, explain::explain_recv(PROGRAM, Err(error), 0, 0) }
+        let size = number as isize;
+        row! { rows, format!("Ok({number}), MIN") => Returns, explain::explain_send(PROGRAM, Ok(size), isize::MIN) }
+        row! { rows, format!("Ok({number}), MIN, MAX") => Returns,
+            explain::explain_recv(PROGRAM, Ok(size), isize::MIN, isize::MAX)
+        }
+    }
+    row! { rows, "words with formats" => Returns, explain::explain_errno(c"%s%s%s%n", c"%n%n%n", Errno(0)) }
+}
+
+/// What takes a descriptor.
+fn descriptors(rows: &mut Vec<Row>) {
+    for fd in Descriptor::ALL {
+        for number in NUMBERS {
+            let given = format!("{fd:?}, {number}");
+            row! { rows, given => Returns, connections::reset_on_close(PROGRAM, fd.open(), c"call", Errno(number)) }
+            row! { rows, given => Returns, shutdown::shutdown(fd.open(), number) }
+            row! { rows, given => Returns, socket::listen(fd.open(), number) }
+        }
+        for host in HOSTS {
+            row! { rows, format!("{fd:?}, {host:#x}") => MayFail, loopback::bind_to(PROGRAM, fd.open(), host) }
+        }
+        for received in [0, u64::MAX] {
+            let given = format!("{fd:?}, {received}");
+            row_on_each_stack! { rows, given => Returns, { let sock = fd.open(); } connections::is_all(sock, received) }
+        }
+        row! { rows, format!("{fd:?}") => MayFail, loopback::accept_client(PROGRAM, fd.open()) }
+        row_on_each_stack! { rows, format!("{fd:?}") => MayFail,
+            {
+                let sock = fd.open();
+            }
+            loopback::own_address(PROGRAM, sock)
+        }
+    }
+}
+
+/// The options of sockets, all that there are.
+fn options(rows: &mut Vec<Row>) {
+    for fd in Descriptor::ALL {
+        for (level, option, value) in
+            [(-1, -1, -1), (c_int::MIN, c_int::MAX, c_int::MIN), (libc::SOL_SOCKET, 99_999, 0)]
+        {
+            let given = format!("{fd:?}, {level}, {option}");
+            row! { rows, given => MayFail, loopback::get_option(PROGRAM, fd.open(), level, option) }
+            row! { rows, given => MayFail, loopback::set_option(PROGRAM, fd.open(), level, option, value) }
+        }
+    }
+    for fd in Descriptor::SOCKETS {
+        for (level, last) in
+            [(libc::SOL_SOCKET, 90), (libc::IPPROTO_IP, 60), (libc::IPPROTO_TCP, 50)]
+        {
+            for option in 0..=last {
+                let given = format!("{fd:?}, {level}, {option}");
+                row! { rows, given => MayFail, loopback::get_option(PROGRAM, fd.open(), level, option) }
+                row! { rows, given => MayFail, loopback::set_option(PROGRAM, fd.open(), level, option, -1) }
+            }
+        }
+        // Values of other types: some are empty, others shorter than an int, or longer.
+        for (level, option) in [
+            (libc::SOL_SOCKET, libc::SO_BINDTODEVICE),
+            (libc::SOL_SOCKET, libc::SO_GET_FILTER),
+            (libc::SOL_SOCKET, libc::SO_LINGER),
+            (libc::SOL_SOCKET, libc::SO_PEERNAME),
+            (libc::SOL_SOCKET, libc::SO_RCVTIMEO),
+            (libc::IPPROTO_IP, libc::IP_OPTIONS),
+            (libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP),
+            (libc::IPPROTO_TCP, libc::TCP_CONGESTION),
+            (libc::IPPROTO_TCP, libc::TCP_ULP),
+        ] {
+            let given = format!("{fd:?}, {level}, {option}");
+            row_on_each_stack! { rows, given => MayFail,
+                {
+                    let sock = fd.open();
+                }
+                loopback::get_option(PROGRAM, sock, level, option)
+            }
+        }
+    }
+}
+
+/// What makes a socket, or takes an address.
+fn addresses(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, loopback::open_socket(PROGRAM) }
+    let unspecified = libc::AF_UNSPEC as u16;
+    for family in [unspecified, libc::AF_INET as u16, libc::AF_UNIX as u16, u16::MAX] {
+        for host in HOSTS {
+            for fd in Descriptor::ALL {
+                let given = format!("{fd:?}, {family}, {host:#x}");
+                row! { rows, given => MayFail, loopback::connect_to(PROGRAM, fd.open(), &address(family, 9, host)) }
+            }
+            for own in HOSTS {
+                let given = format!("{own:#x}, {family}, {host:#x}");
+                row! { rows, given => MayFail, loopback::connect_client(PROGRAM, own, &address(family, 9, host)) }
+            }
+        }
+    }
+    for host in HOSTS {
+        row! { rows, format!("{host:#x}") => MayFail, loopback::bound_socket(PROGRAM, host) }
+    }
+}
+
+/// Processes and signals.
+fn processes(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, process::getpid() }
+    row! { rows, "" => Returns, process::getppid() }
+    row! { rows, "" => Killed(Signal::SIGABRT), stdlib::abort() }
+    for number in NUMBERS {
+        row! { rows, number => Exits(number & 0xff), stdlib::exit(number) }
+        for second in NUMBERS {
+            row! { rows, format!("{number}, {second}") => Returns, process::setpgid(number, second) }
+        }
+    }
+    // None of the signals is one, so that nobody gets any.
+    for signal in [-1, c_int::MIN, c_int::MAX, 0, 65, 99_999] {
+        for process in [c_int::MIN, c_int::MAX, -c_int::MAX, -1, 0] {
+            let given = format!("{process}, {signal}");
+            row! { rows, given => Returns, signals::kill(process, signal) }
+            row! { rows, given => Returns, signals::sigqueue(process, signal, value()) }
+        }
+    }
+    row! { rows, "this process, SIGKILL" => Killed(Signal::SIGKILL), signals::kill(getpid(), libc::SIGKILL) }
+    row! { rows, "this process, SIGTERM" => Killed(Signal::SIGTERM),
+        signals::sigqueue(getpid(), libc::SIGTERM, value())
+    }
+    row! { rows, "this process, SIGURG" => Returns, signals::sigqueue(getpid(), libc::SIGURG, value()) }
+}
+
+/// A value that points nowhere.
+fn value() -> sigval {
+    sigval { sival_ptr: without_provenance_mut(usize::MAX) }
+}
+
+/// What servers do.
+fn servers(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, server::raise_descriptor_limit(PROGRAM) }
+    row! { rows, "" => Returns, server::take_as_one() }
+    row! { rows, "" => Returns, connections::accepting(&server()) }
+    row! { rows, "" => Returns, connections::Server::capacity(&server()) }
+    row! { rows, "" => Returns, connections::Server::finishing(&server()) }
+    row! { rows, "" => Returns, connections::Server::listener(&server()) }
+    row! { rows, "nobody waits" => Returns, connections::accept_connection(&mut server()) }
+    row! { rows, "two servers that were exchanged" => Returns,
+        {
+            let mut pair = (busy_server().0, server());
+            swap(&mut pair.0, &mut pair.1);
+        }
+        connections::accept_connection(&mut pair.1)
+    }
+    row! { rows, "the end has begun" => Returns,
+        {
+            let mut server = server();
+            obey_signal(&mut server, libc::SIGTERM);
+        }
+        connections::accept_connection(&mut server)
+    }
+    for number in NUMBERS {
+        row! { rows, number => Returns, connections::accept_failed(&mut server(), Errno(number)) }
+        row! { rows, number => Returns, connections::wait_failed(&mut server(), c"call", Errno(number)) }
+        row! { rows, number => Returns, connections::is_open(&server(), number) }
+        row! { rows, format!("{number}, a connection") => Returns, connections::is_open(&busy_server().0, number) }
+        row! { rows, format!("flags {number}") => Returns,
+            {
+                let mut server = server_with(|server| server.flags = number);
+                let client = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+                let address = sockmirror::loopback::own_address(PROGRAM, server.listener());
+                sockmirror::loopback::connect_to(PROGRAM, client, &address);
+            }
+            connections::accept_connection(&mut server)
+        }
+        for busy_poll in LONGS {
+            row! { rows, format!("{number}, polls for {busy_poll}") => Returns,
+                {
+                    let mut server = server_with(|server| server.busy_poll = busy_poll);
+                }
+                connections::patience(&mut server, number)
+            }
+        }
+        for port in [0, u16::MAX] {
+            row! { rows, format!("port {port}, flags {number}") => MayFail,
+                {
+                    let settings = settings_with(|settings| settings.port = port);
+                }
+                server::listen_on(PROGRAM, &settings, 0, number)
+            }
+        }
+    }
+    row! { rows, "a connection" => Returns,
+        {
+            let (server, sock) = busy_server();
+        }
+        connections::is_open(&server, sock)
+    }
+    row! { rows, "beside a connection" => Returns,
+        {
+            let (server, sock) = busy_server();
+        }
+        connections::is_open(&server, sock + 1)
+    }
+    row! { rows, "at the end of the table" => Returns,
+        {
+            let (server, _) = busy_server();
+        }
+        connections::is_open(&server, server.capacity())
+    }
+    for number in [1, usize::MAX] {
+        for workers in LONGS {
+            row! { rows, format!("worker {number} of {workers}") => MayFail,
+                {
+                    let settings = settings_with(|settings| settings.workers = workers);
+                }
+                server::listen_on(PROGRAM, &settings, number, 0)
+            }
+        }
+    }
+    for led in [false, true] {
+        row! { rows, format!("a worker: {led}, twice") => Returns,
+            {
+                let mut settings = settings_with(|settings| settings.led = led);
+                announce(PROGRAM, &mut settings);
+            }
+            server::announce(PROGRAM, &mut settings)
+        }
+    }
+    for milliseconds in LONGS {
+        row! { rows, milliseconds => Returns, server::set_timer(PROGRAM, milliseconds) }
+    }
+}
+
+/// What becomes of a signal, be it one or not.
+fn signals_of_servers(rows: &mut Vec<Row>) {
+    let signals = [libc::SIGALRM, libc::SIGTERM, libc::SIGUSR2, libc::SIGSEGV];
+    for number in NUMBERS.into_iter().chain(signals) {
+        row! { rows, number => Returns, connections::asked_for(&mut server(), number) }
+        row! { rows, number => Returns, connections::obey_signal(&mut busy_server().0, number) }
+        row! { rows, format!("{number}, twice") => Returns,
+            {
+                let (mut server, _) = busy_server();
+                obey_signal(&mut server, number);
+            }
+            connections::obey_signal(&mut server, number)
+        }
+        row! { rows, number => Returns, streams::obey(&mut streams(), number) }
+        row! { rows, format!("{number}, twice") => Returns,
+            {
+                let mut streams = streams();
+                sockmirror::streams::obey(&mut streams, number);
+            }
+            streams::obey(&mut streams, number)
+        }
+    }
+    for fd in Descriptor::ALL {
+        row! { rows, format!("{fd:?}") => Returns, connections::read_signal(&mut busy_server().0, fd.open()) }
+        row! { rows, format!("{fd:?}") => Returns, connections::take_signal(&mut server(), fd.open()) }
+    }
+    for fd in [Descriptor::UnixWithLess, Descriptor::DevNull, Descriptor::PipeToRead] {
+        row_on_each_stack! { rows, format!("{fd:?}") => Returns,
+            {
+                let mut server = server();
+                let signals = fd.open();
+            }
+            connections::take_signal(&mut server, signals)
+        }
+    }
+}
+
+/// The queues of io_uring.
+fn urings(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, { needs_uring(); } uring::new_uring(PROGRAM) }
+    row! { rows, "a second time" => Returns, { let _first = uring(); } uring::new_uring(PROGRAM) }
+    row! { rows, "nothing" => Returns, uring::submit(&mut uring(), 0) }
+    row! { rows, "nothing" => Returns, uring::next_completion(&mut uring(), &mut MaybeUninit::uninit()) }
+    row! { rows, "" => Returns, streams::receive_again(&mut streams()) }
+    for buffer in [0, 127, 128, u16::MAX] {
+        row! { rows, buffer => Returns, uring::buffer_at(&uring(), buffer) }
+    }
+    for fd in Descriptor::ALL {
+        let given = format!("{fd:?}");
+        row! { rows, given => Returns,
+            {
+                let mut uring = uring();
+                sockmirror::uring::ask_accept(&mut uring, fd.open());
+            }
+            uring::submit(&mut uring, 0)
+        }
+        asked(rows, format!("{fd:?}"), "ask_accept", move |uring| {
+            sockmirror::uring::ask_accept(uring, fd.open())
+        });
+        asked(rows, format!("{fd:?}"), "ask_poll", move |uring| {
+            sockmirror::uring::ask_poll(uring, fd.open())
+        });
+        asked(rows, format!("{fd:?}"), "ask_recv", move |uring| {
+            sockmirror::uring::ask_recv(uring, fd.open(), false)
+        });
+        for operation in [0, u8::MAX] {
+            asked(rows, format!("{operation}, {fd:?}"), "ask_cancel", move |uring| {
+                sockmirror::uring::ask_cancel(uring, operation, fd.open());
+            });
+        }
+    }
+    asked(rows, "more than there is room for".to_owned(), "ask_recv", |uring| {
+        let sock = Descriptor::UnixWithASignal.open();
+        for _ in 0..10_000 {
+            sockmirror::uring::ask_recv(uring, sock, true);
+        }
+    });
+}
+
+/// A row of a function that asks. What it has asked for is handed over, and looked at.
+fn asked(
+    rows: &mut Vec<Row>,
+    given: String,
+    function: &str,
+    ask: impl Fn(&mut Uring<'_>) + 'static,
+) {
+    rows.push(Row {
+        function: format!("uring::{function}"),
+        given,
+        end: Returns,
+        call: Box::new(move || {
+            let mut uring = uring();
+            ask(&mut uring);
+            submit_all(&mut uring);
+        }),
+    });
+}
