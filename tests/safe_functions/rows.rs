@@ -322,6 +322,7 @@ fn numbers(rows: &mut Vec<Row>) {
         row! { rows, given => Returns, address::inet_ntoa(in_addr { s_addr: unsigned }) }
         row! { rows, given => Returns, byte_order::htonl(unsigned) }
         row! { rows, given => Returns, byte_order::htons(number as u16) }
+        row! { rows, given => Returns, options::tcpi_snd_wscale(number as u8) }
         row! { rows, given => Returns, byte_order::ntohl(unsigned) }
         row! { rows, given => Returns, byte_order::ntohs(number as u16) }
         row! { rows, given => Returns, connections::next_may_come(Errno(number)) }
@@ -356,6 +357,7 @@ fn words(rows: &mut Vec<Row>) {
             explain::explain_recv(PROGRAM, Ok(size), isize::MIN, isize::MAX)
         }
     }
+    row! { rows, "" => Exits(0), explain::succeed(PROGRAM) }
     row! { rows, "words with formats" => Returns, explain::explain_errno(c"%s%s%s%n", c"%n%n%n", Errno(0)) }
 }
 
@@ -394,6 +396,7 @@ fn options(rows: &mut Vec<Row>) {
             let given = format!("{fd:?}, {level}, {option}");
             row! { rows, given => MayFail, loopback::get_option(PROGRAM, fd.open(), level, option) }
             row! { rows, given => MayFail, loopback::set_option(PROGRAM, fd.open(), level, option, value) }
+            row! { rows, given => MayFail, loopback::backlog_of(PROGRAM, fd.open(), value) }
         }
     }
     for fd in Descriptor::SOCKETS {
