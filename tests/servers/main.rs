@@ -241,6 +241,11 @@ fn trials() -> Result<Vec<Trial>> {
         let program = twin.command[0].clone();
         trials.push(common::trial(name, move || start::too_many_descriptors(&program)));
     }
+    for twin in [project.c("udp_echo_server"), project.rust("udp_echo_server")] {
+        let name = format!("datagrams_without_a_reader::{}", twin.label.to_lowercase());
+        let program = twin.command[0].clone();
+        trials.push(common::trial(name, move || start::datagrams_without_a_reader(&program)));
+    }
     Ok(trials)
 }
 

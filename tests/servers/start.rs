@@ -1,10 +1,11 @@
 //! How a server is started: whatever it inherits, it serves, and ends when it is told to.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::IntoRawFd;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::ptr;
 
 use anyhow::{Context, Result, ensure};
@@ -14,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup};
 
 use crate::client::Client;
-use crate::server::{Server, wait_until};
+use crate::server::{DEADLINE, Server, wait_until};
 
 /// More than a set of select() has room for, and fewer than a process may have.
 const MANY: i32 = 1030;
@@ -297,6 +298,42 @@ pub fn too_many_descriptors(program: &str) -> Result<()> {
     ensure!(output.status.code() == Some(1), "it ended with {:?}: {said}", output.status);
     ensure!(said.contains("select() has no room for descriptor"), "it said {said:?}");
     ensure!(output.stdout.is_empty(), "it said that it waits for connections");
+    Ok(())
+}
+
+/// More datagrams than its output has room for lines: each is answered, although nobody reads what the server says.
+pub fn datagrams_without_a_reader(program: &str) -> Result<()> {
+    let mut server = Command::new(program)
+        .arg("0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let result = answers_datagrams(&mut server);
+    server.kill()?;
+    server.wait()?;
+    result
+}
+
+fn answers_datagrams(server: &mut Child) -> Result<()> {
+    let mut line = String::new();
+    let mut stdout = BufReader::new(server.stdout.take().context("it has a pipe")?);
+    stdout.read_line(&mut line)?;
+    let port = line.split(|c: char| !c.is_ascii_digit()).find(|word| !word.is_empty());
+    let port: u16 = port.context("it says on which port")?.parse()?;
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    client.connect((Ipv4Addr::LOCALHOST, port))?;
+    client.set_read_timeout(Some(DEADLINE))?;
+    for number in 0..5000_u32 {
+        client.send(&number.to_be_bytes())?;
+        let mut answer = [0; 8];
+        let length = client.recv(&mut answer).with_context(|| format!("datagram {number}"))?;
+        ensure!(answer[..length] == number.to_be_bytes(), "datagram {number} came back wrong");
+    }
+    // It stays open until here.
+    drop(stdout);
+    client.send(&[1])?;
+    client.recv(&mut [0; 8]).context("a datagram after the log is gone")?;
     Ok(())
 }
 
