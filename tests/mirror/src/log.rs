@@ -195,8 +195,9 @@ fn end(text: &str) -> Option<End> {
 /// Whether this call may wake a process later that sleeps without a timeout.
 fn sets_a_timer(text: &str) -> bool {
     let call = text.split_once('(').map_or("", |(call, _)| call);
-    // Such a setitimer() stops one.
-    if text.contains("it_value={tv_sec=0, tv_usec=0}") {
+    // The new value stands before the old one. With none, setitimer() stops the timer.
+    let stops = |value: (&str, &str)| value.1.starts_with("{tv_sec=0, tv_usec=0}");
+    if text.split_once("it_value=").is_some_and(stops) {
         return false;
     }
     ["alarm", "setitimer", "timer_settime", "timerfd_settime"].contains(&call)
@@ -226,6 +227,16 @@ mod tests {
         let pipe = Pipe::default();
         let file = File::options().write(true).open("/dev/null").unwrap();
         (Log::new(Box::new(pipe.clone()), file, polls), pipe)
+    }
+
+    #[test]
+    fn a_timer_is_set_or_stopped() {
+        let zero = "{it_interval={tv_sec=0, tv_usec=0}, it_value={tv_sec=0, tv_usec=0}}";
+        let soon = "{it_interval={tv_sec=0, tv_usec=0}, it_value={tv_sec=0, tv_usec=20000}}";
+        assert!(sets_a_timer(&format!("setitimer(ITIMER_REAL, {soon}, {zero}) = 0")));
+        assert!(!sets_a_timer(&format!("setitimer(ITIMER_REAL, {zero}, {soon}) = 0")));
+        assert!(sets_a_timer("alarm(5) = 0"));
+        assert!(!sets_a_timer("pause() = ? ERESTARTNOHAND"));
     }
 
     #[test]
