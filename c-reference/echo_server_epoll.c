@@ -78,14 +78,14 @@ int main(int argc, char *argv[])
     announce(PROGRAM, &settings);
 
     while (!server.finishing || server.open > 0) {
+        signalled = false;
+
         /* [4] Sleep until something is ready; the kernel says what */
         if ((count = epoll_wait(poller, events, MOST_EVENTS, patience(&server, count))) < 0) {
             wait_failed(&server, "epoll_wait", errno);
-            read_signal(&server, signals);
+            signalled = true;
             count = 0;
         }
-
-        signalled = false;
 
         for (struct epoll_event *event = events; event < events + count; event++) {
             sock = event->data.fd;

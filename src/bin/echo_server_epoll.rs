@@ -102,6 +102,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     announce(PROGRAM, &mut settings);
 
     while !server.finishing() || server.open > 0 {
+        signalled = false;
+
         // [4] Sleep until something is ready; the kernel says what
         count = match
             // SAFETY: `events` has MOST_EVENTS entries.
@@ -117,12 +119,10 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             Ok(count) => count,
             Err(error) => {
                 wait_failed(&mut server, c"epoll_wait", error);
-                read_signal(&mut server, signals);
+                signalled = true;
                 0
             }
         };
-
-        signalled = false;
 
         for event in &events[..count as usize] {
             // SAFETY: epoll_wait has stored so many.
