@@ -21,7 +21,7 @@ use nix::poll::PollTimeout;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, setsockopt, sockopt};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, setsid};
@@ -93,6 +93,9 @@ impl Server {
         let prepare = move || {
             // Its processes are those of this session.
             setsid()?;
+            // These tests may have been started by nohup, which a server respects.
+            // SAFETY: no handler.
+            unsafe { signal(Signal::SIGHUP, SigHandler::SigDfl) }?;
             start()?;
             setrlimit(Resource::RLIMIT_NOFILE, SOFT_LIMIT.min(most), most)?;
             prctl::set_pdeathsig(Signal::SIGKILL)?;
