@@ -224,15 +224,12 @@ int main(int argc, char *argv[])
     if (setpgid(0, 0) < 0)
         fail(PROGRAM, "setpgid", errno);
 
-    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
+    end_with(parent);
     signal(SIGCHLD, SIG_IGN);
     signal(SIGALRM, calm_down);
 
     if (sigprocmask(SIG_UNBLOCK, &signals, NULL) < 0)
         fail(PROGRAM, "sigprocmask", errno);
-
-    if (getppid() != parent)
-        exit(0);
 
     parent = getpid();
 
@@ -262,10 +259,7 @@ int main(int argc, char *argv[])
     signal(SIGTERM, tell);
     signal(SIGINT, tell);
     signal(SIGALRM, tell);
-    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
-
-    if (getppid() != parent)
-        kill(getpid(), SIGTERM);
+    end_with(parent);
 
     while (told == 0 || !is_complete(total)) {
         if (told == TIME_IS_OVER)

@@ -149,6 +149,15 @@ int listen_on(const char *program, const struct settings *settings, long number,
     return listener;
 }
 
+/* prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself. */
+void end_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
+
+    if (getppid() != parent)
+        kill(getpid(), SIGTERM);
+}
+
 /* fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone. */
 static bool make_worker(const char *program, struct workers *workers, long number)
 {
@@ -158,11 +167,7 @@ static bool make_worker(const char *program, struct workers *workers, long numbe
     if (pids[number] != 0)
         return false;
 
-    /* It ends with the first process. If that one is gone already, it tells itself. */
-    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
-
-    if (getppid() != workers->first)
-        kill(getpid(), SIGTERM);
+    end_with(workers->first);
 
     for (long i = 0; i < workers->count; i++)
         if (i != number && workers->listeners[i] >= 0)

@@ -229,6 +229,16 @@ pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_in
     listener
 }
 
+/// prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself.
+pub fn end_with(parent: pid_t) {
+    // SAFETY: the option takes a signal.
+    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
+
+    if getppid() != parent {
+        _ = kill(getpid(), SIGTERM);
+    }
+}
+
 /// fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone.
 ///
 /// # Safety
@@ -248,13 +258,7 @@ unsafe fn make_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
         return false;
     }
 
-    // It ends with the first process. If that one is gone already, it tells itself.
-    // SAFETY: the option takes a signal.
-    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
-
-    if getppid() != workers.first {
-        _ = kill(getpid(), SIGTERM);
-    }
+    end_with(workers.first);
 
     for i in 0..workers.count {
         if i != number && workers.listeners[i] >= 0 {

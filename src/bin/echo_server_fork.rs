@@ -21,19 +21,18 @@ use core::sync::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
 use errno::Errno;
 use libc::{
-    EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER,
-    PR_SET_PDEATHSIG, SHUT_WR, SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM,
-    SOCK_CLOEXEC, WIFSIGNALED, WNOHANG, WTERMSIG, c_char, c_int, c_long, c_uint, c_ulong,
-    sighandler_t, sigset_t, size_t, ssize_t, timespec,
+    EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER, SHUT_WR,
+    SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM, SOCK_CLOEXEC, WIFSIGNALED, WNOHANG,
+    WTERMSIG, c_char, c_int, c_long, c_uint, sighandler_t, sigset_t, size_t, ssize_t, timespec,
 };
 use sockmirror::connections::{is_all, next_may_come, reset_on_close};
 use sockmirror::descriptor::fcntl;
 use sockmirror::error::errno;
 use sockmirror::explain::{explain_errno, fail};
-use sockmirror::process::{fork, getpid, getppid, prctl, setpgid, waitpid};
+use sockmirror::process::{fork, getpid, prctl, setpgid, waitpid};
 use sockmirror::server::{
-    announce, block_signals, keep_back_signals, read_settings, set_timer, start_listening,
-    take_as_one,
+    announce, block_signals, end_with, keep_back_signals, read_settings, set_timer,
+    start_listening, take_as_one,
 };
 use sockmirror::shutdown::shutdown;
 use sockmirror::signals::{kill, sigaddset, sigdelset, signal, sigprocmask, sigwaitinfo};
@@ -290,8 +289,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         fail(PROGRAM, c"setpgid", error);
     }
 
-    // SAFETY: the option takes a signal.
-    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
+    end_with(parent);
     // SAFETY: no handler.
     _ = unsafe { signal(SIGCHLD, SIG_IGN) };
     // SAFETY: the handler stores a number.
@@ -300,10 +298,6 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // SAFETY: one thread; the set is made, and the old one is not asked for.
     if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
         fail(PROGRAM, c"sigprocmask", error);
-    }
-
-    if getppid() != parent {
-        exit(0);
     }
 
     parent = getpid();
@@ -355,12 +349,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { signal(SIGINT, tell as *const () as sighandler_t) };
     // SAFETY: the same.
     _ = unsafe { signal(SIGALRM, tell as *const () as sighandler_t) };
-    // SAFETY: the option takes a signal.
-    _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
-
-    if getppid() != parent {
-        _ = kill(getpid(), SIGTERM);
-    }
+    end_with(parent);
 
     while told.load(Relaxed) == 0 || !is_complete(total) {
         if told.load(Relaxed) == TIME_IS_OVER {

@@ -323,6 +323,7 @@ fn numbers(rows: &mut Vec<Row>) {
         row! { rows, given => Returns, byte_order::htonl(unsigned) }
         row! { rows, given => Returns, byte_order::htons(number as u16) }
         row! { rows, given => Returns, options::tcpi_snd_wscale(number as u8) }
+        row! { rows, given => Killed(Signal::SIGTERM), server::end_with(number) }
         row! { rows, given => Returns, byte_order::ntohl(unsigned) }
         row! { rows, given => Returns, byte_order::ntohs(number as u16) }
         row! { rows, given => Returns, connections::next_may_come(Errno(number)) }
