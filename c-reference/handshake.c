@@ -38,13 +38,7 @@
 /* What the kernel calls the state of a socket. */
 static const char *state_of(int sock)
 {
-    unsigned char state = 0;
-    socklen_t length = sizeof(state);
-
-    if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &state, &length) < 0)
-        fail(PROGRAM, "getsockopt", errno);
-
-    switch (state) {
+    switch (tcp_state(PROGRAM, sock)) {
     case TCP_ESTABLISHED:
         return "ESTABLISHED";
     case TCP_SYN_SENT:

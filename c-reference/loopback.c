@@ -108,6 +108,18 @@ int get_option(const char *program, int sock, int level, int option)
     return value;
 }
 
+/* getsockopt(): reads the state of a TCP socket, the first byte of TCP_INFO. */
+unsigned char tcp_state(const char *program, int sock)
+{
+    unsigned char state = 0;
+    socklen_t size = sizeof(state);
+
+    if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &state, &size) < 0)
+        fail(program, "getsockopt", errno);
+
+    return state;
+}
+
 /* getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else. */
 int backlog_of(const char *program, int listener, int asked)
 {

@@ -43,13 +43,7 @@
 /* Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed. */
 static void explain_reset(int sock)
 {
-    unsigned char state = 0;
-    socklen_t length = sizeof(state);
-
-    if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, &state, &length) < 0)
-        fail(PROGRAM, "getsockopt", errno);
-
-    if (state == TCP_CLOSE)
+    if (tcp_state(PROGRAM, sock) == TCP_CLOSE)
         fprintf(stderr, "%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n", PROGRAM);
 }
 

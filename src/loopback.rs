@@ -18,8 +18,8 @@ use core::ffi::CStr;
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use libc::{
-    AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, TCP_INFO, c_int, in_addr_t, sa_family_t, sockaddr,
-    sockaddr_in, socklen_t, tcp_info,
+    AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, TCP_INFO, c_int, c_uchar, in_addr_t, sa_family_t,
+    sockaddr, sockaddr_in, socklen_t, tcp_info,
 };
 
 /// socket(): makes a TCP socket, which has no address yet.
@@ -124,6 +124,23 @@ pub fn get_option(program: &CStr, sock: c_int, level: c_int, option: c_int) -> c
     }
 
     value
+}
+
+/// getsockopt(): reads the state of a TCP socket, the first byte of TCP_INFO.
+pub fn tcp_state(program: &CStr, sock: c_int) -> c_uchar {
+    let mut state: c_uchar = 0;
+    let mut size = size_of::<c_uchar>() as socklen_t;
+
+    if let Err(error) =
+        // SAFETY: `size` is that of the variable.
+        unsafe {
+            getsockopt(sock, IPPROTO_TCP, TCP_INFO, (&raw mut state).cast(), &raw mut size)
+        }
+    {
+        fail(program, c"getsockopt", error);
+    }
+
+    state
 }
 
 /// getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else.

@@ -16,20 +16,20 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_WAITALL,
-    O_NONBLOCK, POLLIN, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, c_char, c_int,
-    c_uchar, in_addr_t, pollfd, size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
+    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, MSG_DONTWAIT, MSG_WAITALL, O_NONBLOCK,
+    POLLIN, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, c_char, c_int, in_addr_t, pollfd, size_t,
+    sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::command_line::check_arguments;
 use sockmirror::descriptor::fcntl;
 use sockmirror::explain::{explain_send, fail, succeed};
 use sockmirror::loopback::{
-    accept_client, bind_to, connect_to, open_socket, own_address, set_option,
+    accept_client, bind_to, connect_to, open_socket, own_address, set_option, tcp_state,
 };
 use sockmirror::multiplexing::poll;
 use sockmirror::options::{
     TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK,
-    TCP_LISTEN, TCP_SYN_SENT, getsockopt,
+    TCP_LISTEN, TCP_SYN_SENT,
 };
 use sockmirror::runtime::arguments;
 use sockmirror::shutdown::shutdown;
@@ -49,19 +49,7 @@ sockmirror::panic_handler!();
 
 /// What the kernel calls the state of a socket.
 fn state_of(sock: c_int) -> &'static CStr {
-    let mut state: c_uchar = 0;
-    let mut length = size_of::<c_uchar>() as socklen_t;
-
-    if let Err(error) =
-        // SAFETY: `length` is the size of `state`.
-        unsafe {
-            getsockopt(sock, IPPROTO_TCP, TCP_INFO, (&raw mut state).cast(), &raw mut length)
-        }
-    {
-        fail(PROGRAM, c"getsockopt", error);
-    }
-
-    match state {
+    match tcp_state(PROGRAM, sock) {
         TCP_ESTABLISHED => c"ESTABLISHED",
         TCP_SYN_SENT => c"SYN_SENT",
         TCP_FIN_WAIT1 => c"FIN_WAIT1",

@@ -18,17 +18,17 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
     INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SIOCOUTQNSD,
-    SO_SNDBUF, SOL_SOCKET, TCP_DEFER_ACCEPT, TCP_INFO, TCP_NODELAY, TIOCOUTQ, c_char, c_int,
-    c_uchar, c_uint, in_addr_t, iovec, mmsghdr, pollfd, size_t, socklen_t, ssize_t,
+    SO_SNDBUF, SOL_SOCKET, TCP_DEFER_ACCEPT, TCP_NODELAY, TIOCOUTQ, c_char, c_int, c_uint,
+    in_addr_t, iovec, mmsghdr, pollfd, size_t, ssize_t,
 };
 use sockmirror::command_line::check_arguments;
 use sockmirror::descriptor::ioctl;
 use sockmirror::explain::{explain_send, fail, succeed};
 use sockmirror::loopback::{
-    accept_client, backlog_of, bound_socket, connect_client, own_address, set_option,
+    accept_client, backlog_of, bound_socket, connect_client, own_address, set_option, tcp_state,
 };
 use sockmirror::multiplexing::poll;
-use sockmirror::options::{TCP_CLOSE, getsockopt};
+use sockmirror::options::TCP_CLOSE;
 use sockmirror::runtime::arguments;
 use sockmirror::socket::{close, listen, recv, send, sendmmsg};
 use sockmirror::stdio::{fprintf, printf, stderr};
@@ -48,19 +48,7 @@ sockmirror::panic_handler!();
 
 /// Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed.
 fn explain_reset(sock: c_int) {
-    let mut state: c_uchar = 0;
-    let mut length = size_of::<c_uchar>() as socklen_t;
-
-    if let Err(error) =
-        // SAFETY: `length` is the size of `state`.
-        unsafe {
-            getsockopt(sock, IPPROTO_TCP, TCP_INFO, (&raw mut state).cast(), &raw mut length)
-        }
-    {
-        fail(PROGRAM, c"getsockopt", error);
-    }
-
-    if state == TCP_CLOSE {
+    if tcp_state(PROGRAM, sock) == TCP_CLOSE {
         // SAFETY: a C string, as the format asks.
         unsafe {
             fprintf(

@@ -397,6 +397,7 @@ fn options(rows: &mut Vec<Row>) {
             let given = format!("{fd:?}, {level}, {option}");
             row! { rows, given => MayFail, loopback::get_option(PROGRAM, fd.open(), level, option) }
             row! { rows, given => MayFail, loopback::set_option(PROGRAM, fd.open(), level, option, value) }
+            row! { rows, given => MayFail, loopback::tcp_state(PROGRAM, fd.open()) }
             row! { rows, given => MayFail, loopback::backlog_of(PROGRAM, fd.open(), value) }
         }
     }
