@@ -23,21 +23,21 @@ mod documentation;
 mod messages;
 mod options;
 mod others;
+#[path = "../common/own_process.rs"]
+mod own_process;
 mod processes;
 mod signals;
 mod waiting;
 
 use std::env;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::process::{ExitCode, Output};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use own_process::ROW;
 use row::{Outcome, Row};
-
-/// The argument before a row's name.
-const ROW: &str = "--row";
 
 fn table() -> impl Iterator<Item = &'static Row> {
     [
@@ -88,32 +88,19 @@ fn run_here(name: &str) -> ExitCode {
 
 /// Runs a row in a process of its own, and compares.
 fn run(row: &Row) -> Result<Completion, Failed> {
-    let program = env::current_exe()?;
     let name = row.name();
-    let output = Command::new(&program)
-        .args([ROW, &name])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    if let Some(reason) = printed.strip_prefix(world::NOT_RUN) {
-        return Ok(Completion::ignored_with(reason.trim_end()));
+    let output = own_process::run(&name)?;
+    if let Some(ignored) = own_process::not_run(&output) {
+        return Ok(ignored);
     }
+    let printed = String::from_utf8_lossy(&output.stdout);
     let (came, as_expected) = compare(row, &output, printed.trim_end());
     if as_expected {
         return Ok(Completion::Completed);
     }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let program = program.display();
-    Err(format!(
-        "{}: {}: expected {}, but: {came}\n{stderr}run it again: {program} {ROW} '{}'",
-        row.wrapper,
-        row.condition,
-        row.expected,
-        name.replace('\'', "'\\''")
-    )
-    .into())
+    let again = own_process::again(&name, &output)?;
+    let Row { wrapper, condition, expected, .. } = row;
+    Err(format!("{wrapper}: {condition}: expected {expected}, but: {came}\n{again}").into())
 }
 
 /// What a row's process resulted in, in words, and whether the row says so.

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::{c_char, c_int, c_void, in_addr, sockaddr, sockaddr_in, sockaddr_un, socklen_t};
 use sockmirror::socket::{accept, bind, connect, listen, socket};
 
-/// What a row prints that cannot be run here.
-pub const NOT_RUN: &str = "not run: ";
+use crate::own_process::NOT_RUN;
+
 /// The argument of a process that waits until its standard input ends.
 pub const HOLD: &str = "--hold";
 /// No row has so many descriptors.

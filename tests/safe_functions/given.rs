@@ -18,7 +18,7 @@ use sockmirror::signals::signal;
 use sockmirror::streams::{Streams, new_streams};
 use sockmirror::time::alarm;
 
-use crate::NOT_RUN;
+use crate::own_process::NOT_RUN;
 use crate::rows::PROGRAM;
 
 /// How long a row may take. Only a call that hangs takes as long.

@@ -13,23 +13,22 @@
 #![deny(unsafe_code)]
 
 mod given;
+#[path = "../common/own_process.rs"]
+mod own_process;
 mod rows;
 mod sources;
 
 use std::env;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::process::{ExitCode, Output};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nix::sys::signal::Signal;
+use own_process::ROW;
 use rows::End;
 
-/// The argument before a row's name.
-const ROW: &str = "--row";
 /// What a row's process ends with if the call returned. No row asks a function to exit with it.
 const RETURNED: u8 = 77;
-/// What a row prints that cannot be run here.
-const NOT_RUN: &str = "not run: ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -59,25 +58,15 @@ fn run_here(name: &str) -> ExitCode {
 
 /// Runs a row in a process of its own, and compares.
 fn run(name: &str, end: End) -> Result<Completion, Failed> {
-    let program = env::current_exe()?;
-    let output = Command::new(&program)
-        .args([ROW, name])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    if let Some(reason) = printed.strip_prefix(NOT_RUN) {
-        return Ok(Completion::ignored_with(reason.trim_end()));
+    let output = own_process::run(name)?;
+    if let Some(ignored) = own_process::not_run(&output) {
+        return Ok(ignored);
     }
     if is_as_expected(end, &output) {
         return Ok(Completion::Completed);
     }
-    let (program, status) = (program.display(), describe(&output));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let name = name.replace('\'', "'\\''");
-    Err(format!("expected {end:?}, but: {status}\n{stderr}run it again: {program} {ROW} '{name}'")
-        .into())
+    let (status, again) = (describe(&output), own_process::again(name, &output)?);
+    Err(format!("expected {end:?}, but: {status}\n{again}").into())
 }
 
 fn is_as_expected(end: End, output: &Output) -> bool {
