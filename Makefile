@@ -28,9 +28,9 @@ RULES_gcc   = -fno-crossjumping -fno-tree-tail-merge
 RULES_clang = -mllvm -enable-tail-merge=0
 C_LINK      = -pie -fuse-ld=bfd -Wl,-z,relro,-z,now,--gc-sections
 
-# Modules that several programs share; every other .c file is a program.
-C_SHARED   = explain command_line loopback start server connections uring streams
-C_PROGRAMS = $(filter-out $(C_SHARED),$(basename $(notdir $(wildcard c-reference/*.c))))
+# What several programs share has a folder; every .c file outside is a program.
+C_PROGRAMS = $(basename $(notdir $(wildcard c-reference/*.c)))
+C_SHARED   = $(patsubst c-reference/%.c,%,$(wildcard c-reference/common/*.c c-reference/server/*.c))
 
 # Which twin runs the echo service, and what it is asked.
 LANG_SERVER ?= rust
@@ -61,6 +61,7 @@ $(C_PROGRAMS:%=$(C_OUT)/%): %: %.o $(C_SHARED:%=$(C_OUT)/%.o)
 	$(CC) $(CFLAGS) $^ $(C_LINK) $(LDFLAGS) -o $(new) && mv -f $(new) $@
 
 $(C_PROGRAMS:%=$(C_OUT)/%.o) $(C_SHARED:%=$(C_OUT)/%.o): $(C_OUT)/%.o: c-reference/%.c $(C_OUT)/commands
+	@mkdir -p $(@D)
 	$(CC) $(C_RULES) $(CFLAGS) -c $< -o $(new) -MMD -MP -MT $@ -MF $(new).d && \
 	mv -f $(new).d $(@:.o=.d) && mv -f $(new) $@
 
@@ -75,7 +76,7 @@ $(C_OUT)/commands: force
 
 # gcc checks a format only for the printf that it knows, which the rules above take from it.
 check-c:
-	$(CC) $(C_LANGUAGE) -fsyntax-only c-reference/*.c
+	$(CC) $(C_LANGUAGE) -fsyntax-only c-reference/*.c c-reference/*/*.c
 
 rust:
 	$(CARGO) build --release --package sockmirror

@@ -24,7 +24,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "explain.h"
+#include "common/explain.h"
 
 #define PROGRAM "echo_client"
 #define RCVBUFSIZE 128

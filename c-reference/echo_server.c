@@ -25,7 +25,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "explain.h"
+#include "common/explain.h"
 
 #define PROGRAM "echo_server"
 #define RCVBUFSIZE 128

@@ -33,10 +33,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "connections.h"
-#include "explain.h"
-#include "server.h"
-#include "start.h"
+#include "common/explain.h"
+#include "server/connections.h"
+#include "server/signals.h"
+#include "server/start.h"
+#include "server/workers.h"
 
 #define PROGRAM "echo_server_aio"
 #define USAGE "./echo_server_aio PORT"

@@ -29,10 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "connections.h"
-#include "explain.h"
-#include "server.h"
-#include "start.h"
+#include "common/explain.h"
+#include "server/connections.h"
+#include "server/signals.h"
+#include "server/start.h"
+#include "server/workers.h"
 
 #define PROGRAM "echo_server_fork"
 #define USAGE "./echo_server_fork PORT"

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "connections.h"
-#include "server.h"
-#include "start.h"
+#include "server/connections.h"
+#include "server/signals.h"
+#include "server/start.h"
+#include "server/workers.h"
 
 #define PROGRAM "echo_server_nonblocking"
 #define USAGE "./echo_server_nonblocking PORT"

@@ -18,10 +18,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "connections.h"
-#include "explain.h"
-#include "server.h"
-#include "start.h"
+#include "common/explain.h"
+#include "server/connections.h"
+#include "server/signals.h"
+#include "server/start.h"
+#include "server/workers.h"
 
 #define PROGRAM "echo_server_poll"
 #define USAGE                                 \

@@ -17,16 +17,18 @@
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  */
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "connections.h"
-#include "server.h"
-#include "start.h"
-#include "streams.h"
-#include "uring.h"
+#include "server/connections.h"
+#include "server/signals.h"
+#include "server/start.h"
+#include "server/uring.h"
+#include "server/uring_connections.h"
+#include "server/workers.h"
 
 #define PROGRAM "echo_server_uring"
 #define USAGE                                                                        \

@@ -17,9 +17,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "command_line.h"
-#include "explain.h"
-#include "loopback.h"
+#include "common/command_line.h"
+#include "common/explain.h"
+#include "common/loopback.h"
 
 #define PROGRAM "half_close"
 #define USAGE "./half_close"

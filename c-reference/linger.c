@@ -18,9 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "command_line.h"
-#include "explain.h"
-#include "loopback.h"
+#include "common/command_line.h"
+#include "common/explain.h"
+#include "common/loopback.h"
 
 #define PROGRAM "linger"
 #define USAGE "./linger"

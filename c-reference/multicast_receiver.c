@@ -18,8 +18,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "command_line.h"
-#include "explain.h"
+#include "common/command_line.h"
+#include "common/explain.h"
 
 #define PROGRAM "multicast_receiver"
 #define USAGE "./multicast_receiver GROUP PORT"

@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "command_line.h"
-#include "explain.h"
-#include "loopback.h"
+#include "common/command_line.h"
+#include "common/explain.h"
+#include "common/loopback.h"
 
 #define PROGRAM "reference_count"
 #define USAGE "./reference_count"

@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "command_line.h"
-#include "explain.h"
+#include "common/command_line.h"
+#include "common/explain.h"
 
 #define PROGRAM "resolve"
 #define USAGE "./resolve NAME"

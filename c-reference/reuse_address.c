@@ -10,6 +10,7 @@
  *
  * Of the fragment, erratum 8 is corrected.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "command_line.h"
-#include "explain.h"
-#include "loopback.h"
+#include "common/command_line.h"
+#include "common/explain.h"
+#include "common/loopback.h"
 
 #define PROGRAM "reuse_address"
 #define USAGE "./reuse_address"

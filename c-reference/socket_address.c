@@ -17,8 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "command_line.h"
-#include "explain.h"
+#include "common/command_line.h"
+#include "common/explain.h"
 
 #define PROGRAM "socket_address"
 #define USAGE "./socket_address IP PORT"

@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "command_line.h"
-#include "explain.h"
+#include "common/command_line.h"
+#include "common/explain.h"
 
 #define PROGRAM "socket_options"
 #define USAGE "./socket_options"

@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "command_line.h"
-#include "explain.h"
-#include "loopback.h"
+#include "common/command_line.h"
+#include "common/explain.h"
+#include "common/loopback.h"
 
 #define PROGRAM "socket_pair"
 #define USAGE "./socket_pair"

@@ -23,8 +23,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "command_line.h"
-#include "explain.h"
+#include "common/command_line.h"
+#include "common/explain.h"
 
 #define PROGRAM "stream_boundaries"
 #define USAGE "./stream_boundaries"

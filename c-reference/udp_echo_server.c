@@ -25,9 +25,9 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "command_line.h"
-#include "explain.h"
-#include "start.h"
+#include "common/command_line.h"
+#include "common/explain.h"
+#include "server/start.h"
 
 #define PROGRAM "udp_echo_server"
 #define USAGE "./udp_echo_server PORT"

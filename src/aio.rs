@@ -1,10 +1,8 @@
-//! POSIX AIO: requests that are handed over, and done while the program goes on.
+//! `<aio.h>`: POSIX AIO, requests that are handed over, and done while the program goes on.
 //!
 //! In glibc they are done by threads of the library; the kernel knows nothing of them.
 
-use crate::error::cvt;
-use crate::ffi;
-use errno::Errno;
+use crate::errno::{Errno, cvt};
 use libc::{aiocb, c_int, ssize_t};
 
 /// How glibc does the requests: `struct aioinit` of `<aio.h>`.
@@ -29,27 +27,25 @@ pub struct aioinit {
     pub aio_reserved: c_int,
 }
 
-/// `aio_init(init)` — says how many threads do the requests.
-///
-/// ```c
-/// #define _GNU_SOURCE
-/// void aio_init(const struct aioinit *init);
-/// ```
-///
-/// It comes before the first request. Without it there are 20 threads at most, and a request that finds none of
-/// them free waits for one.
-///
-/// # Safety
-///
-/// `init` points to a structure that may be read until the call returns.
-///
-/// # Source
-///
-/// aio_init(3).
-#[inline]
-pub unsafe fn aio_init(init: *const aioinit) {
-    // SAFETY: the caller vouches that `init` may be read.
-    unsafe { ffi::aio_init(init) }
+unsafe extern "C" {
+    /// `aio_init(init)` — says how many threads do the requests.
+    ///
+    /// ```c
+    /// #define _GNU_SOURCE
+    /// void aio_init(const struct aioinit *init);
+    /// ```
+    ///
+    /// It comes before the first request. Without it there are 20 threads at most, and a request that finds none of
+    /// them free waits for one.
+    ///
+    /// # Safety
+    ///
+    /// `init` points to a structure that may be read until the call returns.
+    ///
+    /// # Source
+    ///
+    /// aio_init(3).
+    pub unsafe fn aio_init(init: *const aioinit);
 }
 
 /// `aio_read(aiocbp)` — hands over a request to read.
@@ -138,7 +134,7 @@ pub unsafe fn aio_write(aiocbp: *mut aiocb) -> Result<(), Errno> {
 /// - `EOVERFLOW`: aio_read(3) has it for a place beyond what the program can count. On Linux it is `EINVAL`, or the end
 ///   of the file.
 /// - `EPIPE`: nobody reads. No SIGPIPE comes, nor SIGXFSZ with `EFBIG`: glibc's threads block all signals.
-/// - For a socket, those of [`recv`](crate::socket::recv) or those of [`send`](crate::socket::send).
+/// - For a socket, those of [`recv`](crate::sys::socket::recv) or those of [`send`](crate::sys::socket::send).
 ///
 /// # Safety
 ///

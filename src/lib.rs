@@ -7,83 +7,120 @@
 //! # The rule
 //!
 //! A wrapper has C's name, C's arguments in C's order, and C's types. It makes one call into libc and
-//! changes one thing: what C reports as −1 with `errno` becomes `Err(Errno)` ([`error::cvt`]). It does not
+//! changes one thing: what C reports as −1 with `errno` becomes `Err(Errno)` ([`errno::cvt`]). It does not
 //! retry, it sets no flag of its own, it has no defaults. It is an `unsafe fn` where an argument can break
 //! memory safety, and its documentation says what the caller owes.
 //!
 //! # What is where
 //!
+//! A module stands for a header, at the header's path: what C includes as `<sys/socket.h>` is in [`sys::socket`].
+//! What the libc crate does not declare is declared in the module of its header. Types and constants come from the
+//! libc crate.
+//!
 //! | tutorial (lines) | C | here | programs |
 //! |---|---|---|---|
-//! | Socket address structures (143-168) | `inet_addr` `inet_aton` `inet_ntoa` | [`address`] | `echo_client`, `socket_address` |
-//! | Domain address (84-86, 525-531) | `getaddrinfo` `freeaddrinfo` `gai_strerror` | [`resolver`] | `resolve` |
-//! | Byte ordering (170-204) | `htonl` `htons` `ntohl` `ntohs` | [`byte_order`] | `byte_order`, all with an address |
-//! | `socket()`, `close()` (206-232) | `socket` `close` | [`mod@socket`] | `echo_server`, `echo_client`, `socket_types` |
-//! | The reference counter (228-232) | `fork` `waitpid` | [`process`] | `reference_count` |
-//! | | `sigemptyset` `sigaddset` `sigprocmask` | [`signals`] | `reference_count` |
-//! | `shutdown()` (234-238) | `shutdown` | [`mod@shutdown`] | `half_close` |
-//! | `bind()`, `listen()`, `accept()` (253-285) | `bind` `listen` `accept` | [`mod@socket`] | `echo_server`, `listen_backlog` |
-//! | The socket pair (253-269, 306-320) | `getsockname` `getpeername` | [`names`] | `socket_pair` |
-//! | `send()`, `recv()` (287-304) | `send` `recv` | [`mod@socket`] | `echo_server`, `echo_client`, `stream_boundaries` |
-//! | | `ioctl` `fcntl` `read` `write` `pipe2` `dup2` | [`descriptor`] | |
-//! | `connect()` (306-320) | `connect` | [`mod@socket`] | `echo_client` |
-//! | UDP (62-65) | `sendto` `recvfrom` | [`datagram`] | `udp_echo_server`, `udp_echo_client` |
-//! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`options`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
-//! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`options`] | `handshake` |
-//! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`options`], [`datagram`] | `multicast_receiver`, `multicast_sender` |
+//! | Socket address structures (143-168) | `inet_addr` `inet_aton` `inet_ntoa` | [`arpa::inet`] | `echo_client`, `socket_address` |
+//! | Byte ordering (170-204) | `htonl` `htons` `ntohl` `ntohs` | [`arpa::inet`] | `byte_order`, all with an address |
+//! | Domain address (84-86, 525-531) | `getaddrinfo` `freeaddrinfo` `gai_strerror` | [`netdb`] | `resolve` |
+//! | `socket()` (206-226) | `socket` | [`sys::socket`] | `echo_server`, `echo_client`, `socket_types` |
+//! | `close()` (228-232) | `close` | [`unistd`] | `echo_server`, `echo_client` |
+//! | The reference counter (228-232) | `fork` `waitpid` | [`unistd`], [`sys::wait`] | `reference_count` |
+//! | | `sigemptyset` `sigaddset` `sigprocmask` | [`signal`] | `reference_count` |
+//! | `shutdown()` (234-238) | `shutdown` | [`sys::socket`] | `half_close` |
+//! | `bind()`, `listen()`, `accept()` (253-285) | `bind` `listen` `accept` | [`sys::socket`] | `echo_server`, `listen_backlog` |
+//! | The socket pair (253-269, 306-320) | `getsockname` `getpeername` | [`sys::socket`] | `socket_pair` |
+//! | `send()`, `recv()` (287-304) | `send` `recv` | [`sys::socket`] | `echo_server`, `echo_client`, `stream_boundaries` |
+//! | `connect()` (306-320) | `connect` | [`sys::socket`] | `echo_client` |
+//! | UDP (62-65) | `sendto` `recvfrom` | [`sys::socket`] | `udp_echo_server`, `udp_echo_client` |
+//! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`sys::socket`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
+//! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`netinet::tcp`] | `handshake` |
+//! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`sys::socket`] | `multicast_receiver`, `multicast_sender` |
+//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_SET` … | [`mod@poll`], [`sys::select`] | `peer`, `echo_server_poll`, `echo_server_select` |
+//! | I/O models (671-end) | `epoll_create1` `epoll_ctl` `epoll_wait` | [`sys::epoll`] | `echo_server_epoll` |
+//! | | `sigwaitinfo` `sigtimedwait` `sigqueue` `kill` `signal`; `signalfd` | [`signal`], [`sys::signalfd`] | the servers of the I/O models |
 //! | | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
-//! | | `stat` `fstat` `open` | [`files`] | the servers of the I/O models |
-//! | | `syscall`: `io_uring_setup` `io_uring_enter` `io_uring_register`; `mmap` | [`io_uring`], [`memory`] | `echo_server_uring` |
-//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_SET` … | [`multiplexing`] | `peer`, `echo_server_poll`, `echo_server_select` |
-//! | I/O models (671-end) | `epoll_create1` `epoll_ctl` `epoll_wait` | [`epoll`] | `echo_server_epoll` |
-//! | | `sigwaitinfo` `sigtimedwait` `signalfd` `sigqueue` `kill` `signal` | [`signals`] | the servers of the I/O models |
-//! | | `accept4` | [`mod@socket`] | the servers of the I/O models |
-//! | errno (222) | `errno` | [`error`], [`explain`] | all |
+//! | | `syscall`: `io_uring_setup` `io_uring_enter` `io_uring_register`; `mmap` | [`linux::io_uring`], [`unistd`], [`sys::mman`] | `echo_server_uring` |
+//! | | `accept4`; `fcntl` `open`; `ioctl`; `stat` `fstat` | [`sys::socket`], [`mod@fcntl`], [`sys::ioctl`], [`sys::stat`] | the servers of the I/O models, `no_delay` |
+//! | | `read` `write` `dup2` `pipe2` `getpid` `getppid` `alarm` `getopt` | [`unistd`] | the servers of the I/O models |
+//! | | `prctl`, `getrlimit` `setrlimit`, `setitimer`, `clock_gettime` `nanosleep` | [`sys::prctl`], [`sys::resource`], [`sys::time`], [`time`] | the servers of the I/O models |
+//! | errno (222) | `errno` | [`mod@errno`] | all |
 //! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `ferror` `stdout` `stderr` | [`stdio`] | all |
-//! | | `atoi` `strtol` `strtoll` `exit` `abort` | [`stdlib`] | all |
-//! | | `memset` `strlen` `strcmp` `strchr` `strpbrk` `strerror` | [`string`] | all |
-//! | | the arguments of our own programs | [`command_line`] | all but the two listings |
-//! | | options on the command line, limits, timers | [`mod@getopt`], [`limits`], [`time`] | the servers of the I/O models |
-//! | | what a server does not take over from its starter | [`start`] | the servers of the I/O models, `udp_echo_server` |
-//! | | what the servers of the I/O models do alike | [`server`], [`connections`]; [`uring`], [`streams`] | `echo_server_fork` … `echo_server_uring` |
-//! | | what those with both ends in one do alike | [`loopback`] | `half_close` `reference_count` `socket_pair` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` `handshake`; `socket_types` `listen_backlog` |
-//! | | the start of `main` | [`runtime`] | all |
+//! | | `atoi` `strtol` `strtoll` `malloc` `free` `exit` `abort` | [`stdlib`] | all |
+//! | | `memset` `memcpy` `strlen` `strcmp` `strchr` `strpbrk` `strerror` | [`string`] | all |
 //!
-//! Most functions and all types and constants come from the libc crate. The few that it lacks are declared
-//! in one private module, `ffi`.
+//! What programs share has the names that it has in `c-reference`:
+//!
+//! | here | what it is | programs |
+//! |---|---|---|
+//! | [`common::explain`] | what the programs say on stderr | all |
+//! | [`common::command_line`] | the arguments | all but the two listings |
+//! | [`common::loopback`] | both ends of a connection in one program | `half_close` … `no_delay`, `handshake` |
+//! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server` |
+//! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models |
+//! | [`server::uring`], [`server::uring_connections`] | the queues of io_uring, and its clients | `echo_server_uring` |
+//! | [`runtime`] | the start of `main`, in Rust only | all |
 #![no_std]
 
-pub mod address;
 pub mod aio;
-pub mod byte_order;
-pub mod command_line;
-pub mod connections;
-pub mod datagram;
-pub mod descriptor;
-pub mod epoll;
-pub mod error;
-pub mod explain;
-mod ffi;
-pub mod files;
-pub mod getopt;
-pub mod io_uring;
-pub mod limits;
-pub mod loopback;
-pub mod memory;
-pub mod multiplexing;
-pub mod names;
-pub mod options;
-pub mod process;
-pub mod resolver;
+pub mod errno;
+pub mod fcntl;
+pub mod netdb;
+pub mod poll;
 pub mod runtime;
-pub mod server;
-pub mod shutdown;
-pub mod signals;
-pub mod socket;
-pub mod start;
+pub mod signal;
 pub mod stdio;
 pub mod stdlib;
-pub mod streams;
 pub mod string;
 pub mod time;
-pub mod uring;
+pub mod unistd;
+
+/// `<arpa/…>`.
+pub mod arpa {
+    pub mod inet;
+}
+
+/// `<linux/…>`.
+pub mod linux {
+    pub mod io_uring;
+}
+
+/// `<netinet/…>`.
+pub mod netinet {
+    pub mod tcp;
+}
+
+/// `<sys/…>`.
+pub mod sys {
+    pub mod epoll;
+    pub mod ioctl;
+    pub mod mman;
+    pub mod prctl;
+    pub mod resource;
+    pub mod select;
+    pub mod signalfd;
+    pub mod socket;
+    pub mod stat;
+    pub mod time;
+    pub mod wait;
+}
+
+/// What the programs share.
+pub mod common {
+    pub mod command_line;
+    pub mod explain;
+    pub mod loopback;
+}
+
+/// What the servers of the I/O models share.
+pub mod server {
+    pub mod connections;
+    pub mod signals;
+    pub mod start;
+    pub mod uring;
+    pub mod uring_connections;
+    pub mod workers;
+}
+
+// The libc crate itself names the C library only as long as no crate of the build turns on its `std` feature.
+#[link(name = "c")]
+unsafe extern "C" {}

@@ -1,4 +1,4 @@
-//! What prints.
+//! `<stdio.h>`: what prints.
 //!
 //! [`printf`] and [`fprintf`] are libc's own, not wrapped: they take any number of arguments, and stable
 //! Rust cannot define a function that does. They are called as in C, and with C's duty: as many arguments
@@ -15,12 +15,40 @@
 //!
 //! Source: printf(3), stdio(3), stderr(3).
 
-use crate::error::cvt;
-use crate::ffi;
-use errno::Errno;
-use libc::{FILE, c_int, c_void, size_t};
+use crate::errno::{Errno, cvt};
+use libc::{FILE, c_char, c_int, c_void, size_t};
 
-pub use crate::ffi::{fprintf, printf};
+unsafe extern "C" {
+    /// `printf(format, …)` — prints on stdout; see the [module](self), which says why nothing is returned.
+    ///
+    /// ```c
+    /// int printf(const char *format, ...);
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// `format` is a C string, and there is an argument of the right type for each conversion in it.
+    ///
+    /// # Source
+    ///
+    /// printf(3).
+    pub unsafe fn printf(format: *const c_char, ...);
+
+    /// `fprintf(stream, format, …)` — prints on a stream; see the [module](self).
+    ///
+    /// ```c
+    /// int fprintf(FILE *stream, const char *format, ...);
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// That of [`printf`]; and the stream is open.
+    ///
+    /// # Source
+    ///
+    /// fprintf(3).
+    pub unsafe fn fprintf(stream: *mut FILE, format: *const c_char, ...);
+}
 
 /// `stderr` — the stream for what goes wrong, as a function, because in C it is a variable.
 ///
@@ -34,8 +62,12 @@ pub use crate::ffi::{fprintf, printf};
 #[inline]
 #[must_use]
 pub fn stderr() -> *mut FILE {
+    unsafe extern "C" {
+        static stderr: *mut FILE;
+    }
+
     // SAFETY: libc sets the pointer before main starts, and nothing here sets it again.
-    unsafe { ffi::stderr }
+    unsafe { stderr }
 }
 
 /// `stdout` — the stream for what a program has to say, as a function, because in C it is a variable.
@@ -50,8 +82,12 @@ pub fn stderr() -> *mut FILE {
 #[inline]
 #[must_use]
 pub fn stdout() -> *mut FILE {
+    unsafe extern "C" {
+        static stdout: *mut FILE;
+    }
+
     // SAFETY: libc sets the pointer before main starts, and nothing here sets it again.
-    unsafe { ffi::stdout }
+    unsafe { stdout }
 }
 
 /// `fwrite(ptr, size, n, stream)` — puts `n` items of `size` bytes each on a stream, whatever they are.
@@ -76,7 +112,7 @@ pub fn stdout() -> *mut FILE {
 /// - `EIO`: output failed.
 /// - `EPIPE`: nobody reads the pipe, or the connection can send no more. **SIGPIPE comes, too, and ends the process**,
 ///   unless it is ignored: stdio has nothing like `MSG_NOSIGNAL`.
-/// - To a socket, those of [`send`](crate::socket::send) as well.
+/// - To a socket, those of [`send`](crate::sys::socket::send) as well.
 ///
 /// # Safety
 ///
@@ -97,7 +133,7 @@ pub unsafe fn fwrite(ptr: *const c_void, size: size_t, n: size_t, stream: *mut F
 /// int fflush(FILE *stream);
 /// ```
 ///
-/// A null pointer means every stream. Before [`fork`](crate::process::fork) it keeps the child from having
+/// A null pointer means every stream. Before [`fork`](crate::unistd::fork) it keeps the child from having
 /// a copy of what is not written yet; before a program waits, it shows what it has said so far.
 ///
 /// # Errors

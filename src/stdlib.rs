@@ -49,7 +49,7 @@ pub unsafe fn atoi(nptr: *const c_char) -> c_int {
 ///
 /// Returns the number. One that does not fit becomes `LONG_MAX` or `LONG_MIN`, and `errno` becomes
 /// `ERANGE`; no other result sets `errno`, nor clears it. So it is set to 0 before, with
-/// [`set_errno`](crate::error::set_errno), to tell the two apart: hence no `Result`.
+/// [`set_errno`](crate::errno::set_errno), to tell the two apart: hence no `Result`.
 ///
 /// # Errors
 ///

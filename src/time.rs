@@ -1,8 +1,7 @@
-//! The clock, sleep, and a timer that sends a signal.
+//! `<time.h>`: the clock, and sleep.
 
-use crate::error::cvt;
-use errno::Errno;
-use libc::{c_int, c_uint, clockid_t, itimerval, timespec};
+use crate::errno::{Errno, cvt};
+use libc::{clockid_t, timespec};
 
 /// `clock_gettime(clockid, tp)` — reads a clock.
 ///
@@ -33,59 +32,6 @@ use libc::{c_int, c_uint, clockid_t, itimerval, timespec};
 pub unsafe fn clock_gettime(clockid: clockid_t, tp: *mut timespec) -> Result<(), Errno> {
     // SAFETY: the caller vouches that `tp` may be written.
     cvt(unsafe { libc::clock_gettime(clockid, tp) }).map(drop)
-}
-
-/// `setitimer(which, new_value, old_value)` — sets a timer, which sends a signal when its time is over.
-///
-/// ```c
-/// int setitimer(int which, const struct itimerval *new_value, struct itimerval *old_value);
-/// ```
-///
-/// `which` is `ITIMER_REAL`: real time, and SIGALRM. (`ITIMER_VIRTUAL` and `ITIMER_PROF` count the time that the
-/// process runs.) `it_value` is how long it takes, in seconds and microseconds; all zero stops the timer.
-/// `it_interval` is how often it comes again after that; zero: never. The process has one timer of each kind,
-/// and `alarm` sets the same one. What was set before is stored at `old_value`, unless that is null.
-///
-/// # Errors
-///
-/// - `EFAULT`: `new_value` or `old_value` is outside the memory of the process.
-/// - `EINVAL`: there is no such timer, or a number of microseconds is not 0 to 999999.
-///
-/// # Safety
-///
-/// `new_value` points to a structure that may be read, and `old_value` is null or points to one that may be
-/// written, until the call returns.
-///
-/// # Source
-///
-/// setitimer(2).
-#[inline]
-pub unsafe fn setitimer(
-    which: c_int,
-    new_value: *const itimerval,
-    old_value: *mut itimerval,
-) -> Result<(), Errno> {
-    // SAFETY: the caller vouches for what the two pointers point to.
-    cvt(unsafe { libc::setitimer(which, new_value, old_value) }).map(drop)
-}
-
-/// `alarm(seconds)` — has SIGALRM sent after so long.
-///
-/// ```c
-/// unsigned int alarm(unsigned int seconds);
-/// ```
-///
-/// The timer is that of [`setitimer`]; 0 stops it. A signal handler may call this function (signal-safety(7)).
-///
-/// Returns how many seconds were left of what was set before, or 0. It cannot fail.
-///
-/// # Source
-///
-/// alarm(2).
-#[inline]
-pub fn alarm(seconds: c_uint) -> c_uint {
-    // SAFETY: an integer.
-    unsafe { libc::alarm(seconds) }
 }
 
 /// `nanosleep(duration, rem)` — sleeps for so long.

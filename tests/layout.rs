@@ -5,13 +5,19 @@
 //! The table below makes both sides: a C program that prints, and the values that Rust has. Two
 //! more tests find what the sources use and the table lacks.
 
+#[path = "common/sources.rs"]
+mod sources;
+
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sockmirror::options::tcpi_snd_wscale;
+use sockmirror::linux::io_uring;
+use sockmirror::netinet::tcp::{self, tcpi_snd_wscale};
+use sockmirror::{aio, fcntl};
+use sources::files;
 use tree_sitter::{Node, Parser};
 
 /// The Makefile's `C_LANGUAGE`: language and features decide what the headers define.
@@ -129,10 +135,10 @@ macro_rules! table {
             $($({
                 let name = stringify!($ours);
                 table.name(name, name);
-                table.add(name.to_owned(), sockmirror::$module::$ours);
+                table.add(name.to_owned(), $module::$ours);
             })*)*
             $($({
-                type Ours = sockmirror::$place::$our_structure;
+                type Ours = $place::$our_structure;
                 let name = stringify!($our_structure);
                 let c = format!("struct {name}");
                 table.name(name, name);
@@ -382,7 +388,7 @@ table! {
         WNOHANG
     }
     ours {
-        descriptor {
+        fcntl {
             F_SETSIG
         }
         io_uring {
@@ -405,7 +411,7 @@ table! {
             IORING_SETUP_SUBMIT_ALL
             IOSQE_BUFFER_SELECT
         }
-        options {
+        tcp {
             TCP_CLOSE
             TCP_CLOSE_WAIT
             TCP_CLOSING
@@ -488,7 +494,7 @@ fn bit_fields_share_a_byte() {
 #[test]
 fn bytes_received_has_its_place() {
     let place = core::mem::offset_of!(libc::tcp_info, tcpi_bytes_received);
-    assert_eq!(place, sockmirror::connections::BYTES_RECEIVED * size_of::<u64>());
+    assert_eq!(place, sockmirror::server::connections::BYTES_RECEIVED * size_of::<u64>());
     let kernel = "#include <linux/tcp.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void)\n{\n    \
                   printf(\"%zu\\n\", offsetof(struct tcp_info, tcpi_bytes_received));\n    return 0;\n}\n";
     assert_eq!(run_probe("bytes-received", kernel).trim(), place.to_string());
@@ -505,10 +511,8 @@ fn a_difference_is_named() {
 #[test]
 fn names_that_rust_uses_are_in_the_table() {
     let mut used = BTreeSet::new();
-    for folder in ["src", "src/bin"] {
-        for source in sources(folder, "rs") {
-            used.extend(names_from_libc(&source));
-        }
+    for source in sources("src", "rs") {
+        used.extend(names_from_libc(&source));
     }
     assert_known(&used, &table().names_in_rust);
 }
@@ -703,9 +707,7 @@ fn walk_c(source: &str, mut visit: impl FnMut(Node<'_>, &str)) {
 }
 
 fn sources(folder: &str, extension: &str) -> Vec<String> {
-    let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
-    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
-    let paths = paths.filter(|path: &PathBuf| path.extension().is_some_and(|e| e == extension));
+    let paths = files(&root().join(folder), extension).expect("the folder can be read").into_iter();
     paths.map(|path| fs::read_to_string(path).expect("the file can be read")).collect()
 }
 

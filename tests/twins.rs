@@ -5,7 +5,9 @@
 //! - `comments`: so are all others, up to the step they follow, except what only Rust has to say;
 //! - `strings`: so are the strings of the program, byte for byte;
 //! - `calls`: the same C functions are called;
-//! - `names`: every variable, constant and function has the same name, in the case of its language.
+//! - `names`: every variable, constant and function has the same name, in the case of its language;
+//! - `headers`: each `#include` of C has its `use` of the module at the header's path, in the same order, and no other
+//!   module is used.
 //!
 //! `finds` and `allows` try the checks themselves on a small pair, `needed` their exceptions.
 
@@ -47,17 +49,33 @@ const NOT_DECLARED_IN_C: &[(&str, &str)] = &[
     ("listener", "a field in C; in Rust only its module may change it"),
 ];
 
+/// Headers that C includes for types, constants and macros only, and that Rust has no module for.
+const WITHOUT_A_MODULE: &[(&str, &str)] = &[
+    ("limits.h", "INT_MAX; c_int::MAX in Rust"),
+    ("linux/sockios.h", "constants"),
+    ("netinet/in.h", "types and constants"),
+    ("stdbool.h", "a type of the language in Rust"),
+    ("stddef.h", "NULL, size_t and offsetof"),
+    ("stdint.h", "types"),
+    ("sys/syscall.h", "constants"),
+    ("sys/types.h", "types"),
+];
+
+/// Modules that no header stands for.
+const WITHOUT_A_HEADER: &[(&str, &str)] = &[("runtime", "what only Rust needs to start a program")];
+
 /// What begins a comment that only Rust has.
 const RUST_ALONE: [&str; 2] = ["SAFETY:", "Rust:"];
 
 type Check = fn(&Pair) -> Result<()>;
 
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [(&str, Check); 6] = [
     ("steps", same_steps),
     ("comments", same_comments),
     ("strings", same_strings),
     ("calls", same_calls),
     ("names", same_names),
+    ("headers", same_headers),
 ];
 
 fn main() -> ExitCode {
@@ -81,7 +99,8 @@ fn trials() -> Result<Vec<Trial>> {
             trials.push(Trial::test(name, move || Ok(check(pair)?)));
         }
     }
-    let needed: [(&str, Needed); 2] = [("calls", needed_calls), ("names", needed_names)];
+    let needed: [(&str, Needed); 3] =
+        [("calls", needed_calls), ("names", needed_names), ("headers", needed_headers)];
     for (kind, check) in needed {
         let name = format!("needed::{kind}");
         trials.push(Trial::test(name, move || Ok(check(pairs)?)));
@@ -101,26 +120,32 @@ struct Pair {
     is_program: bool,
 }
 
-/// Every program has both twins. What the programs share is a C file that is no program in Rust.
+/// The folders of the twins: those of the programs, and of what they share.
+const FOLDERS: [(&str, &str); 3] = [
+    ("c-reference", "src/bin"),
+    ("c-reference/common", "src/common"),
+    ("c-reference/server", "src/server"),
+];
+
+/// Every program has both twins, and so has every module that programs share.
 fn pairs() -> Result<Vec<Pair>> {
-    let mut names = stems("c-reference", "c")?;
-    let programs = stems("src/bin", "rs")?;
-    names.extend(programs.iter().cloned());
     let mut pairs = Vec::new();
-    for name in names {
-        let is_program = programs.contains(&name);
-        let folder = if is_program { "src/bin" } else { "src" };
-        let header = format!("c-reference/{name}.h");
-        let has_header = root().join(&header).exists();
-        pairs.push(Pair {
-            c: Source::read(&format!("c-reference/{name}.c"))?,
-            header: has_header.then(|| Source::read(&header)).transpose()?,
-            rust: Source::read(&format!("{folder}/{name}.rs"))?,
-            is_program,
-            name,
-        });
+    for (in_c, in_rust) in FOLDERS {
+        let mut names = stems(in_c, "c")?;
+        names.extend(stems(in_rust, "rs")?);
+        ensure!(!names.is_empty(), "there are no twins in {in_c}");
+        for name in names {
+            let header = format!("{in_c}/{name}.h");
+            let has_header = root().join(&header).exists();
+            pairs.push(Pair {
+                c: Source::read(&format!("{in_c}/{name}.c"))?,
+                header: has_header.then(|| Source::read(&header)).transpose()?,
+                rust: Source::read(&format!("{in_rust}/{name}.rs"))?,
+                is_program: in_rust == "src/bin",
+                name,
+            });
+        }
     }
-    ensure!(!pairs.is_empty(), "there are no twins");
     Ok(pairs)
 }
 
@@ -654,6 +679,93 @@ fn add(source: &Source, names: &mut Names, function: Option<Node<'_>>, declared:
     }
 }
 
+fn same_headers(pair: &Pair) -> Result<()> {
+    let used = modules(&pair.rust);
+    let mut included = headers(&pair.c);
+    if let Some(header) = &pair.header {
+        included.extend(headers(header));
+        // Two files of C are one in Rust: what each needs, in one order.
+        included.sort_by_key(|header| (is_ours(&header.what), header.what.clone()));
+        included.dedup_by_key(|header| header.what.clone());
+        included.retain(|included| format!("c-reference/{}", included.what) != header.file);
+    }
+    included.retain(|header| !lists(WITHOUT_A_MODULE, &header.what));
+    // A header is included for its types alone if nothing is called that its module has.
+    let without = |header: &Found| !used.iter().any(|module| module.what == header.what);
+    let called: BTreeSet<String> = calls(&pair.c).into_iter().map(|call| call.what).collect();
+    for header in included.iter().filter(|header| without(header)) {
+        let module = header.what.trim_end_matches(".h");
+        let functions = functions(&Source::read(&format!("src/{module}.rs"))?);
+        if let Some(function) = functions.intersection(&called).next() {
+            bail!(
+                "{}\nis where {function} comes from, but {} does not use the module",
+                pair.c.place(Some(header)),
+                pair.rust.file
+            );
+        }
+    }
+    included.retain(|header| !without(header));
+    let used: Vec<Found> = used.into_iter().filter(|module| !is_for_rust(&module.what)).collect();
+    same(pair, &included, &used)
+}
+
+/// Whether a header is of the project.
+fn is_ours(header: &str) -> bool {
+    header.starts_with("common/") || header.starts_with("server/")
+}
+
+/// Whether a module has no header, by its name as a header.
+fn is_for_rust(module: &str) -> bool {
+    module.strip_suffix(".h").is_some_and(|module| lists(WITHOUT_A_HEADER, module))
+}
+
+/// The headers that a C source includes: paths from `c-reference` for those of the project.
+fn headers(source: &Source) -> Vec<Found> {
+    let folder = source.file.strip_prefix("c-reference/").and_then(|file| file.rsplit_once('/'));
+    let folder = folder.map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    let includes = source.nodes(&[]).into_iter().filter(|node| node.kind() == "preproc_include");
+    let paths = includes.filter_map(|node| Some((node, node.child_by_field_name("path")?)));
+    let headers = paths.map(|(node, path)| {
+        let written = source.text(path);
+        let header = match written.strip_prefix('"') {
+            None => written.trim_matches(['<', '>']).to_owned(),
+            Some(ours) => match ours.trim_end_matches('"').strip_prefix("../") {
+                Some(path) => path.to_owned(),
+                None => format!("{folder}{}", ours.trim_end_matches('"')),
+            },
+        };
+        source.found(node, header)
+    });
+    headers.collect()
+}
+
+/// The modules that a Rust source uses, each as the header that it stands for.
+fn modules(source: &Source) -> Vec<Found> {
+    let mut modules = Vec::new();
+    for node in source.nodes(&[]).into_iter().filter(|node| node.kind() == "use_declaration") {
+        let Some(path) = node.child_by_field_name("argument").map(|path| source.text(path)) else {
+            continue;
+        };
+        let ours = ["sockmirror::", "crate::"].iter().find_map(|root| path.strip_prefix(root));
+        // What is used of the module comes last, in braces if there is more than one.
+        if let Some((module, _)) = ours.and_then(|path| {
+            let path = path.split('{').next().unwrap_or(path);
+            path.strip_suffix("::").map(|module| (module, "")).or_else(|| path.rsplit_once("::"))
+        }) {
+            modules.push(source.found(node, format!("{}.h", module.replace("::", "/"))));
+        }
+    }
+    modules
+}
+
+/// The names of the functions that a module has.
+fn functions(module: &Source) -> BTreeSet<String> {
+    let kinds = ["function_item", "function_signature_item"];
+    let items = module.nodes(&[]).into_iter().filter(|node| kinds.contains(&node.kind()));
+    let names = items.filter_map(|item| item.child_by_field_name("name"));
+    names.map(|node| name(module.text(node))).collect()
+}
+
 type Needed = fn(&[Pair]) -> Result<()>;
 
 fn needed_calls(pairs: &[Pair]) -> Result<()> {
@@ -670,6 +782,19 @@ fn needed_names(pairs: &[Pair]) -> Result<()> {
         names.extend(only_in_rust.map(|(_, name)| name));
     }
     needed(NOT_DECLARED_IN_C, &names)
+}
+
+fn needed_headers(pairs: &[Pair]) -> Result<()> {
+    let sources = pairs.iter().flat_map(|pair| pair.header.iter().chain([&pair.c]));
+    let included = sources.flat_map(headers).map(|header| header.what).collect();
+    needed(WITHOUT_A_MODULE, &included)?;
+    for (header, _) in WITHOUT_A_MODULE {
+        let module = format!("src/{}.rs", header.trim_end_matches(".h"));
+        ensure!(!root().join(&module).exists(), "{header} has a module: {module}");
+    }
+    let used = pairs.iter().flat_map(|pair| modules(&pair.rust));
+    let used = used.map(|module| module.what.trim_end_matches(".h").to_owned()).collect();
+    needed(WITHOUT_A_HEADER, &used)
 }
 
 fn needed(exceptions: &[(&str, &str)], names: &BTreeSet<String>) -> Result<()> {
@@ -690,7 +815,12 @@ mod own {
  * Counter: takes a number,
  * and gives it back.
  */
-#include "explain.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/explain.h"
 
 #define PROGRAM "counter"
 #define LIMIT 3
@@ -720,6 +850,13 @@ int main(int argc, char *argv[])
     const RUST: &str = r##"//! Counter: takes a number,
 //! and gives it back.
 #![no_std]
+use libc::c_int;
+use sockmirror::runtime::arguments;
+use sockmirror::stdio::{fprintf, stderr};
+use sockmirror::stdlib::{atoi, exit};
+use sockmirror::unistd::close;
+
+use sockmirror::common::explain::explain_errno;
 
 const PROGRAM: &CStr = c"counter";
 const LIMIT: c_int = 3;
@@ -763,31 +900,31 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // Two lines for each: by the formatter it would be eight.
     #[rustfmt::skip]
-    const CHANGES: [Change; 36] = [
+    const CHANGES: [Change; 41] = [
         ("steps", "other_words", IN_RUST,
-            "Close it", "Close them", Some("twin.rs:27: [2] Close them")),
+            "Close it", "Close them", Some("twin.rs:34: [2] Close them")),
         ("steps", "other_number", IN_C,
-            "[2]", "[3]", Some("twin.c:25: [3] Close it")),
+            "[2]", "[3]", Some("twin.c:30: [3] Close it")),
         ("steps", "a_gap", IN_BOTH,
-            "[2]", "[3]", Some("twin.c:25: [3] Close it\nis not step 2")),
+            "[2]", "[3]", Some("twin.c:30: [3] Close it\nis not step 2")),
         ("steps", "one_missing", IN_RUST,
             "    // [2] Close it\n", "", Some("twin.rs: nothing more")),
         ("steps", "one_too_many", IN_RUST,
             "    exit(0);", "    // [3] End\n    exit(0);", Some("twin.c: nothing more")),
         ("comments", "other_words", IN_C,
-            "nobody looks", "somebody looks", Some("twin.c:26: (step 2) It may fail, and somebody looks.")),
+            "nobody looks", "somebody looks", Some("twin.c:31: (step 2) It may fail, and somebody looks.")),
         ("comments", "other_header", IN_RUST,
             "gives it back", "keeps it", Some("twin.rs:1: (step 0) Counter: takes a number, and keeps it.")),
         ("comments", "one_missing_in_c", IN_C,
-            "    /* Erratum 9: there is none. */\n", "", Some("twin.c:25: (step 2) It may")),
+            "    /* Erratum 9: there is none. */\n", "", Some("twin.c:30: (step 2) It may")),
         ("comments", "other_place", IN_C,
-            "    /* [2] Close it */\n", "", Some("twin.c:25: (step 1) It may fail, and nobody looks.")),
+            "    /* [2] Close it */\n", "", Some("twin.c:30: (step 1) It may fail, and nobody looks.")),
         ("comments", "one_missing", IN_RUST,
             "    // It may fail, and nobody looks.\n", "", Some("twin.rs: nothing more")),
         ("comments", "one_too_many", IN_RUST,
-            "    exit(0);", "    // Over.\n    exit(0);", Some("twin.rs:31: (step 2) Over.")),
+            "    exit(0);", "    // Over.\n    exit(0);", Some("twin.rs:38: (step 2) Over.")),
         ("comments", "one_of_rust_in_c", IN_C,
-            "/* It", "/* Rust: it */\n    /* It", Some("twin.c:26: (step 2) Rust: it")),
+            "/* It", "/* Rust: it */\n    /* It", Some("twin.c:31: (step 2) Rust: it")),
         ("comments", "one_more_for_rust", IN_RUST,
             "    exit(0);", "    // Rust: over,\n    // and out.\n    exit(0);", None),
         ("comments", "one_beside_an_attribute", IN_RUST,
@@ -797,15 +934,15 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         ("comments", "what_a_caller_owes", IN_RUST,
             "back.\n", "back.\n//!\n//! # Safety\n//!\n//! None.\n", None),
         ("strings", "other_text", IN_RUST,
-            "too small", "too large", Some("twin.rs:24: \"too large: 작다\"")),
+            "too small", "too large", Some("twin.rs:31: \"too large: 작다\"")),
         ("strings", "other_escape", IN_C,
-            "%s\\n", "%s\\r", Some("twin.c:12: \"%s\\r\"")),
+            "%s\\n", "%s\\r", Some("twin.c:17: \"%s\\r\"")),
         ("strings", "other_bytes", IN_C,
-            "작다", "\\xec\\x9e", Some("twin.c:23: \"too small: \\xec\\x9e\"")),
+            "작다", "\\xec\\x9e", Some("twin.c:28: \"too small: \\xec\\x9e\"")),
         ("strings", "other_macro", IN_C,
-            "\"counter\"", "\"clock\"", Some("twin.c:7: \"clock\"")),
+            "\"counter\"", "\"clock\"", Some("twin.c:12: \"clock\"")),
         ("strings", "one_missing", IN_RUST,
-            "const PROGRAM: &CStr = c\"counter\";\n", "", Some("twin.c:7: \"counter\"")),
+            "const PROGRAM: &CStr = c\"counter\";\n", "", Some("twin.c:12: \"counter\"")),
         ("strings", "bytes_spelt_out", IN_C,
             "작다", "\\xec\\x9e\\221\\xeb\\x8b\\xa4", None),
         ("strings", "character_spelt_out", IN_RUST,
@@ -813,29 +950,39 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         ("strings", "two_pieces", IN_C,
             "too small", "too\" \" small", None),
         ("calls", "other_function", IN_RUST,
-            "close(first", "shutdown(first", Some("twin.rs:30: shutdown")),
+            "close(first", "shutdown(first", Some("twin.rs:37: shutdown")),
         ("calls", "one_missing", IN_RUST,
             "    exit(0);\n", "", Some("twin.rs: nothing more")),
         ("calls", "one_too_many", IN_RUST,
-            "    exit(0);", "    libc::sync();\n    exit(0);", Some("twin.rs:31: sync")),
+            "    exit(0);", "    libc::sync();\n    exit(0);", Some("twin.rs:38: sync")),
         ("calls", "other_order", IN_C,
-            "    close(firstNumber);\n    exit(0);", "    exit(0);\n    close(firstNumber);", Some("twin.c:27: exit")),
+            "    close(firstNumber);\n    exit(0);", "    exit(0);\n    close(firstNumber);", Some("twin.c:32: exit")),
         ("calls", "methods_and_values", IN_RUST,
             "    exit(0);", "    _ = Ok(argv.len());\n    exit(0);", None),
         ("names", "other_variable", IN_RUST,
-            "let first_number", "let number", Some("twin.rs:22: number (main) has no number in twin.c")),
+            "let first_number", "let number", Some("twin.rs:29: number (main) has no number in twin.c")),
         ("names", "other_parameter", IN_C,
-            "const char *errorText)", "const char *text)", Some("twin.c:10: text (die_with_error) has no text in twin.rs")),
+            "const char *errorText)", "const char *text)", Some("twin.c:15: text (die_with_error) has no text in twin.rs")),
         ("names", "other_function", IN_C,
-            "static void DieWithError", "static void Die", Some("twin.rs:9: die_with_error (no function)")),
+            "static void DieWithError", "static void Die", Some("twin.rs:16: die_with_error (no function)")),
         ("names", "other_constant", IN_C,
-            "define LIMIT", "define MOST", Some("twin.c:8: MOST (no function)")),
+            "define LIMIT", "define MOST", Some("twin.c:13: MOST (no function)")),
         ("names", "other_scope", IN_C,
-            "    int firstNumber;\n", "", Some("twin.rs:22: first_number (main) has no first_number in twin.c")),
+            "    int firstNumber;\n", "", Some("twin.rs:29: first_number (main) has no first_number in twin.c")),
         ("names", "one_in_a_pattern", IN_RUST,
-            "Err(error) =", "Err(reason) =", Some("twin.rs:30: reason (main) has no reason in twin.c")),
+            "Err(error) =", "Err(reason) =", Some("twin.rs:37: reason (main) has no reason in twin.c")),
         ("names", "a_constant_in_a_pattern", IN_RUST,
             "Err(error) =", "Err(EINTR) =", None),
+        ("headers", "one_missing", IN_C,
+            "#include <unistd.h>\n", "", Some("twin.rs:8: unistd.h")),
+        ("headers", "one_missing", IN_RUST,
+            "use sockmirror::unistd::close;\n", "", Some("twin.c:8: unistd.h\nis where close comes from")),
+        ("headers", "other_order", IN_C,
+            "#include <stdlib.h>\n#include <unistd.h>\n", "#include <unistd.h>\n#include <stdlib.h>\n", Some("twin.c:7: unistd.h")),
+        ("headers", "other_folder", IN_RUST,
+            "common::explain", "server::explain", Some("twin.rs:10: server/explain.h")),
+        ("headers", "for_a_type", IN_C,
+            "#include <unistd.h>\n", "#include <sys/stat.h>\n#include <unistd.h>\n", None),
     ];
 
     pub fn trials() -> Vec<Trial> {

@@ -17,17 +17,19 @@ use libc::{
     INADDR_LOOPBACK, IPPROTO_TCP, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, TCP_MAXSEG, c_char,
     c_int, in_addr_t, socklen_t, tcp_info,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{explain_errno, fail, succeed};
-use sockmirror::loopback::{
-    accept_client, bind_to, connect_to, get_option, open_socket, own_address, set_option,
-};
-use sockmirror::options::{getsockopt, setsockopt, tcpi_snd_wscale};
+use sockmirror::netinet::tcp::tcpi_snd_wscale;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, listen};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strerror};
+use sockmirror::sys::socket::{getsockopt, listen, setsockopt};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{explain_errno, fail, succeed};
+use sockmirror::common::loopback::{
+    accept_client, bind_to, connect_to, get_option, open_socket, own_address, set_option,
+};
 
 const PROGRAM: &CStr = c"buffer_size";
 const USAGE: &CStr = c"./buffer_size";

@@ -11,11 +11,12 @@
 
 use core::ffi::CStr;
 use libc::{c_char, c_int, c_long, c_short, c_uchar, c_uint, c_void, size_t};
-use sockmirror::byte_order::{htonl, htons, ntohl, ntohs};
-use sockmirror::command_line::{check_arguments, number_argument};
-use sockmirror::explain::succeed;
+use sockmirror::arpa::inet::{htonl, htons, ntohl, ntohs};
 use sockmirror::runtime::arguments;
 use sockmirror::stdio::printf;
+
+use sockmirror::common::command_line::{check_arguments, number_argument};
+use sockmirror::common::explain::succeed;
 
 const PROGRAM: &CStr = c"byte_order";
 const USAGE: &CStr = c"./byte_order [VALUE]";

@@ -21,16 +21,17 @@ use libc::{
     AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_char, c_int, c_ushort, sa_family_t, size_t,
     sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
-use sockmirror::address::inet_addr;
-use sockmirror::byte_order::htons;
-use sockmirror::explain::{
-    explain_address, explain_errno, explain_port, explain_recv, explain_send,
-};
+use sockmirror::arpa::inet::{htons, inet_addr};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, connect, recv, send, socket};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::{atoi, exit};
 use sockmirror::string::{memset, strlen};
+use sockmirror::sys::socket::{connect, recv, send, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::explain::{
+    explain_address, explain_errno, explain_port, explain_recv, explain_send,
+};
 
 const PROGRAM: &CStr = c"echo_client";
 const RCVBUFSIZE: usize = 128;

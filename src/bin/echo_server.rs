@@ -22,13 +22,15 @@ use libc::{
     AF_INET, INADDR_ANY, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_char, c_int, c_ushort, sa_family_t,
     size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
-use sockmirror::byte_order::{htonl, htons};
-use sockmirror::explain::{explain_errno, explain_port, explain_send};
+use sockmirror::arpa::inet::{htonl, htons};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{accept, bind, close, listen, recv, send, socket};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::{atoi, exit};
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{accept, bind, listen, recv, send, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::explain::{explain_errno, explain_port, explain_send};
 
 const PROGRAM: &CStr = c"echo_server";
 const RCVBUFSIZE: usize = 128;

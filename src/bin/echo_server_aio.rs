@@ -23,30 +23,28 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::CStr;
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
-use errno::Errno;
 use libc::{
     AIO_CANCELED, EAGAIN, EINPROGRESS, POLLIN, SIGEV_SIGNAL, SIGIO, SIGUSR1, SOCK_CLOEXEC,
     SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
-use sockmirror::connections::{
+use sockmirror::errno::{Errno, errno};
+use sockmirror::poll::poll;
+use sockmirror::signal::{kill, sigaddset, sigwaitinfo};
+use sockmirror::stdlib::{exit, free, malloc};
+use sockmirror::string::memset;
+use sockmirror::sys::stat::stat;
+use sockmirror::unistd::getpid;
+
+use sockmirror::common::explain::fail;
+use sockmirror::server::connections::{
     ABANDON, GO_ON, Server, abandon_connection, accept_connection, accepting, asked_for,
     close_connection, count_received, finish_connection, new_server, reset_connection,
     stop_accepting, wait_failed,
 };
-use sockmirror::error::errno;
-use sockmirror::explain::fail;
-use sockmirror::files::stat;
-use sockmirror::multiplexing::poll;
-use sockmirror::process::getpid;
-use sockmirror::server::{
-    announce, block_signals, drive_by_signals, keep_back_signals, read_settings, set_timer,
-    start_listening,
-};
-use sockmirror::signals::{kill, sigaddset, sigwaitinfo};
-use sockmirror::start::inherit_nothing;
-use sockmirror::stdlib::{exit, free, malloc};
-use sockmirror::string::memset;
+use sockmirror::server::signals::{block_signals, drive_by_signals, keep_back_signals, set_timer};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_aio";
 const USAGE: &CStr = c"./echo_server_aio PORT";

@@ -16,23 +16,23 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use errno::Errno;
 use libc::{
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP,
     SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, epoll_event, sigset_t,
 };
-use sockmirror::connections::{
+use sockmirror::errno::Errno;
+use sockmirror::stdlib::exit;
+use sockmirror::string::memset;
+use sockmirror::sys::epoll::{epoll_create1, epoll_ctl, epoll_wait};
+
+use sockmirror::common::explain::{explain_errno, fail};
+use sockmirror::server::connections::{
     GONE, TO_RECEIVE, TO_SEND, accept_connection, new_server, patience, read_signal,
     reset_connection, serve, wait_failed,
 };
-use sockmirror::epoll::{epoll_create1, epoll_ctl, epoll_wait};
-use sockmirror::explain::{explain_errno, fail};
-use sockmirror::server::{
-    announce, keep_back_signals, open_signals, read_settings, start_listening,
-};
-use sockmirror::start::inherit_nothing;
-use sockmirror::stdlib::exit;
-use sockmirror::string::memset;
+use sockmirror::server::signals::{keep_back_signals, open_signals};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_epoll";
 const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT

@@ -19,29 +19,28 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
-use errno::Errno;
 use libc::{
     EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER, SHUT_WR,
     SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM, SOCK_CLOEXEC, WIFSIGNALED, WNOHANG,
     WTERMSIG, c_char, c_int, c_long, c_uint, sighandler_t, sigset_t, size_t, ssize_t, timespec,
 };
-use sockmirror::connections::{is_all, next_may_come, reset_on_close};
-use sockmirror::descriptor::fcntl;
-use sockmirror::error::errno;
-use sockmirror::explain::{explain_errno, fail};
-use sockmirror::process::{fork, getpid, prctl, setpgid, waitpid};
-use sockmirror::server::{
-    announce, block_signals, end_with, keep_back_signals, read_settings, set_timer,
-    start_listening, take_as_one,
-};
-use sockmirror::shutdown::shutdown;
-use sockmirror::signals::{kill, sigaddset, sigdelset, signal, sigprocmask, sigwaitinfo};
-use sockmirror::socket::{accept4, close, recv, send};
-use sockmirror::start::inherit_nothing;
+use sockmirror::errno::{Errno, errno};
+use sockmirror::fcntl::fcntl;
+use sockmirror::signal::{kill, sigaddset, sigdelset, signal, sigprocmask, sigwaitinfo};
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::{exit, malloc};
 use sockmirror::string::strerror;
-use sockmirror::time::{alarm, nanosleep};
+use sockmirror::sys::prctl::prctl;
+use sockmirror::sys::socket::{accept4, recv, send, shutdown};
+use sockmirror::sys::wait::waitpid;
+use sockmirror::time::nanosleep;
+use sockmirror::unistd::{alarm, close, fork, getpid, setpgid};
+
+use sockmirror::common::explain::{explain_errno, fail};
+use sockmirror::server::connections::{is_all, next_may_come, reset_on_close};
+use sockmirror::server::signals::{block_signals, keep_back_signals, set_timer, take_as_one};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::{end_with, start_listening};
 
 const PROGRAM: &CStr = c"echo_server_fork";
 const USAGE: &CStr = c"./echo_server_fork PORT";

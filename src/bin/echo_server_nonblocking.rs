@@ -13,14 +13,14 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, sigset_t};
-use sockmirror::connections::{
+use sockmirror::stdlib::exit;
+
+use sockmirror::server::connections::{
     MOST_ACCEPTED, accept_connection, accepting, is_open, new_server, read_signal, serve,
 };
-use sockmirror::server::{
-    announce, keep_back_signals, open_signals, read_settings, start_listening,
-};
-use sockmirror::start::inherit_nothing;
-use sockmirror::stdlib::exit;
+use sockmirror::server::signals::{keep_back_signals, open_signals};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_nonblocking";
 const USAGE: &CStr = c"./echo_server_nonblocking PORT";

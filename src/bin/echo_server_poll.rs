@@ -17,18 +17,18 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, nfds_t, pollfd, sigset_t};
-use sockmirror::connections::{
+use sockmirror::errno::{Errno, errno};
+use sockmirror::poll::poll;
+use sockmirror::stdlib::{exit, realloc};
+
+use sockmirror::common::explain::fail;
+use sockmirror::server::connections::{
     GONE, MOST_ACCEPTED, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
     reset_connection, serve, wait_failed,
 };
-use sockmirror::error::{Errno, errno};
-use sockmirror::explain::fail;
-use sockmirror::multiplexing::poll;
-use sockmirror::server::{
-    announce, keep_back_signals, open_signals, read_settings, start_listening,
-};
-use sockmirror::start::inherit_nothing;
-use sockmirror::stdlib::{exit, realloc};
+use sockmirror::server::signals::{keep_back_signals, open_signals};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_poll";
 const USAGE: &CStr = c"./echo_server_poll [-b MICROSECONDS] PORT

@@ -19,17 +19,17 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, fd_set, sigset_t};
-use sockmirror::connections::{
+use sockmirror::stdio::{fprintf, stderr};
+use sockmirror::stdlib::exit;
+use sockmirror::sys::select::{FD_CLR, FD_ISSET, FD_SET, FD_ZERO, select};
+
+use sockmirror::server::connections::{
     GONE, MOST_ACCEPTED, Server, TO_SEND, accept_connection, accepting, close_connection,
     new_server, read_signal, serve, wait_failed,
 };
-use sockmirror::multiplexing::{FD_CLR, FD_ISSET, FD_SET, FD_ZERO, select};
-use sockmirror::server::{
-    announce, keep_back_signals, open_signals, read_settings, start_listening,
-};
-use sockmirror::start::inherit_nothing;
-use sockmirror::stdio::{fprintf, stderr};
-use sockmirror::stdlib::exit;
+use sockmirror::server::signals::{keep_back_signals, open_signals};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_select";
 const USAGE: &CStr = c"./echo_server_select PORT";

@@ -25,20 +25,20 @@ use libc::{
     POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SIGURG, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int,
     c_short, pollfd, siginfo_t, sigset_t, sigval, timespec,
 };
-use sockmirror::connections::{
+use sockmirror::poll::poll;
+use sockmirror::signal::{kill, sigaddset, sigqueue, sigtimedwait, sigwaitinfo};
+use sockmirror::stdlib::{exit, realloc};
+use sockmirror::string::memset;
+use sockmirror::unistd::getpid;
+
+use sockmirror::common::explain::fail;
+use sockmirror::server::connections::{
     MOST_ACCEPTED, NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open,
     is_sending, new_server, obey_signal, reset_connection, serve, wait_failed,
 };
-use sockmirror::explain::fail;
-use sockmirror::multiplexing::poll;
-use sockmirror::process::getpid;
-use sockmirror::server::{
-    announce, block_signals, drive_by_signals, keep_back_signals, read_settings, start_listening,
-};
-use sockmirror::signals::{kill, sigaddset, sigqueue, sigtimedwait, sigwaitinfo};
-use sockmirror::start::inherit_nothing;
-use sockmirror::stdlib::{exit, realloc};
-use sockmirror::string::memset;
+use sockmirror::server::signals::{block_signals, drive_by_signals, keep_back_signals};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_sigio";
 const USAGE: &CStr = c"./echo_server_sigio PORT";

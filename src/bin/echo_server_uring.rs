@@ -20,19 +20,21 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{EBUSY, SOCK_CLOEXEC, c_char, c_int, sigset_t};
-use sockmirror::connections::{accepting, new_server, take_signal, wait_failed};
-use sockmirror::error::{Errno, errno};
-use sockmirror::io_uring::{
+use sockmirror::errno::{Errno, errno};
+use sockmirror::linux::io_uring::{
     IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND,
     io_uring_cqe,
 };
-use sockmirror::server::{
-    announce, keep_back_signals, open_signals, read_settings, start_listening,
-};
-use sockmirror::start::inherit_nothing;
 use sockmirror::stdlib::exit;
-use sockmirror::streams::{accepted, new_streams, obey, receive_again, received, sent};
-use sockmirror::uring::{ask_accept, ask_poll, next_completion, submit};
+
+use sockmirror::server::connections::{accepting, new_server, take_signal, wait_failed};
+use sockmirror::server::signals::{keep_back_signals, open_signals};
+use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::uring::{ask_accept, ask_poll, next_completion, submit};
+use sockmirror::server::uring_connections::{
+    accepted, new_streams, obey, receive_again, received, sent,
+};
+use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_uring";
 const USAGE: &CStr = c"./echo_server_uring [-w WORKERS] PORT

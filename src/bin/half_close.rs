@@ -15,16 +15,16 @@ use libc::{
     EPIPE, INADDR_LOOPBACK, MSG_NOSIGNAL, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_LINGER, SOL_SOCKET,
     c_char, c_int, in_addr_t, linger, pollfd, socklen_t,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::{accept_client, bound_socket, connect_client, own_address};
-use sockmirror::multiplexing::poll;
-use sockmirror::options::setsockopt;
+use sockmirror::poll::poll;
 use sockmirror::runtime::arguments;
-use sockmirror::shutdown::shutdown;
-use sockmirror::socket::{close, listen, recv, send};
 use sockmirror::stdio::printf;
 use sockmirror::string::{strerror, strlen};
+use sockmirror::sys::socket::{listen, recv, send, setsockopt, shutdown};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::{accept_client, bound_socket, connect_client, own_address};
 
 const PROGRAM: &CStr = c"half_close";
 const USAGE: &CStr = c"./half_close";

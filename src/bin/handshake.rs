@@ -20,23 +20,24 @@ use libc::{
     POLLIN, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, c_char, c_int, in_addr_t, pollfd, size_t,
     sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::descriptor::fcntl;
-use sockmirror::explain::{explain_send, fail, succeed};
-use sockmirror::loopback::{
-    accept_client, bind_to, connect_to, open_socket, own_address, set_option, tcp_state,
-};
-use sockmirror::multiplexing::poll;
-use sockmirror::options::{
+use sockmirror::fcntl::fcntl;
+use sockmirror::netinet::tcp::{
     TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK,
     TCP_LISTEN, TCP_SYN_SENT,
 };
+use sockmirror::poll::poll;
 use sockmirror::runtime::arguments;
-use sockmirror::shutdown::shutdown;
-use sockmirror::socket::{bind, close, connect, listen, recv, send};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{bind, connect, listen, recv, send, shutdown};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{explain_send, fail, succeed};
+use sockmirror::common::loopback::{
+    accept_client, bind_to, connect_to, open_socket, own_address, set_option, tcp_state,
+};
 
 const PROGRAM: &CStr = c"handshake";
 const USAGE: &CStr = c"./handshake";

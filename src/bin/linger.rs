@@ -16,18 +16,20 @@ use libc::{
     SO_SNDBUF, SOL_SOCKET, TCP_INFO, c_char, c_int, in_addr_t, linger, pollfd, socklen_t, ssize_t,
     tcp_info,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{explain_send, fail, succeed};
-use sockmirror::loopback::{
-    accept_client, bind_to, connect_to, open_socket, own_address, set_option,
-};
-use sockmirror::multiplexing::poll;
-use sockmirror::options::{TCP_CLOSE_WAIT, TCP_ESTABLISHED, getsockopt, setsockopt};
+use sockmirror::netinet::tcp::{TCP_CLOSE_WAIT, TCP_ESTABLISHED};
+use sockmirror::poll::poll;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, listen, recv, send};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strerror};
+use sockmirror::sys::socket::{getsockopt, listen, recv, send, setsockopt};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{explain_send, fail, succeed};
+use sockmirror::common::loopback::{
+    accept_client, bind_to, connect_to, open_socket, own_address, set_option,
+};
 
 const PROGRAM: &CStr = c"linger";
 const USAGE: &CStr = c"./linger";

@@ -17,23 +17,22 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use errno::Errno;
 use libc::{
     AF_INET, EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM,
     SOL_SOCKET, c_char, c_int, pollfd, sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::htonl;
-use sockmirror::command_line::{check_arguments, number_argument};
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::backlog_of;
-use sockmirror::multiplexing::poll;
-use sockmirror::names::getsockname;
-use sockmirror::options::getsockopt;
+use sockmirror::arpa::inet::{htonl, inet_ntoa};
+use sockmirror::errno::Errno;
+use sockmirror::poll::poll;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{accept, bind, close, connect, listen, socket};
 use sockmirror::stdio::printf;
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{accept, bind, connect, getsockname, getsockopt, listen, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::{check_arguments, number_argument};
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::backlog_of;
 
 const PROGRAM: &CStr = c"listen_backlog";
 const USAGE: &CStr = c"./listen_backlog [BACKLOG]";

@@ -17,16 +17,17 @@ use libc::{
     PF_INET, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, c_char, c_int, in_addr, in_port_t, ip_mreq,
     sa_family_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htonl, htons, ntohl};
-use sockmirror::command_line::{address_argument, check_arguments, number_argument, refuse};
-use sockmirror::datagram::recvfrom;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::options::setsockopt;
+use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohl};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{bind, close, socket};
 use sockmirror::stdio::{fflush, printf, stdout};
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{bind, recvfrom, setsockopt, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::{
+    address_argument, check_arguments, number_argument, refuse,
+};
+use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"multicast_receiver";
 const USAGE: &CStr = c"./multicast_receiver GROUP PORT";

@@ -16,18 +16,17 @@ use libc::{
     AF_INET, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IPPROTO_IP, IPPROTO_UDP, PF_INET, SOCK_DGRAM,
     c_char, c_int, in_port_t, sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htons, ntohl};
-use sockmirror::command_line::{
-    address_argument, check_arguments, number_argument, refuse, word_argument,
-};
-use sockmirror::datagram::sendto;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::options::setsockopt;
+use sockmirror::arpa::inet::{htons, inet_ntoa, ntohl};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, socket};
 use sockmirror::stdio::printf;
 use sockmirror::string::{memset, strlen};
+use sockmirror::sys::socket::{sendto, setsockopt, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::{
+    address_argument, check_arguments, number_argument, refuse, word_argument,
+};
+use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"multicast_sender";
 const USAGE: &CStr = c"./multicast_sender GROUP PORT WORD";

@@ -21,19 +21,21 @@ use libc::{
     SO_SNDBUF, SOL_SOCKET, TCP_DEFER_ACCEPT, TCP_NODELAY, TIOCOUTQ, c_char, c_int, c_uint,
     in_addr_t, iovec, mmsghdr, pollfd, size_t, ssize_t,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::descriptor::ioctl;
-use sockmirror::explain::{explain_send, fail, succeed};
-use sockmirror::loopback::{
-    accept_client, backlog_of, bound_socket, connect_client, own_address, set_option, tcp_state,
-};
-use sockmirror::multiplexing::poll;
-use sockmirror::options::TCP_CLOSE;
+use sockmirror::netinet::tcp::TCP_CLOSE;
+use sockmirror::poll::poll;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, listen, recv, send, sendmmsg};
 use sockmirror::stdio::{fprintf, printf, stderr};
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
+use sockmirror::sys::ioctl::ioctl;
+use sockmirror::sys::socket::{listen, recv, send, sendmmsg};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{explain_send, fail, succeed};
+use sockmirror::common::loopback::{
+    accept_client, backlog_of, bound_socket, connect_client, own_address, set_option, tcp_state,
+};
 
 const PROGRAM: &CStr = c"no_delay";
 const USAGE: &CStr = c"./no_delay";

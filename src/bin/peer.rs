@@ -22,17 +22,17 @@ use libc::{
     c_char, c_int, in_port_t, pollfd, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
     ssize_t,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htonl, htons};
-use sockmirror::command_line::{address_argument, check_arguments, number_argument};
-use sockmirror::explain::{explain_send, fail, succeed};
-use sockmirror::multiplexing::poll;
-use sockmirror::options::setsockopt;
+use sockmirror::arpa::inet::{htonl, htons, inet_ntoa};
+use sockmirror::poll::poll;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{accept, bind, close, connect, listen, recv, send, socket};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strchr, strlen};
+use sockmirror::sys::socket::{accept, bind, connect, listen, recv, send, setsockopt, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::{address_argument, check_arguments, number_argument};
+use sockmirror::common::explain::{explain_send, fail, succeed};
 
 const PROGRAM: &CStr = c"peer";
 const USAGE: &CStr = c"./peer PORT [PEER_IP PEER_PORT]";

@@ -16,17 +16,18 @@ use libc::{
     INADDR_LOOPBACK, MSG_NOSIGNAL, SHUT_RDWR, SIG_BLOCK, SIGCHLD, c_char, c_int, in_addr_t,
     sigset_t, size_t, ssize_t,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::{accept_client, bound_socket, connect_client, own_address};
-use sockmirror::process::{fork, waitpid};
 use sockmirror::runtime::arguments;
-use sockmirror::shutdown::shutdown;
-use sockmirror::signals::{sigaddset, sigemptyset, sigprocmask};
-use sockmirror::socket::{close, listen, recv, send};
+use sockmirror::signal::{sigaddset, sigemptyset, sigprocmask};
 use sockmirror::stdio::{fflush, printf, stdout};
 use sockmirror::stdlib::exit;
 use sockmirror::string::strerror;
+use sockmirror::sys::socket::{listen, recv, send, shutdown};
+use sockmirror::sys::wait::waitpid;
+use sockmirror::unistd::{close, fork};
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::{accept_client, bound_socket, connect_client, own_address};
 
 const PROGRAM: &CStr = c"reference_count";
 const USAGE: &CStr = c"./reference_count";

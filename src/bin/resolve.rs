@@ -13,15 +13,16 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr;
 use libc::{AF_INET, EAI_SYSTEM, SOCK_STREAM, addrinfo, c_char, c_int, sockaddr_in};
-use sockmirror::address::inet_ntoa;
-use sockmirror::command_line::{check_arguments, word_argument};
-use sockmirror::error::errno;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::resolver::{freeaddrinfo, gai_strerror, getaddrinfo};
+use sockmirror::arpa::inet::inet_ntoa;
+use sockmirror::errno::errno;
+use sockmirror::netdb::{freeaddrinfo, gai_strerror, getaddrinfo};
 use sockmirror::runtime::arguments;
 use sockmirror::stdio::{fprintf, printf, stderr};
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
+
+use sockmirror::common::command_line::{check_arguments, word_argument};
+use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"resolve";
 const USAGE: &CStr = c"./resolve NAME";

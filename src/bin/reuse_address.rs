@@ -17,16 +17,16 @@ use libc::{
     AF_INET, EADDRINUSE, INADDR_LOOPBACK, SHUT_WR, SO_LINGER, SO_REUSEADDR, SOL_SOCKET, c_char,
     c_int, linger, sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
-use sockmirror::byte_order::htonl;
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::{accept_client, connect_to, open_socket, own_address};
-use sockmirror::options::setsockopt;
+use sockmirror::arpa::inet::htonl;
 use sockmirror::runtime::arguments;
-use sockmirror::shutdown::shutdown;
-use sockmirror::socket::{bind, close, listen, recv};
 use sockmirror::stdio::printf;
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{bind, listen, recv, setsockopt, shutdown};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::{accept_client, connect_to, open_socket, own_address};
 
 const PROGRAM: &CStr = c"reuse_address";
 const USAGE: &CStr = c"./reuse_address";

@@ -17,13 +17,13 @@ use libc::{
     AF_INET, INADDR_NONE, c_char, c_int, c_uchar, c_uint, c_ulong, in_addr, in_addr_t, in_port_t,
     sa_family_t, size_t, sockaddr, sockaddr_in,
 };
-use sockmirror::address::{inet_addr, inet_ntoa};
-use sockmirror::byte_order::{htons, ntohl};
-use sockmirror::command_line::{address_argument, check_arguments, number_argument};
-use sockmirror::explain::succeed;
+use sockmirror::arpa::inet::{htons, inet_addr, inet_ntoa, ntohl};
 use sockmirror::runtime::arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::memset;
+
+use sockmirror::common::command_line::{address_argument, check_arguments, number_argument};
+use sockmirror::common::explain::succeed;
 
 const PROGRAM: &CStr = c"socket_address";
 const USAGE: &CStr = c"./socket_address IP PORT";

@@ -17,13 +17,13 @@ use libc::{
     TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_SYNCNT, c_char, c_int, c_long, c_uchar, c_void,
     in_addr, linger, socklen_t, timeval,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::options::{getsockopt, setsockopt};
+use sockmirror::arpa::inet::inet_ntoa;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::socket;
 use sockmirror::stdio::printf;
+use sockmirror::sys::socket::{getsockopt, setsockopt, socket};
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"socket_options";
 const USAGE: &CStr = c"./socket_options";

@@ -12,16 +12,15 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{INADDR_ANY, INADDR_LOOPBACK, c_char, c_int, sockaddr, sockaddr_in, socklen_t};
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htonl, ntohs};
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::{bind_to, bound_socket, open_socket};
-use sockmirror::names::{getpeername, getsockname};
+use sockmirror::arpa::inet::{htonl, inet_ntoa, ntohs};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{accept, connect, listen, recv, send};
 use sockmirror::stdio::printf;
 use sockmirror::string::strerror;
+use sockmirror::sys::socket::{accept, connect, getpeername, getsockname, listen, recv, send};
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::{bind_to, bound_socket, open_socket};
 
 const PROGRAM: &CStr = c"socket_pair";
 const USAGE: &CStr = c"./socket_pair";

@@ -13,14 +13,15 @@ use libc::{
     AF_INET, EPROTONOSUPPORT, IPPROTO_TCP, IPPROTO_UDP, PF_INET, SO_DOMAIN, SO_PROTOCOL, SO_TYPE,
     SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, SOL_SOCKET, c_char, c_int, c_void, socklen_t,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::get_option;
-use sockmirror::options::getsockopt;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, socket};
 use sockmirror::stdio::printf;
 use sockmirror::string::strerror;
+use sockmirror::sys::socket::{getsockopt, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::get_option;
 
 const PROGRAM: &CStr = c"socket_types";
 const USAGE: &CStr = c"./socket_types";

@@ -21,15 +21,16 @@ use libc::{
     AF_INET, INADDR_LOOPBACK, MSG_PEEK, MSG_WAITALL, PF_INET, SOCK_STREAM, c_char, c_int,
     sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
-use sockmirror::byte_order::htonl;
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{explain_send, fail, succeed};
-use sockmirror::names::getsockname;
+use sockmirror::arpa::inet::htonl;
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{accept, bind, close, connect, listen, recv, send, socket};
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{accept, bind, connect, getsockname, listen, recv, send, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{explain_send, fail, succeed};
 
 const PROGRAM: &CStr = c"stream_boundaries";
 const USAGE: &CStr = c"./stream_boundaries";

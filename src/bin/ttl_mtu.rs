@@ -14,14 +14,15 @@ use libc::{
     INADDR_LOOPBACK, IP_MTU, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_TTL, IPPROTO_IP, IPPROTO_UDP,
     PF_INET, SOCK_DGRAM, c_char, c_int, size_t, sockaddr_in, socklen_t,
 };
-use sockmirror::command_line::check_arguments;
-use sockmirror::explain::{fail, succeed};
-use sockmirror::loopback::{bind_to, connect_to, get_option, own_address};
-use sockmirror::options::{getsockopt, setsockopt};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, recv, send, socket};
 use sockmirror::stdio::printf;
 use sockmirror::string::{memset, strerror};
+use sockmirror::sys::socket::{getsockopt, recv, send, setsockopt, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::check_arguments;
+use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::{bind_to, connect_to, get_option, own_address};
 
 const PROGRAM: &CStr = c"ttl_mtu";
 const USAGE: &CStr = c"./ttl_mtu";

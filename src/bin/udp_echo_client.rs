@@ -19,19 +19,18 @@ use libc::{
     SOCK_DGRAM, SOL_SOCKET, c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in,
     socklen_t, time_t, timeval,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htonl, htons, ntohl, ntohs};
-use sockmirror::command_line::{
-    address_argument, check_arguments, number_argument, refuse, word_argument,
-};
-use sockmirror::datagram::{recvfrom, sendto};
-use sockmirror::explain::{fail, succeed};
-use sockmirror::options::setsockopt;
+use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohl, ntohs};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{close, socket};
 use sockmirror::stdio::{fprintf, fwrite, printf, stderr, stdout};
 use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strlen};
+use sockmirror::sys::socket::{recvfrom, sendto, setsockopt, socket};
+use sockmirror::unistd::close;
+
+use sockmirror::common::command_line::{
+    address_argument, check_arguments, number_argument, refuse, word_argument,
+};
+use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"udp_echo_client";
 const USAGE: &CStr = c"./udp_echo_client SERVER_IP WORD [PORT]";

@@ -25,18 +25,16 @@ use libc::{
     c_char, c_int, c_long, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
     timespec,
 };
-use sockmirror::address::inet_ntoa;
-use sockmirror::byte_order::{htonl, htons, ntohs};
-use sockmirror::command_line::{check_arguments, number_argument};
-use sockmirror::datagram::{recvfrom, sendto};
-use sockmirror::explain::{explain_errno, fail};
-use sockmirror::names::getsockname;
+use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohs};
 use sockmirror::runtime::arguments;
-use sockmirror::socket::{bind, socket};
-use sockmirror::start::inherit_nothing;
 use sockmirror::stdio::{fflush, fprintf, printf, stderr, stdout};
 use sockmirror::string::memset;
+use sockmirror::sys::socket::{bind, getsockname, recvfrom, sendto, socket};
 use sockmirror::time::nanosleep;
+
+use sockmirror::common::command_line::{check_arguments, number_argument};
+use sockmirror::common::explain::{explain_errno, fail};
+use sockmirror::server::start::inherit_nothing;
 
 const PROGRAM: &CStr = c"udp_echo_server";
 const USAGE: &CStr = c"./udp_echo_server PORT";

@@ -4,9 +4,10 @@ use std::ptr::null_mut;
 
 use crate::world::*;
 use libc::*;
-use sockmirror::names::{getpeername, getsockname};
-use sockmirror::shutdown::shutdown;
-use sockmirror::socket::{accept, accept4, bind, close, connect, listen, socket};
+use sockmirror::sys::socket::{
+    accept, accept4, bind, connect, getpeername, getsockname, listen, shutdown, socket,
+};
+use sockmirror::unistd::close;
 
 /// Two sockets of the same port, both with `SO_REUSEADDR`, and neither listens yet.
 fn shared_port() -> (c_int, c_int) {

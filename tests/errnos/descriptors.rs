@@ -5,10 +5,12 @@ use std::ptr::null_mut;
 use crate::world::*;
 use errno::{Errno, errno};
 use libc::*;
-use sockmirror::descriptor::{dup2, fcntl, ioctl, pipe2, read, write};
-use sockmirror::files::{fstat, open, stat};
-use sockmirror::memory::mmap;
+use sockmirror::fcntl::{fcntl, open};
 use sockmirror::stdio::{fflush, fwrite};
+use sockmirror::sys::ioctl::ioctl;
+use sockmirror::sys::mman::mmap;
+use sockmirror::sys::stat::{fstat, stat};
+use sockmirror::unistd::{dup2, pipe2, read, write};
 
 /// `read` into enough room.
 fn got(fd: c_int) -> Result<ssize_t, Errno> {
@@ -208,11 +210,11 @@ rows! {
     fcntl {
         "F_GETFL" => OK: fcntl(tcp(), F_GETFL, 0);
         "F_SETOWN to this process" => OK: fcntl(tcp(), F_SETOWN, getpid());
-        "F_SETSIG to 0" => OK: fcntl(tcp(), sockmirror::descriptor::F_SETSIG, 0);
+        "F_SETSIG to 0" => OK: fcntl(tcp(), sockmirror::fcntl::F_SETSIG, 0);
         "not open" => EBADF: fcntl(NOT_OPEN, F_GETFL, 0);
         "opened with O_PATH" => EBADF: fcntl(opened("/", O_PATH), F_SETFL, 0);
         "an unknown command" => EINVAL: fcntl(tcp(), 9999, 0);
-        "F_SETSIG to no signal" => EINVAL: fcntl(tcp(), sockmirror::descriptor::F_SETSIG, 65);
+        "F_SETSIG to no signal" => EINVAL: fcntl(tcp(), sockmirror::fcntl::F_SETSIG, 65);
         "F_SETOWN to INT_MIN" => EINVAL: fcntl(tcp(), F_SETOWN, c_int::MIN);
         "F_DUPFD to a negative number" => EINVAL: fcntl(tcp(), F_DUPFD, -1);
         "F_SETFL with O_DIRECT, which a socket lacks" => EINVAL: fcntl(tcp(), F_SETFL, O_DIRECT);

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::sources::files;
 use crate::table;
 
 /// Errnos that no row can provoke, and why.
@@ -150,11 +151,8 @@ pub fn trials() -> Vec<Trial> {
 /// Reads the sources.
 fn documentation() -> Result<Documentation, Failed> {
     let mut documentation = Documentation::new();
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))? {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            read(&fs::read_to_string(path)?, &mut documentation);
-        }
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "rs")? {
+        read(&fs::read_to_string(path)?, &mut documentation);
     }
     Ok(documentation)
 }

@@ -27,6 +27,8 @@ mod others;
 mod own_process;
 mod processes;
 mod signals;
+#[path = "../common/sources.rs"]
+mod sources;
 mod waiting;
 
 use std::env;

@@ -5,8 +5,7 @@ use std::ptr::null_mut;
 use crate::world::*;
 use errno::Errno;
 use libc::*;
-use sockmirror::datagram::{recvfrom, sendto};
-use sockmirror::socket::{recv, send, sendmmsg};
+use sockmirror::sys::socket::{recv, recvfrom, send, sendmmsg, sendto};
 
 /// `send` of some bytes.
 fn sent(sock: c_int, length: usize, flags: c_int) -> Result<ssize_t, Errno> {

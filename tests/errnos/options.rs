@@ -3,7 +3,7 @@
 use crate::world::*;
 use errno::Errno;
 use libc::*;
-use sockmirror::options::{getsockopt, setsockopt};
+use sockmirror::sys::socket::{getsockopt, setsockopt};
 
 /// `getsockopt` of an int.
 fn got(sock: c_int, level: c_int, option: c_int) -> Result<(), Errno> {

@@ -5,7 +5,7 @@ use std::ptr::{null, null_mut};
 use crate::world::*;
 use errno::{errno, set_errno};
 use libc::{addrinfo, c_int, c_long};
-use sockmirror::resolver::getaddrinfo;
+use sockmirror::netdb::getaddrinfo;
 use sockmirror::stdlib::{malloc, realloc, strtol};
 
 /// `errno` after a number was read.

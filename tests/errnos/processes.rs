@@ -5,8 +5,10 @@ use std::ptr::null_mut;
 use crate::world::*;
 use errno::Errno;
 use libc::*;
-use sockmirror::limits::{getrlimit, setrlimit};
-use sockmirror::process::{fork, prctl, setpgid, waitpid};
+use sockmirror::sys::prctl::prctl;
+use sockmirror::sys::resource::{getrlimit, setrlimit};
+use sockmirror::sys::wait::waitpid;
+use sockmirror::unistd::{fork, setpgid};
 
 /// `fork`, of which the child ends at once.
 fn forked() -> Result<pid_t, Errno> {

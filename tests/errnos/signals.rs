@@ -4,10 +4,11 @@ use std::ptr::null_mut;
 
 use crate::world::{self, *};
 use libc::*;
-use sockmirror::signals::{
-    kill, sigaddset, sigdelset, sigemptyset, signal, signalfd, sigprocmask, sigqueue, sigtimedwait,
+use sockmirror::signal::{
+    kill, sigaddset, sigdelset, sigemptyset, signal, sigprocmask, sigqueue, sigtimedwait,
     sigwaitinfo,
 };
+use sockmirror::sys::signalfd::signalfd;
 
 /// A time.
 fn time(tv_sec: time_t, tv_nsec: c_long) -> *mut timespec {

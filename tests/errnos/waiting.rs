@@ -5,11 +5,14 @@ use std::ptr::null_mut;
 use crate::world::*;
 use errno::Errno;
 use libc::*;
-use sockmirror::epoll::{epoll_create1, epoll_ctl, epoll_wait};
-use sockmirror::error::cvt;
-use sockmirror::io_uring::*;
-use sockmirror::multiplexing::{poll, select};
-use sockmirror::time::{clock_gettime, nanosleep, setitimer};
+use sockmirror::errno::cvt;
+use sockmirror::linux::io_uring::*;
+use sockmirror::poll::poll;
+use sockmirror::sys::epoll::{epoll_create1, epoll_ctl, epoll_wait};
+use sockmirror::sys::select::select;
+use sockmirror::sys::time::setitimer;
+use sockmirror::time::{clock_gettime, nanosleep};
+use sockmirror::unistd::syscall;
 
 /// A set of one descriptor.
 fn set_of(fd: c_int) -> *mut fd_set {

@@ -12,7 +12,7 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{c_char, c_int, c_void, in_addr, sockaddr, sockaddr_in, sockaddr_un, socklen_t};
-use sockmirror::socket::{accept, bind, connect, listen, socket};
+use sockmirror::sys::socket::{accept, bind, connect, listen, socket};
 
 use crate::own_process::NOT_RUN;
 

@@ -12,11 +12,12 @@ use std::process::exit;
 use std::ptr::null_mut;
 
 use libc::c_char;
-use sockmirror::connections::{Server, new_server};
-use sockmirror::server::{Settings, read_settings};
-use sockmirror::signals::signal;
-use sockmirror::streams::{Streams, new_streams};
-use sockmirror::time::alarm;
+use sockmirror::signal::signal;
+use sockmirror::unistd::alarm;
+
+use sockmirror::server::connections::{Server, new_server};
+use sockmirror::server::start::{Settings, read_settings};
+use sockmirror::server::uring_connections::{Streams, new_streams};
 
 use crate::own_process::NOT_RUN;
 use crate::rows::PROGRAM;

@@ -12,6 +12,8 @@
 //! have. What is sent, received or set as an option may be anybody's descriptor, as in C; and a process may be killed.
 #![deny(unsafe_code)]
 
+#[path = "../common/sources.rs"]
+mod files;
 mod given;
 #[path = "../common/own_process.rs"]
 mod own_process;

@@ -17,12 +17,13 @@ use libc::{c_int, c_long, in_addr, sigval, sockaddr_in};
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::unistd::pipe2;
-use sockmirror::connections::{Server, accept_connection, obey_signal};
-use sockmirror::epoll::epoll_create1;
-use sockmirror::process::getpid;
-use sockmirror::server::{Settings, announce};
-use sockmirror::socket::socket;
-use sockmirror::uring::{Uring, ask_poll, new_uring, next_completion, submit};
+use sockmirror::sys::epoll::epoll_create1;
+use sockmirror::sys::socket::socket;
+use sockmirror::unistd::getpid;
+
+use sockmirror::server::connections::{Server, accept_connection, obey_signal};
+use sockmirror::server::start::{Settings, announce};
+use sockmirror::server::uring::{Uring, ask_poll, new_uring, next_completion, submit};
 
 use crate::given::{needs_uring, server, settings, streams};
 
@@ -202,10 +203,10 @@ fn server_with(change: impl FnOnce(&mut Server<'_>)) -> Server<'static> {
 /// A server that has a connection, and its number.
 fn busy_server() -> (Server<'static>, c_int) {
     let mut server = server();
-    let (sock, address) = (server.listener(), sockmirror::loopback::own_address);
+    let (sock, address) = (server.listener(), sockmirror::common::loopback::own_address);
     let address = address(PROGRAM, sock);
     let client = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
-    sockmirror::loopback::connect_to(PROGRAM, client, &address);
+    sockmirror::common::loopback::connect_to(PROGRAM, client, &address);
     let sock = accept_connection(&mut server);
     assert!(sock >= 0);
     (server, sock)
@@ -312,30 +313,30 @@ pub fn table() -> Vec<Row> {
 
 /// What takes numbers and returns one, or a pointer that is not followed.
 fn numbers(rows: &mut Vec<Row>) {
-    row! { rows, "" => Returns, getopt::optarg() }
-    row! { rows, "" => Returns, getopt::optind() }
-    row! { rows, "" => Returns, getopt::optopt() }
+    row! { rows, "" => Returns, unistd::optarg() }
+    row! { rows, "" => Returns, unistd::optind() }
+    row! { rows, "" => Returns, unistd::optopt() }
     row! { rows, "" => Returns, stdio::stderr() }
     row! { rows, "" => Returns, stdio::stdout() }
     for number in NUMBERS {
         let (given, unsigned) = (format!("{number}"), number as u32);
-        row! { rows, given => Returns, address::inet_ntoa(in_addr { s_addr: unsigned }) }
-        row! { rows, given => Returns, byte_order::htonl(unsigned) }
-        row! { rows, given => Returns, byte_order::htons(number as u16) }
-        row! { rows, given => Returns, options::tcpi_snd_wscale(number as u8) }
-        row! { rows, given => Killed(Signal::SIGTERM), server::end_with(number) }
-        row! { rows, given => Returns, byte_order::ntohl(unsigned) }
-        row! { rows, given => Returns, byte_order::ntohs(number as u16) }
-        row! { rows, given => Returns, connections::next_may_come(Errno(number)) }
-        row! { rows, given => Returns, epoll::epoll_create1(number) }
-        row! { rows, given => Returns, error::cvt(number) }
-        row! { rows, given => Returns, resolver::gai_strerror(number) }
+        row! { rows, given => Returns, arpa::inet::inet_ntoa(in_addr { s_addr: unsigned }) }
+        row! { rows, given => Returns, arpa::inet::htonl(unsigned) }
+        row! { rows, given => Returns, arpa::inet::htons(number as u16) }
+        row! { rows, given => Returns, netinet::tcp::tcpi_snd_wscale(number as u8) }
+        row! { rows, given => Killed(Signal::SIGTERM), server::workers::end_with(number) }
+        row! { rows, given => Returns, arpa::inet::ntohl(unsigned) }
+        row! { rows, given => Returns, arpa::inet::ntohs(number as u16) }
+        row! { rows, given => Returns, server::connections::next_may_come(Errno(number)) }
+        row! { rows, given => Returns, sys::epoll::epoll_create1(number) }
+        row! { rows, given => Returns, errno::cvt(number) }
+        row! { rows, given => Returns, netdb::gai_strerror(number) }
         row! { rows, given => Returns, string::strerror(number) }
-        row! { rows, given => Returns, time::alarm(unsigned) }
+        row! { rows, given => Returns, unistd::alarm(unsigned) }
         for second in NUMBERS {
             for third in NUMBERS {
                 let given = format!("{number}, {second}, {third}");
-                row! { rows, given => Returns, socket::socket(number, second, third) }
+                row! { rows, given => Returns, sys::socket::socket(number, second, third) }
             }
         }
     }
@@ -348,18 +349,18 @@ fn numbers(rows: &mut Vec<Row>) {
 fn words(rows: &mut Vec<Row>) {
     for number in NUMBERS {
         let error = Errno(number);
-        row! { rows, number => Returns, explain::explain_errno(PROGRAM, c"", error) }
-        row! { rows, number => Exits(1), explain::fail(PROGRAM, c"%s%n", error) }
-        row! { rows, format!("Err({number}), -1") => Returns, explain::explain_send(PROGRAM, Err(error), -1) }
-        row! { rows, format!("Err({number}), 0, 0") => Returns, explain::explain_recv(PROGRAM, Err(error), 0, 0) }
+        row! { rows, number => Returns, common::explain::explain_errno(PROGRAM, c"", error) }
+        row! { rows, number => Exits(1), common::explain::fail(PROGRAM, c"%s%n", error) }
+        row! { rows, format!("Err({number}), -1") => Returns, common::explain::explain_send(PROGRAM, Err(error), -1) }
+        row! { rows, format!("Err({number}), 0, 0") => Returns, common::explain::explain_recv(PROGRAM, Err(error), 0, 0) }
         let size = number as isize;
-        row! { rows, format!("Ok({number}), MIN") => Returns, explain::explain_send(PROGRAM, Ok(size), isize::MIN) }
+        row! { rows, format!("Ok({number}), MIN") => Returns, common::explain::explain_send(PROGRAM, Ok(size), isize::MIN) }
         row! { rows, format!("Ok({number}), MIN, MAX") => Returns,
-            explain::explain_recv(PROGRAM, Ok(size), isize::MIN, isize::MAX)
+            common::explain::explain_recv(PROGRAM, Ok(size), isize::MIN, isize::MAX)
         }
     }
-    row! { rows, "" => Exits(0), explain::succeed(PROGRAM) }
-    row! { rows, "words with formats" => Returns, explain::explain_errno(c"%s%s%s%n", c"%n%n%n", Errno(0)) }
+    row! { rows, "" => Exits(0), common::explain::succeed(PROGRAM) }
+    row! { rows, "words with formats" => Returns, common::explain::explain_errno(c"%s%s%s%n", c"%n%n%n", Errno(0)) }
 }
 
 /// What takes a descriptor.
@@ -367,23 +368,23 @@ fn descriptors(rows: &mut Vec<Row>) {
     for fd in Descriptor::ALL {
         for number in NUMBERS {
             let given = format!("{fd:?}, {number}");
-            row! { rows, given => Returns, connections::reset_on_close(PROGRAM, fd.open(), c"call", Errno(number)) }
-            row! { rows, given => Returns, shutdown::shutdown(fd.open(), number) }
-            row! { rows, given => Returns, socket::listen(fd.open(), number) }
+            row! { rows, given => Returns, server::connections::reset_on_close(PROGRAM, fd.open(), c"call", Errno(number)) }
+            row! { rows, given => Returns, sys::socket::shutdown(fd.open(), number) }
+            row! { rows, given => Returns, sys::socket::listen(fd.open(), number) }
         }
         for host in HOSTS {
-            row! { rows, format!("{fd:?}, {host:#x}") => MayFail, loopback::bind_to(PROGRAM, fd.open(), host) }
+            row! { rows, format!("{fd:?}, {host:#x}") => MayFail, common::loopback::bind_to(PROGRAM, fd.open(), host) }
         }
         for received in [0, u64::MAX] {
             let given = format!("{fd:?}, {received}");
-            row_on_each_stack! { rows, given => Returns, { let sock = fd.open(); } connections::is_all(sock, received) }
+            row_on_each_stack! { rows, given => Returns, { let sock = fd.open(); } server::connections::is_all(sock, received) }
         }
-        row! { rows, format!("{fd:?}") => MayFail, loopback::accept_client(PROGRAM, fd.open()) }
+        row! { rows, format!("{fd:?}") => MayFail, common::loopback::accept_client(PROGRAM, fd.open()) }
         row_on_each_stack! { rows, format!("{fd:?}") => MayFail,
             {
                 let sock = fd.open();
             }
-            loopback::own_address(PROGRAM, sock)
+            common::loopback::own_address(PROGRAM, sock)
         }
     }
 }
@@ -395,10 +396,10 @@ fn options(rows: &mut Vec<Row>) {
             [(-1, -1, -1), (c_int::MIN, c_int::MAX, c_int::MIN), (libc::SOL_SOCKET, 99_999, 0)]
         {
             let given = format!("{fd:?}, {level}, {option}");
-            row! { rows, given => MayFail, loopback::get_option(PROGRAM, fd.open(), level, option) }
-            row! { rows, given => MayFail, loopback::set_option(PROGRAM, fd.open(), level, option, value) }
-            row! { rows, given => MayFail, loopback::tcp_state(PROGRAM, fd.open()) }
-            row! { rows, given => MayFail, loopback::backlog_of(PROGRAM, fd.open(), value) }
+            row! { rows, given => MayFail, common::loopback::get_option(PROGRAM, fd.open(), level, option) }
+            row! { rows, given => MayFail, common::loopback::set_option(PROGRAM, fd.open(), level, option, value) }
+            row! { rows, given => MayFail, common::loopback::tcp_state(PROGRAM, fd.open()) }
+            row! { rows, given => MayFail, common::loopback::backlog_of(PROGRAM, fd.open(), value) }
         }
     }
     for fd in Descriptor::SOCKETS {
@@ -407,8 +408,8 @@ fn options(rows: &mut Vec<Row>) {
         {
             for option in 0..=last {
                 let given = format!("{fd:?}, {level}, {option}");
-                row! { rows, given => MayFail, loopback::get_option(PROGRAM, fd.open(), level, option) }
-                row! { rows, given => MayFail, loopback::set_option(PROGRAM, fd.open(), level, option, -1) }
+                row! { rows, given => MayFail, common::loopback::get_option(PROGRAM, fd.open(), level, option) }
+                row! { rows, given => MayFail, common::loopback::set_option(PROGRAM, fd.open(), level, option, -1) }
             }
         }
         // Values of other types: some are empty, others shorter than an int, or longer.
@@ -428,7 +429,7 @@ fn options(rows: &mut Vec<Row>) {
                 {
                     let sock = fd.open();
                 }
-                loopback::get_option(PROGRAM, sock, level, option)
+                common::loopback::get_option(PROGRAM, sock, level, option)
             }
         }
     }
@@ -436,49 +437,49 @@ fn options(rows: &mut Vec<Row>) {
 
 /// What makes a socket, or takes an address.
 fn addresses(rows: &mut Vec<Row>) {
-    row! { rows, "" => Returns, loopback::open_socket(PROGRAM) }
+    row! { rows, "" => Returns, common::loopback::open_socket(PROGRAM) }
     let unspecified = libc::AF_UNSPEC as u16;
     for family in [unspecified, libc::AF_INET as u16, libc::AF_UNIX as u16, u16::MAX] {
         for host in HOSTS {
             for fd in Descriptor::ALL {
                 let given = format!("{fd:?}, {family}, {host:#x}");
-                row! { rows, given => MayFail, loopback::connect_to(PROGRAM, fd.open(), &address(family, 9, host)) }
+                row! { rows, given => MayFail, common::loopback::connect_to(PROGRAM, fd.open(), &address(family, 9, host)) }
             }
             for own in HOSTS {
                 let given = format!("{own:#x}, {family}, {host:#x}");
-                row! { rows, given => MayFail, loopback::connect_client(PROGRAM, own, &address(family, 9, host)) }
+                row! { rows, given => MayFail, common::loopback::connect_client(PROGRAM, own, &address(family, 9, host)) }
             }
         }
     }
     for host in HOSTS {
-        row! { rows, format!("{host:#x}") => MayFail, loopback::bound_socket(PROGRAM, host) }
+        row! { rows, format!("{host:#x}") => MayFail, common::loopback::bound_socket(PROGRAM, host) }
     }
 }
 
 /// Processes and signals.
 fn processes(rows: &mut Vec<Row>) {
-    row! { rows, "" => Returns, process::getpid() }
-    row! { rows, "" => Returns, process::getppid() }
+    row! { rows, "" => Returns, unistd::getpid() }
+    row! { rows, "" => Returns, unistd::getppid() }
     row! { rows, "" => Killed(Signal::SIGABRT), stdlib::abort() }
     for number in NUMBERS {
         row! { rows, number => Exits(number & 0xff), stdlib::exit(number) }
         for second in NUMBERS {
-            row! { rows, format!("{number}, {second}") => Returns, process::setpgid(number, second) }
+            row! { rows, format!("{number}, {second}") => Returns, unistd::setpgid(number, second) }
         }
     }
     // None of the signals is one, so that nobody gets any.
     for signal in [-1, c_int::MIN, c_int::MAX, 0, 65, 99_999] {
         for process in [c_int::MIN, c_int::MAX, -c_int::MAX, -1, 0] {
             let given = format!("{process}, {signal}");
-            row! { rows, given => Returns, signals::kill(process, signal) }
-            row! { rows, given => Returns, signals::sigqueue(process, signal, value()) }
+            row! { rows, given => Returns, signal::kill(process, signal) }
+            row! { rows, given => Returns, signal::sigqueue(process, signal, value()) }
         }
     }
-    row! { rows, "this process, SIGKILL" => Killed(Signal::SIGKILL), signals::kill(getpid(), libc::SIGKILL) }
+    row! { rows, "this process, SIGKILL" => Killed(Signal::SIGKILL), signal::kill(getpid(), libc::SIGKILL) }
     row! { rows, "this process, SIGTERM" => Killed(Signal::SIGTERM),
-        signals::sigqueue(getpid(), libc::SIGTERM, value())
+        signal::sigqueue(getpid(), libc::SIGTERM, value())
     }
-    row! { rows, "this process, SIGURG" => Returns, signals::sigqueue(getpid(), libc::SIGURG, value()) }
+    row! { rows, "this process, SIGURG" => Returns, signal::sigqueue(getpid(), libc::SIGURG, value()) }
 }
 
 /// A value that points nowhere.
@@ -488,47 +489,47 @@ fn value() -> sigval {
 
 /// What servers do.
 fn servers(rows: &mut Vec<Row>) {
-    row! { rows, "" => Returns, server::raise_descriptor_limit(PROGRAM) }
-    row! { rows, "" => Returns, server::take_as_one() }
-    row! { rows, "" => Returns, connections::accepting(&server()) }
-    row! { rows, "" => Returns, connections::Server::capacity(&server()) }
-    row! { rows, "" => Returns, connections::Server::finishing(&server()) }
-    row! { rows, "" => Returns, connections::Server::listener(&server()) }
-    row! { rows, "nobody waits" => Returns, connections::accept_connection(&mut server()) }
+    row! { rows, "" => Returns, server::start::raise_descriptor_limit(PROGRAM) }
+    row! { rows, "" => Returns, server::signals::take_as_one() }
+    row! { rows, "" => Returns, server::connections::accepting(&server()) }
+    row! { rows, "" => Returns, server::connections::Server::capacity(&server()) }
+    row! { rows, "" => Returns, server::connections::Server::finishing(&server()) }
+    row! { rows, "" => Returns, server::connections::Server::listener(&server()) }
+    row! { rows, "nobody waits" => Returns, server::connections::accept_connection(&mut server()) }
     row! { rows, "two servers that were exchanged" => Returns,
         {
             let mut pair = (busy_server().0, server());
             swap(&mut pair.0, &mut pair.1);
         }
-        connections::accept_connection(&mut pair.1)
+        server::connections::accept_connection(&mut pair.1)
     }
     row! { rows, "the end has begun" => Returns,
         {
             let mut server = server();
             obey_signal(&mut server, libc::SIGTERM);
         }
-        connections::accept_connection(&mut server)
+        server::connections::accept_connection(&mut server)
     }
     for number in NUMBERS {
-        row! { rows, number => Returns, connections::accept_failed(&mut server(), Errno(number)) }
-        row! { rows, number => Returns, connections::wait_failed(&mut server(), c"call", Errno(number)) }
-        row! { rows, number => Returns, connections::is_open(&server(), number) }
-        row! { rows, format!("{number}, a connection") => Returns, connections::is_open(&busy_server().0, number) }
+        row! { rows, number => Returns, server::connections::accept_failed(&mut server(), Errno(number)) }
+        row! { rows, number => Returns, server::connections::wait_failed(&mut server(), c"call", Errno(number)) }
+        row! { rows, number => Returns, server::connections::is_open(&server(), number) }
+        row! { rows, format!("{number}, a connection") => Returns, server::connections::is_open(&busy_server().0, number) }
         row! { rows, format!("flags {number}") => Returns,
             {
                 let mut server = server_with(|server| server.flags = number);
                 let client = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
-                let address = sockmirror::loopback::own_address(PROGRAM, server.listener());
-                sockmirror::loopback::connect_to(PROGRAM, client, &address);
+                let address = sockmirror::common::loopback::own_address(PROGRAM, server.listener());
+                sockmirror::common::loopback::connect_to(PROGRAM, client, &address);
             }
-            connections::accept_connection(&mut server)
+            server::connections::accept_connection(&mut server)
         }
         for busy_poll in LONGS {
             row! { rows, format!("{number}, polls for {busy_poll}") => Returns,
                 {
                     let mut server = server_with(|server| server.busy_poll = busy_poll);
                 }
-                connections::patience(&mut server, number)
+                server::connections::patience(&mut server, number)
             }
         }
         for port in [0, u16::MAX] {
@@ -536,7 +537,7 @@ fn servers(rows: &mut Vec<Row>) {
                 {
                     let settings = settings_with(|settings| settings.port = port);
                 }
-                server::listen_on(PROGRAM, &settings, 0, number)
+                server::start::listen_on(PROGRAM, &settings, 0, number)
             }
         }
     }
@@ -544,19 +545,19 @@ fn servers(rows: &mut Vec<Row>) {
         {
             let (server, sock) = busy_server();
         }
-        connections::is_open(&server, sock)
+        server::connections::is_open(&server, sock)
     }
     row! { rows, "beside a connection" => Returns,
         {
             let (server, sock) = busy_server();
         }
-        connections::is_open(&server, sock + 1)
+        server::connections::is_open(&server, sock + 1)
     }
     row! { rows, "at the end of the table" => Returns,
         {
             let (server, _) = busy_server();
         }
-        connections::is_open(&server, server.capacity())
+        server::connections::is_open(&server, server.capacity())
     }
     for number in [1, usize::MAX] {
         for workers in LONGS {
@@ -564,7 +565,7 @@ fn servers(rows: &mut Vec<Row>) {
                 {
                     let settings = settings_with(|settings| settings.workers = workers);
                 }
-                server::listen_on(PROGRAM, &settings, number, 0)
+                server::start::listen_on(PROGRAM, &settings, number, 0)
             }
         }
     }
@@ -574,11 +575,11 @@ fn servers(rows: &mut Vec<Row>) {
                 let mut settings = settings_with(|settings| settings.led = led);
                 announce(PROGRAM, &mut settings);
             }
-            server::announce(PROGRAM, &mut settings)
+            server::start::announce(PROGRAM, &mut settings)
         }
     }
     for milliseconds in LONGS {
-        row! { rows, milliseconds => Returns, server::set_timer(PROGRAM, milliseconds) }
+        row! { rows, milliseconds => Returns, server::signals::set_timer(PROGRAM, milliseconds) }
     }
 }
 
@@ -586,27 +587,27 @@ fn servers(rows: &mut Vec<Row>) {
 fn signals_of_servers(rows: &mut Vec<Row>) {
     let signals = [libc::SIGALRM, libc::SIGTERM, libc::SIGUSR2, libc::SIGSEGV];
     for number in NUMBERS.into_iter().chain(signals) {
-        row! { rows, number => Returns, connections::asked_for(&mut server(), number) }
-        row! { rows, number => Returns, connections::obey_signal(&mut busy_server().0, number) }
+        row! { rows, number => Returns, server::connections::asked_for(&mut server(), number) }
+        row! { rows, number => Returns, server::connections::obey_signal(&mut busy_server().0, number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
                 let (mut server, _) = busy_server();
                 obey_signal(&mut server, number);
             }
-            connections::obey_signal(&mut server, number)
+            server::connections::obey_signal(&mut server, number)
         }
-        row! { rows, number => Returns, streams::obey(&mut streams(), number) }
+        row! { rows, number => Returns, server::uring_connections::obey(&mut streams(), number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
                 let mut streams = streams();
-                sockmirror::streams::obey(&mut streams, number);
+                sockmirror::server::uring_connections::obey(&mut streams, number);
             }
-            streams::obey(&mut streams, number)
+            server::uring_connections::obey(&mut streams, number)
         }
     }
     for fd in Descriptor::ALL {
-        row! { rows, format!("{fd:?}") => Returns, connections::read_signal(&mut busy_server().0, fd.open()) }
-        row! { rows, format!("{fd:?}") => Returns, connections::take_signal(&mut server(), fd.open()) }
+        row! { rows, format!("{fd:?}") => Returns, server::connections::read_signal(&mut busy_server().0, fd.open()) }
+        row! { rows, format!("{fd:?}") => Returns, server::connections::take_signal(&mut server(), fd.open()) }
     }
     for fd in [Descriptor::UnixWithLess, Descriptor::DevNull, Descriptor::PipeToRead] {
         row_on_each_stack! { rows, format!("{fd:?}") => Returns,
@@ -614,49 +615,49 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
                 let mut server = server();
                 let signals = fd.open();
             }
-            connections::take_signal(&mut server, signals)
+            server::connections::take_signal(&mut server, signals)
         }
     }
 }
 
 /// The queues of io_uring.
 fn urings(rows: &mut Vec<Row>) {
-    row! { rows, "" => Returns, { needs_uring(); } uring::new_uring(PROGRAM) }
-    row! { rows, "a second time" => Returns, { let _first = uring(); } uring::new_uring(PROGRAM) }
-    row! { rows, "nothing" => Returns, uring::submit(&mut uring(), 0) }
-    row! { rows, "nothing" => Returns, uring::next_completion(&mut uring(), &mut MaybeUninit::uninit()) }
-    row! { rows, "" => Returns, streams::receive_again(&mut streams()) }
+    row! { rows, "" => Returns, { needs_uring(); } server::uring::new_uring(PROGRAM) }
+    row! { rows, "a second time" => Returns, { let _first = uring(); } server::uring::new_uring(PROGRAM) }
+    row! { rows, "nothing" => Returns, server::uring::submit(&mut uring(), 0) }
+    row! { rows, "nothing" => Returns, server::uring::next_completion(&mut uring(), &mut MaybeUninit::uninit()) }
+    row! { rows, "" => Returns, server::uring_connections::receive_again(&mut streams()) }
     for buffer in [0, 127, 128, u16::MAX] {
-        row! { rows, buffer => Returns, uring::buffer_at(&uring(), buffer) }
+        row! { rows, buffer => Returns, server::uring::buffer_at(&uring(), buffer) }
     }
     for fd in Descriptor::ALL {
         let given = format!("{fd:?}");
         row! { rows, given => Returns,
             {
                 let mut uring = uring();
-                sockmirror::uring::ask_accept(&mut uring, fd.open());
+                sockmirror::server::uring::ask_accept(&mut uring, fd.open());
             }
-            uring::submit(&mut uring, 0)
+            server::uring::submit(&mut uring, 0)
         }
         asked(rows, format!("{fd:?}"), "ask_accept", move |uring| {
-            sockmirror::uring::ask_accept(uring, fd.open())
+            sockmirror::server::uring::ask_accept(uring, fd.open())
         });
         asked(rows, format!("{fd:?}"), "ask_poll", move |uring| {
-            sockmirror::uring::ask_poll(uring, fd.open())
+            sockmirror::server::uring::ask_poll(uring, fd.open())
         });
         asked(rows, format!("{fd:?}"), "ask_recv", move |uring| {
-            sockmirror::uring::ask_recv(uring, fd.open(), false)
+            sockmirror::server::uring::ask_recv(uring, fd.open(), false)
         });
         for operation in [0, u8::MAX] {
             asked(rows, format!("{operation}, {fd:?}"), "ask_cancel", move |uring| {
-                sockmirror::uring::ask_cancel(uring, operation, fd.open());
+                sockmirror::server::uring::ask_cancel(uring, operation, fd.open());
             });
         }
     }
     asked(rows, "more than there is room for".to_owned(), "ask_recv", |uring| {
         let sock = Descriptor::UnixWithASignal.open();
         for _ in 0..10_000 {
-            sockmirror::uring::ask_recv(uring, sock, true);
+            sockmirror::server::uring::ask_recv(uring, sock, true);
         }
     });
 }
@@ -669,7 +670,7 @@ fn asked(
     ask: impl Fn(&mut Uring<'_>) + 'static,
 ) {
     rows.push(Row {
-        function: format!("uring::{function}"),
+        function: format!("server::uring::{function}"),
         given,
         end: Returns,
         call: Box::new(move || {

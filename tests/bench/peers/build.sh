@@ -45,11 +45,11 @@ compile() { # NAME SOURCE OPTION...
     source=$here/$2
     shift 2
     if [ -e "$program" ] &&
-        [ -z "$(find "$source" c-reference/command_line.* "$here/build.sh" -newer "$program")" ]; then
+        [ -z "$(find "$source" c-reference/common "$here/build.sh" -newer "$program")" ]; then
         return
     fi
     ${CC:-cc} -std=c17 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Wmissing-prototypes -Werror -O2 \
-        -Ic-reference "$source" c-reference/command_line.c "$@" -o "$program"
+        -Ic-reference/common "$source" c-reference/common/command_line.c c-reference/common/explain.c "$@" -o "$program"
 }
 
 libuv() {

@@ -1,0 +1,12 @@
+#ifndef WORKERS_H
+#define WORKERS_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "start.h"
+
+void end_with(pid_t parent);
+int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags);
+
+#endif

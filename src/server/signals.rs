@@ -1,0 +1,131 @@
+//! What the servers do alike with signals.
+//!
+//! A server is told by signals what does not come from a socket, and keeps them back, so that none arrives
+//! in the middle of something else. SIGTERM, SIGINT and SIGHUP ask it to end. SIGALRM is its own timer.
+
+use crate::errno::Errno;
+use crate::fcntl::{F_SETSIG, fcntl};
+use crate::signal::{sigaddset, sigemptyset, signal, sigprocmask, sigtimedwait};
+use crate::string::memset;
+use crate::sys::signalfd::signalfd;
+use crate::sys::time::setitimer;
+use crate::time::nanosleep;
+use crate::unistd::getpid;
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use core::ptr::null_mut;
+use libc::{
+    F_SETFL, F_SETOWN, ITIMER_REAL, O_ASYNC, O_NONBLOCK, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK,
+    SIG_IGN, SIGALRM, SIGHUP, SIGINT, SIGTERM, c_int, c_long, itimerval, sigset_t, timespec,
+};
+
+use crate::common::explain::{explain_errno, fail};
+
+// How long it takes until a request to end counts as another one, in nanoseconds.
+const MOMENT: c_long = 30_000_000;
+
+/// sigprocmask(): from now on these signals come only when they are asked for.
+///
+/// # Safety
+///
+/// The process has one thread, and `signals` points to a set that has been made.
+pub unsafe fn block_signals(program: &CStr, signals: *const sigset_t) {
+    // SAFETY: the caller vouches for one thread and for the set; the old one is not asked for.
+    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) } {
+        fail(program, c"sigprocmask", error);
+    }
+}
+
+/// Keeps back those that every server is told by, and leaves them in the set.
+///
+/// # Safety
+///
+/// The process has one thread, and relies on none of these signals.
+pub unsafe fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
+    // SAFETY: the set may be written.
+    _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
+    // SAFETY: the same, and sigemptyset has made it a set.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGTERM) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGINT) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGALRM) };
+
+    // The terminal is gone, which ends a server like the others; but not if it was started by nohup.
+    // SAFETY: no handler.
+    if unsafe { signal(SIGHUP, SIG_IGN) } != Ok(SIG_IGN) {
+        // SAFETY: as above.
+        _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGHUP) };
+    }
+
+    // SAFETY: the set is made.
+    unsafe { block_signals(program, signals.as_ptr()) };
+}
+
+/// nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
+/// timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
+pub fn take_as_one() {
+    let moment = timespec { tv_sec: 0, tv_nsec: MOMENT };
+    let none = timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut requests = MaybeUninit::<sigset_t>::uninit();
+
+    // SAFETY: the set may be written.
+    _ = unsafe { sigemptyset(requests.as_mut_ptr()) };
+    // SAFETY: the same, and sigemptyset has made it a set.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGTERM) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGINT) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGHUP) };
+    // SAFETY: the same.
+    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGALRM) };
+    // SAFETY: the time may be read, and what is left is not asked for.
+    _ = unsafe { nanosleep(&raw const moment, null_mut()) };
+
+    // SAFETY: the set is made, the time may be read, and what is known of the signal is not asked for.
+    while unsafe { sigtimedwait(requests.as_ptr(), null_mut(), &raw const none) }.is_ok() {}
+}
+
+/// signalfd(): a descriptor from which the signals are read.
+///
+/// # Safety
+///
+/// The set is made.
+pub unsafe fn open_signals(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c_int {
+    // SAFETY: the caller vouches for the set.
+    match unsafe { signalfd(-1, signals.as_ptr(), SFD_NONBLOCK | SFD_CLOEXEC) } {
+        Ok(descriptor) => descriptor,
+        Err(error) => fail(program, c"signalfd", error),
+    }
+}
+
+/// fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking.
+///
+/// # Safety
+///
+/// Whoever uses the socket is ready for that.
+pub unsafe fn drive_by_signals(sock: c_int, number: c_int) -> Result<(), Errno> {
+    // SAFETY: the command takes a process.
+    unsafe { fcntl(sock, F_SETOWN, getpid()) }?;
+    // SAFETY: the command takes a signal.
+    unsafe { fcntl(sock, F_SETSIG, number) }?;
+    // SAFETY: the command takes flags, and the caller vouches for whoever uses the socket.
+    unsafe { fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC) }.map(drop)
+}
+
+/// setitimer(): SIGALRM comes after so long.
+pub fn set_timer(program: &CStr, milliseconds: c_long) {
+    let mut timer = MaybeUninit::<itimerval>::uninit();
+
+    // SAFETY: the size is that of the variable.
+    unsafe { memset(timer.as_mut_ptr().cast(), 0, size_of::<itimerval>()) };
+    // SAFETY: an itimerval consists of integers, and zero is a value of each.
+    let mut timer = unsafe { timer.assume_init() };
+    timer.it_value.tv_sec = milliseconds / 1000;
+    timer.it_value.tv_usec = milliseconds % 1000 * 1000;
+
+    // SAFETY: the structure is filled in, and what was set before is not asked for.
+    if let Err(error) = unsafe { setitimer(ITIMER_REAL, &raw const timer, null_mut()) } {
+        explain_errno(program, c"setitimer", error);
+    }
+}
