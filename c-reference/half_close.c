@@ -43,14 +43,14 @@ static void tell_send(const char *who, int sock, const char *word)
 /* Receives what has come, or waits for it. */
 static void tell_recv(const char *who, int sock)
 {
-    char buffer[BUFFER_SIZE];
+    char buffer[BUFFER_SIZE] = {0};
     ssize_t received;
 
-    if ((received = recv(sock, buffer, BUFFER_SIZE, 0)) < 0)
+    if ((received = recv(sock, buffer, BUFFER_SIZE - 1, 0)) < 0)
         fail(PROGRAM, "recv", errno);
 
     if (received > 0)
-        printf("  %s recv() returns %zd bytes: %.*s\n", who, received, (int)received, buffer);
+        printf("  %s recv() returns %zd bytes: %s\n", who, received, buffer);
     else
         printf("  %s recv() returns 0\n", who);
 }

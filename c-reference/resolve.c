@@ -51,7 +51,7 @@ int main(int argc, char *argv[])
 
     /* [1] Take the name from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
-    name = word_argument(PROGRAM, USAGE, "NAME", argv[1]);
+    name = string_argument(PROGRAM, USAGE, "NAME", argv[1]);
 
     /* [2] Say what is wanted: IPv4, and an address for one type of socket, not for every one */
     memset(&hints, 0, sizeof(hints));

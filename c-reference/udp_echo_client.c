@@ -53,9 +53,9 @@ int main(int argc, char *argv[])
 
     /* Class D: the first four bits are 1110. */
     if (ntohl(server_ip.s_addr) >> 28 == 14)
-        refuse(PROGRAM, USAGE, "SERVER_IP", argv[1], "a multicast address, from which no answer can come");
+        refuse(PROGRAM, USAGE, "SERVER_IP", argv[1], "a unicast address");
 
-    word = word_argument(PROGRAM, USAGE, "WORD", argv[2]);
+    word = string_argument(PROGRAM, USAGE, "WORD", argv[2]);
 
     /* Without a port: 7, the well-known port of the echo service. */
     port = 7;

@@ -1,5 +1,6 @@
 //! `<netdb.h>`: from a name to addresses.
 
+use crate::string::CharPtr;
 use libc::{addrinfo, c_char, c_int};
 
 /// `getaddrinfo(node, service, hints, res)` — every address behind a name.
@@ -91,15 +92,16 @@ pub unsafe fn freeaddrinfo(res: *mut addrinfo) {
 /// # Examples
 ///
 /// ```
-/// use core::ffi::CStr;
+/// use sockmirror::netdb::gai_strerror;
+/// use sockmirror::stdio::printf;
 ///
-/// let text = sockmirror::netdb::gai_strerror(libc::EAI_NONAME);
-/// // SAFETY: a C string, which stays as it is.
-/// assert_eq!(unsafe { CStr::from_ptr(text) }, c"Name or service not known");
+/// printf!(c"%s\n", gai_strerror(libc::EAI_NONAME));
 /// ```
 #[inline]
 #[must_use]
-pub fn gai_strerror(errcode: c_int) -> *const c_char {
+pub fn gai_strerror(errcode: c_int) -> CharPtr {
     // SAFETY: every number has a text, which lies in memory of libc's own.
-    unsafe { libc::gai_strerror(errcode) }
+    let text = unsafe { libc::gai_strerror(errcode) };
+    // SAFETY: it is never changed.
+    unsafe { CharPtr::new(text) }
 }

@@ -3,10 +3,10 @@
 //! Rust's own start-up code makes system calls of its own before `main` (it looks at the standard
 //! descriptors, ignores SIGPIPE, sets up a signal stack), so that no Rust program with `std` can have
 //! the trace of its C twin. The programs here do without: each is `#![no_std]` and `#![no_main]`,
-//! defines the `main` that the C start-up code calls, and names the two things below.
+//! and has [`entry!`] define what surrounds its `main`.
 
+use crate::string::CharPtr;
 use core::ops::Index;
-use core::ptr;
 use libc::{c_char, c_int};
 
 /// The arguments of `main`, so that `argv[1]` can be written as in C.
@@ -14,40 +14,80 @@ use libc::{c_char, c_int};
 /// As in C, what follows the last argument is a null pointer. An index beyond that, undefined in C, gives
 /// a null pointer as well.
 #[derive(Clone, Copy, Debug)]
-pub struct Arguments<'a>(&'a [*mut c_char]);
-
-/// `arguments(argc, argv)` — makes the arguments of `main` an [`Arguments`].
-///
-/// # Safety
-///
-/// `argv` points to `argc` pointers, each to a C string; all of them stay as they are for the lifetime
-/// `'a`. What the C start-up code passes to `main` is that, until the process ends.
-#[inline]
-#[must_use]
-pub unsafe fn arguments<'a>(argc: c_int, argv: *mut *mut c_char) -> Arguments<'a> {
-    // SAFETY: the caller vouches that there are `argc` pointers at `argv`.
-    Arguments(unsafe { core::slice::from_raw_parts(argv, argc as usize) })
+pub struct Arguments {
+    count: usize,
+    argv: *mut CharPtr,
 }
 
-impl Index<usize> for Arguments<'_> {
-    type Output = *mut c_char;
-
+impl Arguments {
+    /// Takes the arguments of `main`.
+    ///
+    /// # Safety
+    ///
+    /// `argv` points to `argc` pointers, each to a C string, and a null pointer after them; all of them stay as long as
+    /// the process lives, and nobody else changes the pointers. What the C start-up code passes to `main` is that.
     #[inline]
-    fn index(&self, index: usize) -> &*mut c_char {
-        self.0.get(index).unwrap_or(&ptr::null_mut())
+    #[must_use]
+    pub const unsafe fn new(argc: c_int, argv: *mut *mut c_char) -> Self {
+        // Rust: a CharPtr is a pointer.
+        Self { count: argc as usize, argv: argv.cast() }
+    }
+
+    /// `argv + first` — those from one on.
+    #[inline]
+    #[must_use]
+    pub fn from(self, first: c_int) -> Self {
+        let first = usize::try_from(first).map_or(0, |first| first.min(self.count));
+        Self { count: self.count - first, argv: self.argv.wrapping_add(first) }
+    }
+
+    /// How many there are.
+    #[inline]
+    #[must_use]
+    pub fn count(self) -> c_int {
+        c_int::try_from(self.count).unwrap_or(c_int::MAX)
+    }
+
+    /// The pointers, as [`getopt`](crate::unistd::getopt) takes them.
+    #[inline]
+    #[must_use]
+    pub const fn as_mut_ptr(self) -> *mut *mut c_char {
+        self.argv.cast()
     }
 }
 
-/// Defines what the compiler asks of a program without `std`: what a panic does.
+// SAFETY: a null pointer is none of a string.
+const NULL: CharPtr = unsafe { CharPtr::new(core::ptr::null()) };
+
+impl Index<usize> for Arguments {
+    type Output = CharPtr;
+
+    #[inline]
+    fn index(&self, index: usize) -> &CharPtr {
+        if index < self.count {
+            // SAFETY: there are `count` pointers, as `new` was told.
+            unsafe { &*self.argv.wrapping_add(index) }
+        } else {
+            &NULL
+        }
+    }
+}
+/// Defines what surrounds the `main` of a program: the function that the C start-up code calls, and what a panic does.
 ///
 /// A panic ends the process with `abort`. A release build of the two listings holds no panic at all. The
 /// library cannot define this itself, because its tests are linked with `std`, which brings its own.
 ///
-/// A debug build asks for a second symbol, the routine that guides unwinding. Nothing ever calls it, as
+/// A debug build asks for a third symbol, the routine that guides unwinding. Nothing ever calls it, as
 /// `panic = "abort"` leaves nothing to unwind, but the precompiled `core` mentions it.
 #[macro_export]
-macro_rules! panic_handler {
-    () => {
+macro_rules! entry {
+    ($main:ident) => {
+        #[unsafe(export_name = "main")]
+        extern "C" fn c_main(argc: libc::c_int, argv: *mut *mut libc::c_char) -> libc::c_int {
+            // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
+            $main(argc, unsafe { $crate::runtime::Arguments::new(argc, argv) })
+        }
+
         #[panic_handler]
         fn panic(_: &core::panic::PanicInfo) -> ! {
             $crate::stdlib::abort()

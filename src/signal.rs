@@ -126,11 +126,7 @@ pub unsafe fn sigdelset(set: *mut sigset_t, signum: c_int) -> Result<(), Errno> 
 /// unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), ptr::null_mut()) }.unwrap();
 /// ```
 #[inline]
-pub unsafe fn sigprocmask(
-    how: c_int,
-    set: *const sigset_t,
-    oldset: *mut sigset_t,
-) -> Result<(), Errno> {
+pub unsafe fn sigprocmask(how: c_int, set: *const sigset_t, oldset: *mut sigset_t) -> Result<(), Errno> {
     // SAFETY: the caller vouches for one thread, and for what the two pointers point to.
     cvt(unsafe { libc::sigprocmask(how, set, oldset) }).map(drop)
 }

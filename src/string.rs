@@ -1,6 +1,88 @@
 //! `<string.h>`: memory and C strings. None of these can fail.
 
-use libc::{c_char, c_int, c_void, size_t};
+use crate::linux::io_uring::{io_uring_buf_reg, io_uring_params};
+use core::ffi::CStr;
+use libc::{addrinfo, c_char, c_int, c_void, epoll_event, itimerval, mmsghdr, size_t, sockaddr_in, tcp_info, timeval};
+
+/// A `char *`: null, or a C string that stays one as long as the thread lives, though its bytes may change.
+///
+/// The arguments of `main` are such strings, and what libc itself returns from static memory.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug)]
+pub struct CharPtr(*const c_char);
+
+impl CharPtr {
+    /// Takes a pointer for a C string.
+    ///
+    /// # Safety
+    ///
+    /// It is null, or points to a C string that stays one as long as the thread lives.
+    #[inline]
+    #[must_use]
+    pub const unsafe fn new(text: *const c_char) -> Self {
+        Self(text)
+    }
+
+    /// The pointer itself.
+    #[inline]
+    #[must_use]
+    pub const fn as_ptr(self) -> *const c_char {
+        self.0
+    }
+
+    /// Whether there is no string.
+    #[inline]
+    #[must_use]
+    pub const fn is_null(self) -> bool {
+        self.0.is_null()
+    }
+}
+
+impl From<&'static CStr> for CharPtr {
+    #[inline]
+    fn from(text: &'static CStr) -> Self {
+        Self(text.as_ptr())
+    }
+}
+
+/// A type of C of which every byte may be zero.
+///
+/// # Safety
+///
+/// That is so.
+pub unsafe trait Zeroed: Sized {}
+
+macro_rules! zeroed {
+    ($($name:ty)*) => {
+        $(
+            // SAFETY: integers and raw pointers, of which zero is a value.
+            unsafe impl Zeroed for $name {}
+        )*
+    };
+}
+
+zeroed! {
+    addrinfo epoll_event io_uring_buf_reg io_uring_params itimerval mmsghdr sockaddr_in tcp_info timeval
+}
+
+// SAFETY: an array consists of its elements.
+unsafe impl<T: Zeroed, const N: usize> Zeroed for [T; N] {}
+
+/// `memset(&value, 0, sizeof(value))` — a structure all of whose bytes are zero.
+///
+/// ```
+/// use libc::sockaddr_in;
+/// use sockmirror::string::zeroed;
+///
+/// let address: sockaddr_in = zeroed();
+/// assert_eq!(address.sin_port, 0);
+/// ```
+#[inline]
+#[must_use]
+pub const fn zeroed<T: Zeroed>() -> T {
+    // SAFETY: zero is a value of the type.
+    unsafe { core::mem::zeroed() }
+}
 
 /// `memset(s, c, n)` — sets `n` bytes to the same value.
 ///
@@ -153,15 +235,16 @@ pub unsafe fn strpbrk(s: *const c_char, accept: *const c_char) -> *mut c_char {
 /// # Examples
 ///
 /// ```
-/// use core::ffi::CStr;
+/// use sockmirror::stdio::printf;
+/// use sockmirror::string::strerror;
 ///
-/// let text = sockmirror::string::strerror(libc::ECONNREFUSED);
-/// // SAFETY: a C string, which no other call has overwritten yet.
-/// assert_eq!(unsafe { CStr::from_ptr(text) }, c"Connection refused");
+/// printf!(c"%s\n", strerror(libc::ECONNREFUSED));
 /// ```
 #[inline]
 #[must_use]
-pub fn strerror(errnum: c_int) -> *mut c_char {
+pub fn strerror(errnum: c_int) -> CharPtr {
     // SAFETY: every number has a text, which lies in memory of libc's own.
-    unsafe { libc::strerror(errnum) }
+    let text = unsafe { libc::strerror(errnum) };
+    // SAFETY: that memory always ends with a NUL.
+    unsafe { CharPtr::new(text) }
 }

@@ -6,6 +6,7 @@
 //! `syscall` is libc's own, not wrapped: it takes any number of arguments. Each of them is a `long` or a pointer.
 
 use crate::errno::{Errno, cvt};
+use crate::string::CharPtr;
 use libc::{c_char, c_int, c_uint, c_void, pid_t, size_t, ssize_t};
 
 pub use libc::syscall;
@@ -308,7 +309,8 @@ pub fn alarm(seconds: c_uint) -> c_uint {
 ///
 /// # Safety
 ///
-/// `argv` points to `argc` C strings and a null pointer after them, `optstring` to a C string. There is one thread.
+/// `argv` points to `argc` C strings and a null pointer after them, which stay as long as the process lives, and
+/// `optstring` to a C string. There is one thread.
 /// The pointers at `argv` may be written, whatever the type says: without the `+`, glibc puts them into another order.
 ///
 /// # Source
@@ -333,13 +335,15 @@ pub unsafe fn getopt(argc: c_int, argv: *const *mut c_char, optstring: *const c_
 /// getopt(3).
 #[inline]
 #[must_use]
-pub fn optarg() -> *mut c_char {
+pub fn optarg() -> CharPtr {
     unsafe extern "C" {
         static optarg: *mut c_char;
     }
 
     // SAFETY: a pointer that is read; getopt asks for one thread, and nothing else writes it.
-    unsafe { optarg }
+    let text = unsafe { optarg };
+    // SAFETY: getopt asks for strings that stay, and the value is a part of one.
+    unsafe { CharPtr::new(text) }
 }
 
 /// `optind` — the word at which [`getopt`] goes on, as a function, because in C it is a variable.

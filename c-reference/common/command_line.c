@@ -1,13 +1,13 @@
 /*
- * What the programs that are ours make of their command line.
+ * How our own programs read their command line.
  *
- * The listings take what they get (erratum 27). Our programs check it: an argument that is missing, one
- * too many, or one that is not what it should be is told on stderr, with the usage below it, all in one
- * `fprintf`, so that it is one write; and the program exits with 2. `-h` or `--help` as the first
- * argument prints the usage on stdout, and the program exits with 0, or with 1 if it cannot be written.
+ * The listings take what they get (erratum 27). Our programs check it: if an argument is missing, superfluous or
+ * invalid, they say so on stderr, with the usage below it, all in one `fprintf`, so that it is one write, and exit
+ * with 2. `-h` or `--help` as the first argument prints the usage on stdout; the program then exits with 0, or with 1
+ * if the usage could not be written.
  *
- * `usage` is how to call the program, as in `./byte_order [VALUE]`; `name` is what it calls the argument.
- * An argument that may be left out is only taken if argc says that it is there.
+ * `usage` shows how the program is called, as in `./byte_order [VALUE]`; `name` is the argument's name in it.
+ * Optional arguments are read only if argc counts them.
  */
 #include "command_line.h"
 
@@ -18,7 +18,7 @@
 
 #include "explain.h"
 
-/* Helps who asks for it, and refuses more than `most` arguments. Comes before all others. */
+/* Prints the usage if it is asked for, and rejects more than `most` arguments. Comes before the other functions. */
 void check_arguments(const char *program, const char *usage, int argc, char *argv[], int most)
 {
     if (argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
@@ -26,17 +26,17 @@ void check_arguments(const char *program, const char *usage, int argc, char *arg
         succeed(program);
     }
 
-    if (argc - 1 > most) {
+    if (most < argc && most + 1 < argc) {
         fprintf(stderr, "%s: too many arguments: \"%s\"\nUsage: %s\n", program, argv[most + 1], usage);
         exit(2);
     }
 }
 
 /* Takes an argument as it is. It must be there: what follows the last one is a null pointer. */
-const char *word_argument(const char *program, const char *usage, const char *name, const char *text)
+const char *string_argument(const char *program, const char *usage, const char *name, const char *text)
 {
     if (text == NULL) {
-        fprintf(stderr, "%s: %s is missing\nUsage: %s\n", program, name, usage);
+        fprintf(stderr, "%s: missing argument: %s\nUsage: %s\n", program, name, usage);
         exit(2);
     }
 
@@ -44,9 +44,9 @@ const char *word_argument(const char *program, const char *usage, const char *na
 }
 
 /*
- * Takes an argument that is a number from `least` to `most`, and nothing but that: no blank, no plus sign,
- * nothing after it. `base` is 10, or 0, which also takes 0x1F and, for octal, 037. A long has 32 bits on
- * some machines, and not every limit fits it.
+ * Takes an argument that is a number from `least` to `most`, without white space, a plus sign or anything after it.
+ * `base` is 10, or 0, which also takes 0x1F and, for octal, 037. (A long has 32 bits on some machines, too few for
+ * some limits.)
  */
 long long number_argument(const char *program, const char *usage, const char *name, const char *text, int base,
                           long long least, long long most)
@@ -54,15 +54,15 @@ long long number_argument(const char *program, const char *usage, const char *na
     char *end;
     long long number;
 
-    text = word_argument(program, usage, name, text);
+    text = string_argument(program, usage, name, text);
 
-    /* Without a digit, `end` is `text`. What does not fit becomes the largest or the smallest number. */
+    /* Without a digit, `end` is `text`. A number that is out of range becomes the largest or the smallest one. */
     number = strtoll(text, &end, base);
 
-    /* strtoll itself would skip blanks, and take a plus sign. */
+    /* strtoll itself would skip white space, and take a plus sign. */
     if ((*text != '-' && (*text < '0' || *text > '9')) || end == text || *end != '\0' || number < least ||
         number > most) {
-        fprintf(stderr, "%s: %s \"%s\" is no number from %lld to %lld\nUsage: %s\n", program, name, text, least, most,
+        fprintf(stderr, "%s: invalid %s \"%s\": expected %lld to %lld\nUsage: %s\n", program, name, text, least, most,
                 usage);
         exit(2);
     }
@@ -75,18 +75,18 @@ struct in_addr address_argument(const char *program, const char *usage, const ch
 {
     struct in_addr address;
 
-    text = word_argument(program, usage, name, text);
+    text = string_argument(program, usage, name, text);
 
-    /* inet_aton itself would not look at what follows white space. */
+    /* inet_aton itself ignores what follows white space. */
     if (inet_aton(text, &address) == 0 || strpbrk(text, " \t\n\x0b\x0c\r") != NULL)
-        refuse(program, usage, name, text, "no IPv4 address");
+        refuse(program, usage, name, text, "an IPv4 address");
 
     return address;
 }
 
-/* Says that an argument is not what it should be: `expected` is as in "no multicast address". Exits with 2. */
+/* Says that an argument is invalid, and what was expected, as "a multicast address". Exits with 2. */
 void refuse(const char *program, const char *usage, const char *name, const char *text, const char *expected)
 {
-    fprintf(stderr, "%s: %s \"%s\" is %s\nUsage: %s\n", program, name, text, expected, usage);
+    fprintf(stderr, "%s: invalid %s \"%s\": expected %s\nUsage: %s\n", program, name, text, expected, usage);
     exit(2);
 }

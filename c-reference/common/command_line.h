@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 
 void check_arguments(const char *program, const char *usage, int argc, char *argv[], int most);
-const char *word_argument(const char *program, const char *usage, const char *name, const char *text);
+const char *string_argument(const char *program, const char *usage, const char *name, const char *text);
 long long number_argument(const char *program, const char *usage, const char *name, const char *text, int base,
                           long long least, long long most);
 struct in_addr address_argument(const char *program, const char *usage, const char *name, const char *text);

@@ -22,20 +22,20 @@ void explain_errno(const char *program, const char *call, int error)
     fprintf(stderr, "%s: %s: %s (errno %d)\n", program, call, strerror(error), error);
 }
 
-/* Says why `call` failed, and ends the program with 1: for programs that need not print the tutorial's words. */
+/* Says why `call` failed, and exits with 1: for programs that need not print the tutorial's words. */
 void fail(const char *program, const char *call, int error)
 {
     explain_errno(program, call, error);
     exit(1);
 }
 
-/* Ends with 0 a program that has said all it had to say; with 1 if not all of that could be written. */
+/* Exits with 0, or with 1 if a part of the output could not be written. */
 void succeed(const char *program)
 {
     if (fflush(stdout) < 0)
         fail(program, "fflush", errno);
 
-    /* An earlier write has failed, where a line ended or the buffer was full: why, nothing tells any more. */
+    /* An earlier write has failed, at the end of a line or when the buffer was full; errno is long gone. */
     if (ferror(stdout) != 0) {
         fprintf(stderr, "%s: a part of the output could not be written\n", program);
         exit(1);
@@ -53,7 +53,7 @@ void explain_send(const char *program, ssize_t sent, ssize_t length)
         fprintf(stderr, "%s: send: only %zd of %zd bytes were taken\n", program, sent, length);
 }
 
-/* Says why `recv` brought no more, `total` bytes into an answer of `expected`: it failed, or the server closed. */
+/* Says why `recv` stopped `total` bytes into an answer of `expected`: it failed, or the server closed. */
 void explain_recv(const char *program, ssize_t received, ssize_t total, ssize_t expected)
 {
     if (received < 0)
@@ -63,13 +63,13 @@ void explain_recv(const char *program, ssize_t received, ssize_t total, ssize_t 
                 expected);
 }
 
-/* Says what became of `argument`, if it is no plain decimal number that fits a port. */
+/* Says what became of `argument`, unless it is a plain decimal number that fits a port. */
 void explain_port(const char *program, const char *argument, unsigned short port)
 {
     const char *end = argument;
     int number = 0;
 
-    /* A number that is too large already is not made larger: it could outgrow the int. */
+    /* Stop at a number that is too large already, before it overflows the int. */
     while (*end >= '0' && *end <= '9' && number <= 65535) {
         number = 10 * number + (*end - '0');
         end++;
@@ -78,19 +78,19 @@ void explain_port(const char *program, const char *argument, unsigned short port
     if (end != argument && *end == '\0' && number <= 65535)
         return;
 
-    fprintf(stderr, "%s: port \"%s\" is no number from 0 to 65535; atoi() and the 16-bit field make it %d\n",
+    fprintf(stderr, "%s: invalid port \"%s\": expected 0 to 65535; atoi() and the 16-bit field make it %d\n",
             program, argument, port);
 }
 
-/* Says what became of `argument`, if it is no address in dotted decimal. */
+/* Says what became of `argument`, unless it is an address in dotted decimal. */
 void explain_address(const char *program, const char *argument, in_addr_t address)
 {
     struct in_addr taken = {.s_addr = address};
 
-    /* inet_addr also reads 127.1, 0x7f.1 and 010.0.0.1, which is octal, and ignores what follows a blank. */
+    /* inet_addr also reads 127.1, 0x7f.1 and 010.0.0.1, which is octal, and ignores what follows white space. */
     if (strcmp(argument, inet_ntoa(taken)) == 0)
         return;
 
-    fprintf(stderr, "%s: address \"%s\" is not in dotted decimal; inet_addr() makes it %s\n", program, argument,
+    fprintf(stderr, "%s: invalid address \"%s\": expected dotted decimal; inet_addr() makes it %s\n", program, argument,
             inet_ntoa(taken));
 }

@@ -99,10 +99,10 @@ void inherit_nothing(const char *program)
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[])
 {
     struct settings settings = {.ready = -1};
-    char **words;
+    char **operands;
     int letter;
 
-    /* For --help; how many words there may be depends on the options. */
+    /* For --help; how many arguments there may be depends on the options. */
     check_arguments(program, usage, argc, argv, argc);
 
     while ((letter = getopt(argc, argv, letters)) != -1) {
@@ -111,21 +111,24 @@ struct settings read_settings(const char *program, const char *usage, const char
             settings.busy_poll = number_argument(program, usage, "MICROSECONDS", optarg, 10, 0, 1000000);
             break;
         case 'w':
-            settings.workers = number_argument(program, usage, "WORKERS", optarg, 10, 1, MOST_WORKERS);
+            settings.workers = number_argument(program, usage, "WORKERS", optarg, 10, 1, MAX_WORKERS);
             break;
         case 'h':
             printf("Usage: %s\n", usage);
             succeed(program);
+        case ':':
+            fprintf(stderr, "%s: option requires an argument -- '%c'\nUsage: %s\n", program, optopt, usage);
+            exit(2);
         default:
-            fprintf(stderr, "%s: -%c is no option, or its value is missing\nUsage: %s\n", program, optopt, usage);
+            fprintf(stderr, "%s: invalid option -- '%c'\nUsage: %s\n", program, optopt, usage);
             exit(2);
         }
     }
 
-    /* What is left is as if there were no options. */
-    words = argv + optind - 1;
-    check_arguments(program, usage, argc - optind + 1, words, 1);
-    settings.port = number_argument(program, usage, "PORT", words[1], 10, 0, 65535);
+    /* The rest is as if there were no options. */
+    operands = argv + optind - 1;
+    check_arguments(program, usage, argc - optind + 1, operands, 1);
+    settings.port = number_argument(program, usage, "PORT", operands[1], 10, 0, 65535);
     return settings;
 }
 

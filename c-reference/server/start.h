@@ -19,7 +19,7 @@ struct settings {
 };
 
 /* The most workers that a server may have. */
-#define MOST_WORKERS 64
+#define MAX_WORKERS 64
 
 void inherit_nothing(const char *program);
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[]);

@@ -34,11 +34,11 @@ struct workers {
     /* Whether one of them has failed. */
     bool failed;
     /* −1 where a socket is closed. The first process has them for workers to come. */
-    int listeners[MOST_WORKERS];
+    int listeners[MAX_WORKERS];
 };
 
 /* The workers; 0 where one has ended. */
-static volatile pid_t pids[MOST_WORKERS];
+static volatile pid_t pids[MAX_WORKERS];
 
 /* prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself. */
 void end_with(pid_t parent)
@@ -81,7 +81,7 @@ static void hurry(int number)
 {
     (void)number;
 
-    for (int i = 0; i < MOST_WORKERS; i++)
+    for (int i = 0; i < MAX_WORKERS; i++)
         if (pids[i] > 0)
             kill(pids[i], SIGUSR2);
 }

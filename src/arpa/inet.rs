@@ -7,6 +7,7 @@
 //! In C these are functions that the compiler turns into one instruction. The libc crate does the same: no
 //! call is left in either twin. They cannot fail.
 
+use crate::string::CharPtr;
 use libc::{c_char, c_int, in_addr, in_addr_t};
 
 unsafe extern "C" {
@@ -97,24 +98,23 @@ unsafe extern "C" {
 /// # Examples
 ///
 /// ```
-/// use core::ffi::CStr;
 /// use libc::{INADDR_LOOPBACK, in_addr};
-/// use sockmirror::arpa::inet::inet_ntoa;
-/// use sockmirror::arpa::inet::htonl;
+/// use sockmirror::arpa::inet::{htonl, inet_ntoa};
+/// use sockmirror::stdio::printf;
 ///
-/// let text = inet_ntoa(in_addr { s_addr: htonl(INADDR_LOOPBACK) });
-/// // SAFETY: a C string, which no other call has overwritten yet.
-/// assert_eq!(unsafe { CStr::from_ptr(text) }, c"127.0.0.1");
+/// printf!(c"%s\n", inet_ntoa(in_addr { s_addr: htonl(INADDR_LOOPBACK) }));
 /// ```
 #[inline]
 #[must_use]
-pub fn inet_ntoa(r#in: in_addr) -> *mut c_char {
+pub fn inet_ntoa(r#in: in_addr) -> CharPtr {
     unsafe extern "C" {
         fn inet_ntoa(r#in: in_addr) -> *mut c_char;
     }
 
     // SAFETY: every value is an address; the text goes to a buffer of libc's own.
-    unsafe { inet_ntoa(r#in) }
+    let text = unsafe { inet_ntoa(r#in) };
+    // SAFETY: the buffer always ends with a NUL.
+    unsafe { CharPtr::new(text) }
 }
 
 /// `htonl(hostlong)` — 32 bits from host order to network order: an IPv4 address.

@@ -14,11 +14,11 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IPPROTO_TCP, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, TCP_MAXSEG, c_char,
-    c_int, in_addr_t, socklen_t, tcp_info,
+    INADDR_LOOPBACK, IPPROTO_TCP, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, TCP_MAXSEG, c_int, in_addr_t, socklen_t,
+    tcp_info,
 };
 use sockmirror::netinet::tcp::tcpi_snd_wscale;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strerror};
@@ -50,34 +50,22 @@ const BEFORE_LISTEN: usize = 3;
 const AFTER_LISTEN: usize = 4;
 const AFTER_ACCEPT: usize = 5;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Closes a socket, which nothing uses any more.
 fn close_socket(sock: c_int) {
     // SAFETY: the program's own socket.
-    if let Err(error) = unsafe { close(sock) } {
-        fail(PROGRAM, c"close", error);
-    }
+    unsafe { close(sock) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut rcv_buffer_size = MaybeUninit::<c_int>::uninit();
     // Erratum 6: the fragment has an int, but getsockopt takes a pointer to a socklen_t.
     let mut sock_opt_size: socklen_t;
-    let moments = [
-        c"never",
-        c"before connect()",
-        c"after connect()",
-        c"before listen()",
-        c"after listen()",
-        c"after accept()",
-    ];
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
+    let moments =
+        [c"never", c"before connect()", c"after connect()", c"before listen()", c"after listen()", c"after accept()"];
 
-    // SAFETY: argv was made with argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [1] Create a socket
     let sock = open_socket(PROGRAM);
@@ -85,90 +73,47 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [2] Read the size of its receive buffer
     sock_opt_size = size_of::<c_int>() as socklen_t;
     // SAFETY: `sock_opt_size` is the size of the variable.
-    if let Err(error) = unsafe {
-        getsockopt(
-            sock,
-            SOL_SOCKET,
-            SO_RCVBUF,
-            rcv_buffer_size.as_mut_ptr().cast(),
-            &raw mut sock_opt_size,
-        )
-    } {
-        explain_errno(PROGRAM, c"getsockopt", error);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"getsockopt() failed\n".as_ptr()) };
-        exit(1);
-    }
+    unsafe { getsockopt(sock, SOL_SOCKET, SO_RCVBUF, rcv_buffer_size.as_mut_ptr().cast(), &raw mut sock_opt_size) }
+        .unwrap_or_else(|error| {
+            explain_errno(PROGRAM, c"getsockopt", error);
+            printf!(c"getsockopt() failed\n");
+            exit(1);
+        });
     // SAFETY: the kernel has stored the int.
     let mut rcv_buffer_size = unsafe { rcv_buffer_size.assume_init() };
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"SO_RCVBUF at first: %d\n".as_ptr(), rcv_buffer_size) };
+    printf!(c"SO_RCVBUF at first: %d\n", rcv_buffer_size);
 
     // [3] Make the receive buffer twice as large
     rcv_buffer_size *= 2;
     // Erratum 7: the fragment's `< 0` stands inside the parenthesis, and makes the length 0.
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            SOL_SOCKET,
-            SO_RCVBUF,
-            (&raw const rcv_buffer_size).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        explain_errno(PROGRAM, c"setsockopt", error);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"setsockopt() failed\n".as_ptr()) };
-        exit(1);
-    }
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"  set to twice that: %d\n".as_ptr(), rcv_buffer_size) };
-    // SAFETY: an int, as the format asks.
     unsafe {
-        printf(c"  read back: %d\n".as_ptr(), get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF))
-    };
+        setsockopt(sock, SOL_SOCKET, SO_RCVBUF, (&raw const rcv_buffer_size).cast(), size_of::<c_int>() as socklen_t)
+    }
+    .unwrap_or_else(|error| {
+        explain_errno(PROGRAM, c"setsockopt", error);
+        printf!(c"setsockopt() failed\n");
+        exit(1);
+    });
+    printf!(c"  set to twice that: %d\n", rcv_buffer_size);
+    printf!(c"  read back: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF));
 
     // [4] Give a length of 0, as the fragment does, and then more than the kernel allows
-    if let Err(error) =
-        // SAFETY: of the variable, no byte is read.
-        unsafe {
-            setsockopt(sock, SOL_SOCKET, SO_RCVBUF, (&raw const rcv_buffer_size).cast(), 0)
-        }
-    {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"  set with a length of 0: %s\n".as_ptr(), strerror(error.0)) };
-    }
+    // SAFETY: of the variable, no byte is read.
+    unsafe { setsockopt(sock, SOL_SOCKET, SO_RCVBUF, (&raw const rcv_buffer_size).cast(), 0) }
+        .unwrap_or_else(|error| printf!(c"  set with a length of 0: %s\n", strerror(error.0)));
     set_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF, TOO_LARGE);
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(
-            c"  set to more than it may be: %d\n".as_ptr(),
-            get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF),
-        )
-    };
+    printf!(c"  set to more than it may be: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF));
 
     // [5] The same with the send buffer
     let mut snd_buffer_size = get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF);
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"SO_SNDBUF at first: %d\n".as_ptr(), snd_buffer_size) };
+    printf!(c"SO_SNDBUF at first: %d\n", snd_buffer_size);
     snd_buffer_size *= 2;
     set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, snd_buffer_size);
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"  set to twice that: %d\n".as_ptr(), snd_buffer_size) };
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(c"  read back: %d\n".as_ptr(), get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF))
-    };
+    printf!(c"  set to twice that: %d\n", snd_buffer_size);
+    printf!(c"  read back: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF));
 
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(
-            c"SO_RCVBUF set to %d at one end, and what the handshake told the other end:\n"
-                .as_ptr(),
-            SMALL,
-        )
-    };
+    printf!(c"SO_RCVBUF set to %d at one end, and what the handshake told the other end:\n", SMALL);
     for (moment, when) in moments.into_iter().enumerate() {
         let mut size = BEGINNING;
         let mut info = MaybeUninit::<tcp_info>::uninit();
@@ -185,9 +130,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         if moment == BEFORE_LISTEN {
             set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, SMALL);
         }
-        if let Err(error) = listen(listener, 1) {
-            fail(PROGRAM, c"listen", error);
-        }
+        listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
         if moment == AFTER_LISTEN {
             set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, SMALL);
         }
@@ -209,25 +152,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         let end = if moment < BEFORE_LISTEN { client } else { server };
         let other = if moment < BEFORE_LISTEN { server } else { client };
         // SAFETY: the variable has more bytes than `size` says.
-        if let Err(error) = unsafe {
-            getsockopt(other, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut size)
-        } {
-            fail(PROGRAM, c"getsockopt", error);
-        }
+        unsafe { getsockopt(other, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut size) }
+            .unwrap_or_else(|error| fail(PROGRAM, c"getsockopt", error));
         let largest = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
         let stored = get_option(PROGRAM, end, SOL_SOCKET, SO_RCVBUF);
         // SAFETY: memset has set every byte.
         let scale = tcpi_snd_wscale(unsafe { (*info.as_ptr()).tcpi_snd_rcv_wscale });
-        // SAFETY: a C string and three ints, as the format asks.
-        unsafe {
-            printf(
-                c"  %s: size %d, MSS %d, window scale %d\n".as_ptr(),
-                when.as_ptr(),
-                stored,
-                largest,
-                c_int::from(scale),
-            )
-        };
+        printf!(c"  %s: size %d, MSS %d, window scale %d\n", when, stored, largest, c_int::from(scale));
 
         // [9] Close all three
         close_socket(client);

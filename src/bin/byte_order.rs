@@ -10,9 +10,9 @@
 #![no_main]
 
 use core::ffi::CStr;
-use libc::{c_char, c_int, c_long, c_short, c_uchar, c_uint, c_void, size_t};
+use libc::{c_int, c_long, c_short, c_uchar, c_uint, c_void, size_t};
 use sockmirror::arpa::inet::{htonl, htons, ntohl, ntohs};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 
 use sockmirror::common::command_line::{check_arguments, number_argument};
@@ -21,7 +21,7 @@ use sockmirror::common::explain::succeed;
 const PROGRAM: &CStr = c"byte_order";
 const USAGE: &CStr = c"./byte_order [VALUE]";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Prints bytes in the order in which they lie in memory.
 ///
@@ -35,74 +35,56 @@ unsafe fn print_bytes(number: *const c_void, size: size_t) {
     while i < size {
         // SAFETY: `i` is less than `size`, the number of bytes there.
         let byte = unsafe { *bytes.wrapping_add(i) };
-        // SAFETY: an unsigned int, as the format asks.
-        unsafe { printf(c" %02x".as_ptr(), c_uint::from(byte)) };
+        printf!(c" %02x", c_uint::from(byte));
         i += 1;
     }
 }
 
 /// Prints 32 bits: as bytes, and as the number that this machine takes them for.
 fn show_long(name: &CStr, number: u32) {
-    // SAFETY: a C string, as the format asks.
-    unsafe { printf(c"  %-13s".as_ptr(), name.as_ptr()) };
+    printf!(c"  %-13s", name);
     // SAFETY: the size is that of the number.
     unsafe { print_bytes((&raw const number).cast(), size_of::<u32>()) };
-    // SAFETY: an unsigned int, as the format asks.
-    unsafe { printf(c"    0x%08x\n".as_ptr(), number) };
+    printf!(c"    0x%08x\n", number);
 }
 
 /// Prints 16 bits in the same way.
 fn show_short(name: &CStr, number: u16) {
-    // SAFETY: a C string, as the format asks.
-    unsafe { printf(c"  %-13s".as_ptr(), name.as_ptr()) };
+    printf!(c"  %-13s", name);
     // SAFETY: the size is that of the number.
     unsafe { print_bytes((&raw const number).cast(), size_of::<u16>()) };
-    // SAFETY: an unsigned int, as the format asks.
-    unsafe { printf(c"          0x%04x\n".as_ptr(), c_uint::from(number)) };
+    printf!(c"          0x%04x\n", c_uint::from(number));
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     // Erratum 10: the tutorial has long and short, but these functions take and give exactly 32 and 16 bits.
 
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
-
     // [1] Take the number from the command line
-    // SAFETY: `argv` was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 1);
     let mut host_long: u32 = 0x0102_0304;
 
     if argc > 1 {
         // Rust: C makes the number 32 bits without a word; they hold all that is taken.
-        // SAFETY: argv[1] is a C string.
-        host_long =
-            unsafe { number_argument(PROGRAM, USAGE, c"VALUE", argv[1], 0, 0, 4_294_967_295) }
-                as u32;
+        host_long = number_argument(PROGRAM, USAGE, c"VALUE", argv[1], 0, 0, 4_294_967_295) as u32;
     }
 
     // [2] Look which byte of the number 1 comes first in memory
     let one: u16 = 1;
     // SAFETY: `one` has a first byte.
     let first = unsafe { *(&raw const one).cast::<c_uchar>() };
-    // SAFETY: a C string, as the format asks.
-    unsafe {
-        printf(
-            c"This machine is %s.\n".as_ptr(),
-            if first == 1 {
-                c"little-endian: the lowest byte comes first".as_ptr()
-            } else {
-                c"big-endian: the highest byte comes first".as_ptr()
-            },
-        )
-    };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The network is big-endian.\n\n".as_ptr()) };
+    printf!(
+        c"This machine is %s.\n",
+        if first == 1 {
+            c"little-endian: the lowest byte comes first"
+        } else {
+            c"big-endian: the highest byte comes first"
+        }
+    );
+    printf!(c"The network is big-endian.\n\n");
 
     // [3] Turn 32 bits, as of an address, into network order and back
     let net_long = htonl(host_long);
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"32 bits         in memory      read here\n".as_ptr()) };
+    printf!(c"32 bits         in memory      read here\n");
     show_long(c"the number", host_long);
     show_long(c"after htonl", net_long);
     show_long(c"then ntohl", ntohl(net_long));
@@ -110,30 +92,19 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [4] Do the same with 16 bits, as of a port: the low half of the number
     let host_short = (host_long & 0xffff) as u16;
     let net_short = htons(host_short);
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n16 bits         in memory      read here\n".as_ptr()) };
+    printf!(c"\n16 bits         in memory      read here\n");
     show_short(c"its low half", host_short);
     show_short(c"after htons", net_short);
     show_short(c"then ntohs", ntohs(net_short));
 
     // [5] Compare with the types that the tutorial gives these functions
-    // SAFETY: two values of type size_t, as the format asks.
-    unsafe {
-        printf(
-            c"\nhtonl gives %zu bytes; a long has %zu.\n".as_ptr(),
-            size_of::<u32>(),
-            size_of::<c_long>(),
-        )
-    };
-    // SAFETY: a size_t, an unsigned int and an int, as the format asks.
-    unsafe {
-        printf(
-            c"htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n".as_ptr(),
-            size_of::<u16>(),
-            c_uint::from(net_short),
-            c_int::from(net_short as c_short),
-        )
-    };
+    printf!(c"\nhtonl gives %zu bytes; a long has %zu.\n", size_of::<u32>(), size_of::<c_long>());
+    printf!(
+        c"htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n",
+        size_of::<u16>(),
+        c_uint::from(net_short),
+        c_int::from(net_short as c_short)
+    );
 
     succeed(PROGRAM);
 }

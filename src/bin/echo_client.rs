@@ -16,43 +16,35 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_char, c_int, c_ushort, sa_family_t, size_t,
-    sockaddr, sockaddr_in, socklen_t, ssize_t,
+    AF_INET, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_char, c_int, c_ushort, sa_family_t, size_t, sockaddr, sockaddr_in,
+    socklen_t, ssize_t,
 };
 use sockmirror::arpa::inet::{htons, inet_addr};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::{atoi, exit};
-use sockmirror::string::{memset, strlen};
+use sockmirror::string::{strlen, zeroed};
 use sockmirror::sys::socket::{connect, recv, send, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::explain::{
-    explain_address, explain_errno, explain_port, explain_recv, explain_send,
-};
+use sockmirror::common::explain::{explain_address, explain_errno, explain_port, explain_recv, explain_send};
 
 const PROGRAM: &CStr = c"echo_client";
 const RCVBUFSIZE: usize = 128;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 #[expect(clippy::manual_range_contains, reason = "argc is tested in the listing's words")]
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut echo_serv_addr = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let echo_serv_port: c_ushort;
     let mut echo_buffer = [0 as c_char; RCVBUFSIZE];
     // Erratum 6: the listing has unsigned int and int, but recv and send return an ssize_t.
     let mut total_bytes_rcvd: ssize_t;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the address, the word and the port from the command line
     if (argc < 3) || (argc > 4) {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"Usage: %s <Server IP> <Echo Word> [<Echo Port>]\n".as_ptr(), argv[0]) };
+        printf!(c"Usage: %s <Server IP> <Echo Word> [<Echo Port>]\n", argv[0]);
         exit(1);
     }
 
@@ -63,7 +55,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     if argc == 4 {
         // Rust: C narrows the int to 16 bits without a word.
         // SAFETY: argv[3] is a C string.
-        echo_serv_port = unsafe { atoi(argv[3]) } as c_ushort;
+        echo_serv_port = unsafe { atoi(argv[3].as_ptr()) } as c_ushort;
         // SAFETY: argv[3] is a C string.
         unsafe { explain_port(PROGRAM, argv[3], echo_serv_port) };
     } else {
@@ -71,88 +63,68 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     // [2] Create the socket
-    let sock = match socket(PF_INET, SOCK_STREAM, IPPROTO_TCP) {
-        Ok(sock) => sock,
-        Err(error) => {
-            explain_errno(PROGRAM, c"socket", error);
-            // SAFETY: the format asks for nothing.
-            unsafe { printf(c"socket() failed".as_ptr()) };
-            exit(1);
-        }
-    };
+    let sock = socket(PF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap_or_else(|error| {
+        explain_errno(PROGRAM, c"socket", error);
+        printf!(c"socket() failed");
+        exit(1);
+    });
 
     // [3] Fill in the server's address
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(echo_serv_addr.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut echo_serv_addr = unsafe { echo_serv_addr.assume_init() };
+    let mut echo_serv_addr: sockaddr_in = zeroed();
     echo_serv_addr.sin_family = AF_INET as sa_family_t;
     // SAFETY: argv[1] is a C string.
-    echo_serv_addr.sin_addr.s_addr = unsafe { inet_addr(serv_ip) };
+    echo_serv_addr.sin_addr.s_addr = unsafe { inet_addr(serv_ip.as_ptr()) };
     // SAFETY: argv[1] is a C string.
     unsafe { explain_address(PROGRAM, serv_ip, echo_serv_addr.sin_addr.s_addr) };
     echo_serv_addr.sin_port = htons(echo_serv_port);
 
     // [4] Connect to the server
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        connect(
-            sock,
-            (&raw const echo_serv_addr).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        explain_errno(PROGRAM, c"connect", error);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"connect() failed".as_ptr()) };
-        exit(1);
-    }
+    unsafe { connect(sock, (&raw const echo_serv_addr).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| {
+            explain_errno(PROGRAM, c"connect", error);
+            printf!(c"connect() failed");
+            exit(1);
+        });
 
     // [5] Send the word, without the NUL that ends it
     // SAFETY: argv[2] is a C string.
-    let echo_string_len = unsafe { strlen(echo_string) } as ssize_t;
+    let echo_string_len = unsafe { strlen(echo_string.as_ptr()) } as ssize_t;
 
     // Rust: C makes the length a size_t without a word.
     // SAFETY: `echo_string` has as many bytes as strlen counted.
-    let sent = unsafe { send(sock, echo_string.cast(), echo_string_len as size_t, 0) };
+    let sent = unsafe { send(sock, echo_string.as_ptr().cast(), echo_string_len as size_t, 0) };
     if sent != Ok(echo_string_len) {
         explain_send(PROGRAM, sent, echo_string_len);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"send() failed".as_ptr()) };
+        printf!(c"send() failed");
         exit(1);
     }
 
     // [6] Receive until the whole word is back: one recv may bring only a part of it
     total_bytes_rcvd = 0;
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"Received: ".as_ptr()) };
+    printf!(c"Received: ");
 
     while total_bytes_rcvd < echo_string_len {
         // One byte of the buffer is left for the NUL. recv returns 0 when the server has closed.
         // SAFETY: `echo_buffer` has a byte more than recv may store.
-        let bytes_rcvd =
-            match unsafe { recv(sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE - 1, 0) } {
-                Ok(bytes_rcvd) if bytes_rcvd > 0 => bytes_rcvd,
-                failed => {
-                    explain_recv(PROGRAM, failed, total_bytes_rcvd, echo_string_len);
-                    // SAFETY: the format asks for nothing.
-                    unsafe {
-                        printf(c"recv() 실패 혹은 서버와 연결이 끊어졌다.".as_ptr())
-                    };
-                    exit(1);
-                }
-            };
+        let bytes_rcvd = match unsafe { recv(sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE - 1, 0) } {
+            Ok(bytes_rcvd) if bytes_rcvd > 0 => bytes_rcvd,
+            failed => {
+                explain_recv(PROGRAM, failed, total_bytes_rcvd, echo_string_len);
+                printf!(c"recv() 실패 혹은 서버와 연결이 끊어졌다.");
+                exit(1);
+            }
+        };
 
         total_bytes_rcvd += bytes_rcvd;
         // Erratum 4: the listing has lost the \0 between the quotes.
         // SAFETY: recv stored RCVBUFSIZE - 1 bytes at most, so there is one left.
         *unsafe { echo_buffer.get_unchecked_mut(bytes_rcvd as usize) } = 0;
         // Erratum 5: the listing lets the server's bytes be the format.
-        // SAFETY: a C string, as the format asks: the line above ended it.
-        unsafe { printf(c"%s".as_ptr(), echo_buffer.as_ptr()) };
+        // SAFETY: the NUL ends it.
+        printf!(c"%s", unsafe { CStr::from_ptr(echo_buffer.as_ptr()) });
     }
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n".as_ptr()) };
+    printf!(c"\n");
 
     // [7] Close the socket
     // Rust: the listing does not look at what close returns.

@@ -19,14 +19,14 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, INADDR_ANY, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_char, c_int, c_ushort, sa_family_t,
-    size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
+    AF_INET, INADDR_ANY, IPPROTO_TCP, PF_INET, SOCK_STREAM, c_char, c_int, c_ushort, sa_family_t, size_t, sockaddr,
+    sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::arpa::inet::{htonl, htons};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::{atoi, exit};
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{accept, bind, listen, recv, send, socket};
 use sockmirror::unistd::close;
 
@@ -36,11 +36,9 @@ const PROGRAM: &CStr = c"echo_server";
 const RCVBUFSIZE: usize = 128;
 const MAXPENDING: c_int = 5;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut echo_serv_addr = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut echo_clnt_addr = MaybeUninit::<sockaddr_in>::uninit();
     // Erratum 6: the listing has an unsigned int, but accept takes a socklen_t.
     let mut clnt_len: socklen_t;
@@ -48,121 +46,89 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut echo_buffer = MaybeUninit::<[c_char; RCVBUFSIZE]>::uninit();
     // Erratum 6: the listing has an int, but recv and send return an ssize_t.
     let mut recv_msg_size: ssize_t;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the port from the command line
     if argc != 2 {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"Usage : %s port\n".as_ptr(), argv[0]) };
+        printf!(c"Usage : %s port\n", argv[0]);
         exit(1);
     }
 
     // Rust: C narrows the int to 16 bits without a word.
     // SAFETY: argv[1] is a C string.
-    let echo_serv_port = unsafe { atoi(argv[1]) } as c_ushort;
+    let echo_serv_port = unsafe { atoi(argv[1].as_ptr()) } as c_ushort;
     // SAFETY: argv[1] is a C string.
     unsafe { explain_port(PROGRAM, argv[1], echo_serv_port) };
 
     // [2] Create the socket that listens
-    let serv_sock = match socket(PF_INET, SOCK_STREAM, IPPROTO_TCP) {
-        Ok(serv_sock) => serv_sock,
-        Err(error) => {
-            explain_errno(PROGRAM, c"socket", error);
-            // SAFETY: the format asks for nothing.
-            unsafe { printf(c"socket() failed\n".as_ptr()) };
-            exit(1);
-        }
-    };
+    let serv_sock = socket(PF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap_or_else(|error| {
+        explain_errno(PROGRAM, c"socket", error);
+        printf!(c"socket() failed\n");
+        exit(1);
+    });
 
     // [3] Fill in the server's address: the port, on every interface
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(echo_serv_addr.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut echo_serv_addr = unsafe { echo_serv_addr.assume_init() };
+    let mut echo_serv_addr: sockaddr_in = zeroed();
     echo_serv_addr.sin_family = AF_INET as sa_family_t;
     echo_serv_addr.sin_addr.s_addr = htonl(INADDR_ANY);
     echo_serv_addr.sin_port = htons(echo_serv_port);
 
     // [4] Bind the socket to the address
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            serv_sock,
-            (&raw const echo_serv_addr).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        explain_errno(PROGRAM, c"bind", error);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"bind() failed\n".as_ptr()) };
-        exit(1);
-    }
+    unsafe { bind(serv_sock, (&raw const echo_serv_addr).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| {
+            explain_errno(PROGRAM, c"bind", error);
+            printf!(c"bind() failed\n");
+            exit(1);
+        });
 
     // [5] Let connections arrive
-    if let Err(error) = listen(serv_sock, MAXPENDING) {
+    listen(serv_sock, MAXPENDING).unwrap_or_else(|error| {
         explain_errno(PROGRAM, c"listen", error);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"listen() failed\n".as_ptr()) };
+        printf!(c"listen() failed\n");
         exit(1);
-    }
+    });
 
     loop {
         clnt_len = size_of::<sockaddr_in>() as socklen_t;
 
         // [6] Take the next client, or wait for one: it gets a socket of its own
         // SAFETY: `clnt_len` is the size of `echo_clnt_addr`.
-        let clnt_sock = match unsafe {
-            accept(serv_sock, echo_clnt_addr.as_mut_ptr().cast::<sockaddr>(), &raw mut clnt_len)
-        } {
-            Ok(clnt_sock) => clnt_sock,
-            Err(error) => {
+        let clnt_sock = unsafe { accept(serv_sock, echo_clnt_addr.as_mut_ptr().cast::<sockaddr>(), &raw mut clnt_len) }
+            .unwrap_or_else(|error| {
                 explain_errno(PROGRAM, c"accept", error);
-                // SAFETY: the format asks for nothing.
-                unsafe { printf(c"accept() failed".as_ptr()) };
+                printf!(c"accept() failed");
                 exit(1);
-            }
-        };
+            });
 
         // [7] Receive what the client sends, 128 bytes at most
         // Erratum 2: from here on the listing has clntSocket, but it declares clntSock.
         // SAFETY: `echo_buffer` has RCVBUFSIZE bytes.
         recv_msg_size =
-            match unsafe { recv(clnt_sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE, 0) } {
-                Ok(recv_msg_size) => recv_msg_size,
-                Err(error) => {
-                    explain_errno(PROGRAM, c"recv", error);
-                    // SAFETY: the format asks for nothing.
-                    unsafe { printf(c"recv() failed".as_ptr()) };
-                    exit(1);
-                }
-            };
+            unsafe { recv(clnt_sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE, 0) }.unwrap_or_else(|error| {
+                explain_errno(PROGRAM, c"recv", error);
+                printf!(c"recv() failed");
+                exit(1);
+            });
 
         // [8] Send it back and receive more, until recv returns 0: the client has closed
         while recv_msg_size > 0 {
             // Rust: C makes the length a size_t without a word.
             // SAFETY: recv stored recv_msg_size bytes in `echo_buffer`.
-            let sent =
-                unsafe { send(clnt_sock, echo_buffer.as_ptr().cast(), recv_msg_size as size_t, 0) };
+            let sent = unsafe { send(clnt_sock, echo_buffer.as_ptr().cast(), recv_msg_size as size_t, 0) };
             if sent != Ok(recv_msg_size) {
                 explain_send(PROGRAM, sent, recv_msg_size);
-                // SAFETY: the format asks for nothing.
-                unsafe { printf(c"send() failed".as_ptr()) };
+                printf!(c"send() failed");
                 exit(1);
             }
 
             // Erratum 3: the listing has RECVBUFSIZE, but it defines RCVBUFSIZE.
             // SAFETY: `echo_buffer` has RCVBUFSIZE bytes.
             recv_msg_size =
-                match unsafe { recv(clnt_sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE, 0) } {
-                    Ok(recv_msg_size) => recv_msg_size,
-                    Err(error) => {
-                        explain_errno(PROGRAM, c"recv", error);
-                        // SAFETY: the format asks for nothing.
-                        unsafe { printf(c"recv() failed".as_ptr()) };
-                        exit(1);
-                    }
-                };
+                unsafe { recv(clnt_sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE, 0) }.unwrap_or_else(|error| {
+                    explain_errno(PROGRAM, c"recv", error);
+                    printf!(c"recv() failed");
+                    exit(1);
+                });
         }
 
         // [9] Close the client's socket; the other one still listens

@@ -24,12 +24,13 @@ use core::ffi::CStr;
 use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use libc::{
-    AIO_CANCELED, EAGAIN, EINPROGRESS, POLLIN, SIGEV_SIGNAL, SIGIO, SIGUSR1, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, aiocb, c_char, c_int, c_long, pollfd, sigset_t, size_t,
+    AIO_CANCELED, EAGAIN, EINPROGRESS, POLLIN, SIGEV_SIGNAL, SIGIO, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb,
+    c_char, c_int, c_long, pollfd, sigset_t, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::errno::{Errno, errno};
 use sockmirror::poll::poll;
+use sockmirror::runtime::Arguments;
 use sockmirror::signal::{kill, sigaddset, sigwaitinfo};
 use sockmirror::stdlib::{exit, free, malloc};
 use sockmirror::string::memset;
@@ -38,9 +39,8 @@ use sockmirror::unistd::getpid;
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
-    ABANDON, GO_ON, Server, abandon_connection, accept_connection, accepting, asked_for,
-    close_connection, count_received, finish_connection, new_server, reset_connection,
-    stop_accepting, wait_failed,
+    ABANDON, GO_ON, Server, abandon_connection, accept_connection, accepting, asked_for, close_connection,
+    count_received, finish_connection, new_server, reset_connection, stop_accepting, wait_failed,
 };
 use sockmirror::server::signals::{block_signals, drive_by_signals, keep_back_signals, set_timer};
 use sockmirror::server::start::{announce, inherit_nothing, read_settings};
@@ -64,7 +64,7 @@ struct Exchange {
     bytes: UnsafeCell<MaybeUninit<[c_char; BUFFER_SIZE]>>,
 }
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// aio_read(), or aio_write() if there is something to write: hands the next request over.
 fn hand_over(exchange: &Exchange) -> Result<(), Errno> {
@@ -72,8 +72,7 @@ fn hand_over(exchange: &Exchange) -> Result<(), Errno> {
 
     // SAFETY: no request is under way.
     unsafe {
-        (*request).aio_buf =
-            exchange.bytes.get().cast::<c_char>().wrapping_add(exchange.sent.get()).cast();
+        (*request).aio_buf = exchange.bytes.get().cast::<c_char>().wrapping_add(exchange.sent.get()).cast();
     }
 
     if exchange.length.get() == 0 {
@@ -270,8 +269,7 @@ fn abandon(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let threads = aioinit {
         aio_threads: c_int::MAX,
         aio_num: 0,
@@ -290,8 +288,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take the port, and let signals wait until they are asked for. A client that is gone sends none (SIGPIPE)
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
@@ -307,18 +304,14 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait
     // SAFETY: one thread, and the set is made.
-    let listener = unsafe {
-        start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC)
-    };
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     announce(PROGRAM, &mut settings);
     server.flags = SOCK_CLOEXEC;
 
     // SAFETY: the listening socket is the server's own, which takes these signals.
-    if let Err(error) = unsafe { drive_by_signals(server.listener(), SIGUSR1) } {
-        fail(PROGRAM, c"fcntl", error);
-    }
+    unsafe { drive_by_signals(server.listener(), SIGUSR1) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
     while !server.finishing() || server.open > 0 {
         // [4] Look for connections that came when accept() was not to be called: before now, or while it rested

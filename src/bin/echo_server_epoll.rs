@@ -17,18 +17,19 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP,
-    SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, epoll_event, sigset_t,
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, SOCK_CLOEXEC,
+    SOCK_NONBLOCK, c_int, epoll_event, sigset_t,
 };
 use sockmirror::errno::Errno;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::epoll::{epoll_create1, epoll_ctl, epoll_wait};
 
 use sockmirror::common::explain::{explain_errno, fail};
 use sockmirror::server::connections::{
-    GONE, TO_RECEIVE, TO_SEND, accept_connection, new_server, patience, read_signal,
-    reset_connection, serve, wait_failed,
+    GONE, TO_RECEIVE, TO_SEND, accept_connection, new_server, patience, read_signal, reset_connection, serve,
+    wait_failed,
 };
 use sockmirror::server::signals::{keep_back_signals, open_signals};
 use sockmirror::server::start::{announce, inherit_nothing, read_settings};
@@ -43,25 +44,19 @@ const MOST_EVENTS: usize = 512;
 // one, and has not emptied the socket although it brings less than there is room for.
 const TO_BE_TOLD: c_int = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too.
 #[cold]
 fn ask(poller: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<(), Errno> {
-    let mut event = MaybeUninit::<epoll_event>::uninit();
-
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(event.as_mut_ptr().cast(), 0, size_of::<epoll_event>()) };
-    // SAFETY: an epoll_event consists of integers, and zero is a value of each.
-    let mut event = unsafe { event.assume_init() };
+    let mut event: epoll_event = zeroed();
     event.events = wanted as u32;
     event.u64 = sock as u64;
     // SAFETY: the structure is filled in.
     unsafe { epoll_ctl(poller, operation, sock, &raw mut event) }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut events = [MaybeUninit::<epoll_event>::uninit(); MOST_EVENTS];
     let mut count = 0;
@@ -71,15 +66,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take options and port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
     // SAFETY: one thread, and the set is made.
-    let listener =
-        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
@@ -88,16 +81,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     server.led = settings.led;
 
     // [3] Make the set of sockets that the kernel watches: first the listening one, and the signals
-    let poller = match epoll_create1(EPOLL_CLOEXEC) {
-        Ok(poller) => poller,
-        Err(error) => fail(PROGRAM, c"epoll_create1", error),
-    };
+    let poller = epoll_create1(EPOLL_CLOEXEC).unwrap_or_else(|error| fail(PROGRAM, c"epoll_create1", error));
 
-    if let Err(error) = ask(poller, EPOLL_CTL_ADD, server.listener(), EPOLLIN)
+    ask(poller, EPOLL_CTL_ADD, server.listener(), EPOLLIN)
         .and_then(|()| ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN))
-    {
-        fail(PROGRAM, c"epoll_ctl", error);
-    }
+        .unwrap_or_else(|error| fail(PROGRAM, c"epoll_ctl", error));
 
     announce(PROGRAM, &mut settings);
 
@@ -152,15 +140,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
                     continue;
                 }
 
-                if let Err(error) = ask(
-                    poller,
-                    EPOLL_CTL_MOD,
-                    sock,
-                    EPOLLET | (if wanted == TO_SEND { EPOLLOUT } else { TO_BE_TOLD }),
-                ) {
-                    // SAFETY: it is not GONE.
-                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
-                }
+                ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (if wanted == TO_SEND { EPOLLOUT } else { TO_BE_TOLD }))
+                    .unwrap_or_else(|error| {
+                        // SAFETY: it is not GONE.
+                        unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
+                    });
             }
         }
 
@@ -173,9 +157,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         if listening == server.resting && !server.finishing() {
             listening = !listening;
 
-            if let Err(error) =
-                ask(poller, EPOLL_CTL_MOD, server.listener(), if listening { EPOLLIN } else { 0 })
-            {
+            if let Err(error) = ask(poller, EPOLL_CTL_MOD, server.listener(), if listening { EPOLLIN } else { 0 }) {
                 explain_errno(PROGRAM, c"epoll_ctl", error);
             }
         }

@@ -20,12 +20,13 @@ use core::ptr::null_mut;
 use core::sync::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
 use libc::{
-    EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER, SHUT_WR,
-    SIG_IGN, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM, SOCK_CLOEXEC, WIFSIGNALED, WNOHANG,
-    WTERMSIG, c_char, c_int, c_long, c_uint, sighandler_t, sigset_t, size_t, ssize_t, timespec,
+    EAGAIN, EINTR, ETIMEDOUT, F_SETFL, MSG_NOSIGNAL, O_NONBLOCK, PR_SET_CHILD_SUBREAPER, SHUT_WR, SIG_IGN, SIG_UNBLOCK,
+    SIGALRM, SIGCHLD, SIGINT, SIGTERM, SOCK_CLOEXEC, WIFSIGNALED, WNOHANG, WTERMSIG, c_int, c_long, c_uint,
+    sighandler_t, sigset_t, size_t, ssize_t, timespec,
 };
 use sockmirror::errno::{Errno, errno};
 use sockmirror::fcntl::fcntl;
+use sockmirror::runtime::Arguments;
 use sockmirror::signal::{kill, sigaddset, sigdelset, signal, sigprocmask, sigwaitinfo};
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::{exit, malloc};
@@ -69,7 +70,7 @@ static shortage: AtomicI32 = AtomicI32::new(0);
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
 static calm: AtomicI32 = AtomicI32::new(0);
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
 /// the connection sleeps from now on, be it asleep already or about to be made, so that no moment is wrong.
@@ -130,16 +131,13 @@ fn rest_after(call: &CStr, error: Errno) {
 
 /// Says that a shortage is over.
 fn end_shortage() {
-    // SAFETY: two C strings and an int, as the format asks.
-    unsafe {
-        fprintf(
-            stderr(),
-            c"%s: it is over: %s (errno %d)\n".as_ptr(),
-            PROGRAM.as_ptr(),
-            strerror(shortage.load(Relaxed)),
-            shortage.load(Relaxed),
-        )
-    };
+    fprintf!(
+        stderr(),
+        c"%s: it is over: %s (errno %d)\n",
+        PROGRAM,
+        strerror(shortage.load(Relaxed)),
+        shortage.load(Relaxed)
+    );
     shortage.store(0, Relaxed);
     calm.store(0, Relaxed);
 }
@@ -170,14 +168,10 @@ unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
         let number = unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) }.unwrap_or(-1);
         if number == SIGCHLD {
             // SAFETY: `status` may be written.
-            ended =
-                unsafe { waitpid(acceptor.load(Relaxed), &raw mut status, WNOHANG) }.unwrap_or(-1);
+            ended = unsafe { waitpid(acceptor.load(Relaxed), &raw mut status, WNOHANG) }.unwrap_or(-1);
         }
 
-        if !(number < 0
-            || number == SIGALRM
-            || (number == SIGCHLD && ended != acceptor.load(Relaxed)))
-        {
+        if !(number < 0 || number == SIGALRM || (number == SIGCHLD && ended != acceptor.load(Relaxed))) {
             break;
         }
     }
@@ -186,14 +180,7 @@ unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
     if ended == acceptor.load(Relaxed)
         && !(WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT))
     {
-        // SAFETY: a C string, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: the process that accepts has ended\n".as_ptr(),
-                PROGRAM.as_ptr(),
-            )
-        };
+        fprintf!(stderr(), c"%s: the process that accepts has ended\n", PROGRAM);
         failed = 1;
     }
 
@@ -208,9 +195,8 @@ unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
     _ = unsafe { sigdelset(signals.as_mut_ptr(), SIGCHLD) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
+    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"sigprocmask", error));
 
     // The end of the acceptor tells its children, which are this process's from then on.
     if ended != acceptor.load(Relaxed) {
@@ -237,8 +223,7 @@ unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
     exit(failed);
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut sock;
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut total = 0;
@@ -246,8 +231,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
@@ -267,14 +251,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [3] Make the process that accepts. This one waits for signals, and for the others when that one is gone
     // SAFETY: the option takes 0 or 1.
-    if let Err(error) = unsafe { prctl(PR_SET_CHILD_SUBREAPER, 1) } {
-        fail(PROGRAM, c"prctl", error);
-    }
+    unsafe { prctl(PR_SET_CHILD_SUBREAPER, 1) }.unwrap_or_else(|error| fail(PROGRAM, c"prctl", error));
 
     let mut parent = getpid();
     // SAFETY: one thread, and only the child uses the listening socket.
-    acceptor
-        .store(unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error)), Relaxed);
+    acceptor.store(unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error)), Relaxed);
 
     if acceptor.load(Relaxed) > 0 {
         // SAFETY: the child's, which this process does not use.
@@ -284,9 +265,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     // [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing
-    if let Err(error) = setpgid(0, 0) {
-        fail(PROGRAM, c"setpgid", error);
-    }
+    setpgid(0, 0).unwrap_or_else(|error| fail(PROGRAM, c"setpgid", error));
 
     end_with(parent);
     // SAFETY: no handler.
@@ -295,9 +274,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     _ = unsafe { signal(SIGALRM, calm_down as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
-        fail(PROGRAM, c"sigprocmask", error);
-    }
+    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"sigprocmask", error));
 
     parent = getpid();
 

@@ -12,7 +12,8 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, sigset_t};
+use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, sigset_t};
+use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
 
 use sockmirror::server::connections::{
@@ -25,25 +26,22 @@ use sockmirror::server::workers::start_listening;
 const PROGRAM: &CStr = c"echo_server_nonblocking";
 const USAGE: &CStr = c"./echo_server_nonblocking PORT";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut highest: c_int = -1;
 
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes
     // SAFETY: one thread, and the set is made.
-    let listener =
-        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.

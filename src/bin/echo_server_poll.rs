@@ -16,15 +16,16 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, nfds_t, pollfd, sigset_t};
+use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t, pollfd, sigset_t};
 use sockmirror::errno::{Errno, errno};
 use sockmirror::poll::poll;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::{exit, realloc};
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
-    GONE, MOST_ACCEPTED, TO_SEND, accept_connection, accepting, new_server, patience, read_signal,
-    reset_connection, serve, wait_failed,
+    GONE, MOST_ACCEPTED, TO_SEND, accept_connection, accepting, new_server, patience, read_signal, reset_connection,
+    serve, wait_failed,
 };
 use sockmirror::server::signals::{keep_back_signals, open_signals};
 use sockmirror::server::start::{announce, inherit_nothing, read_settings};
@@ -38,7 +39,7 @@ const LISTENER: usize = 0;
 const SIGNALS: usize = 1;
 const FIRST: usize = 2;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// The list: what is asked of the kernel, and its answer.
 struct List {
@@ -63,15 +64,12 @@ fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
     }
 
     // SAFETY: there is room for one entry more.
-    unsafe {
-        list.watched.wrapping_add(list.count).write(pollfd { fd: sock, events: POLLIN, revents: 0 })
-    };
+    unsafe { list.watched.wrapping_add(list.count).write(pollfd { fd: sock, events: POLLIN, revents: 0 }) };
     list.count += 1;
     Ok(())
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut list = List { watched: null_mut(), capacity: 0, count: 0 };
     let mut ready = 0;
@@ -79,15 +77,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take options and port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes
     // SAFETY: one thread, and the set is made.
-    let listener =
-        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
@@ -96,16 +92,15 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     server.busy_poll = settings.busy_poll;
 
     // [3] Begin the list with the listening socket and the signals
-    if let Err(error) = add(&mut list, server.listener()).and_then(|()| add(&mut list, signals)) {
-        fail(PROGRAM, c"realloc", error);
-    }
+    add(&mut list, server.listener())
+        .and_then(|()| add(&mut list, signals))
+        .unwrap_or_else(|error| fail(PROGRAM, c"realloc", error));
 
     while !server.finishing() || server.open > 0 {
         // [4] A negative descriptor is passed over, as the listening socket is while accept() rests
         // SAFETY: the list has this entry.
         unsafe {
-            (*list.watched.wrapping_add(LISTENER)).fd =
-                if accepting(&server) { server.listener() } else { -1 };
+            (*list.watched.wrapping_add(LISTENER)).fd = if accepting(&server) { server.listener() } else { -1 };
         }
 
         // [5] Sleep until something is ready; the kernel marks what

@@ -18,14 +18,15 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, fd_set, sigset_t};
+use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, fd_set, sigset_t};
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::exit;
 use sockmirror::sys::select::{FD_CLR, FD_ISSET, FD_SET, FD_ZERO, select};
 
 use sockmirror::server::connections::{
-    GONE, MOST_ACCEPTED, Server, TO_SEND, accept_connection, accepting, close_connection,
-    new_server, read_signal, serve, wait_failed,
+    GONE, MOST_ACCEPTED, Server, TO_SEND, accept_connection, accepting, close_connection, new_server, read_signal,
+    serve, wait_failed,
 };
 use sockmirror::server::signals::{keep_back_signals, open_signals};
 use sockmirror::server::start::{announce, inherit_nothing, read_settings};
@@ -34,7 +35,7 @@ use sockmirror::server::workers::start_listening;
 const PROGRAM: &CStr = c"echo_server_select";
 const USAGE: &CStr = c"./echo_server_select PORT";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Refuses a connection that no set has room for. As long as that goes on, it is said once.
 ///
@@ -43,17 +44,13 @@ sockmirror::panic_handler!();
 /// `sock` is a connection of this server.
 unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
     if !*full {
-        // SAFETY: a C string and two ints, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: select() has no room for descriptor %d, only below %d: connections are refused\n"
-                    .as_ptr(),
-                PROGRAM.as_ptr(),
-                sock,
-                FD_SETSIZE as c_int,
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: select() has no room for descriptor %d, only below %d: connections are refused\n",
+            PROGRAM,
+            sock,
+            FD_SETSIZE as c_int
+        );
     }
 
     *full = true;
@@ -61,8 +58,7 @@ unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut boo
     unsafe { close_connection(server, sock) };
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut receiving = MaybeUninit::<fd_set>::uninit();
     let mut sending = MaybeUninit::<fd_set>::uninit();
@@ -73,15 +69,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes
     // SAFETY: one thread, and the set is made.
-    let listener =
-        unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
@@ -89,17 +83,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut highest = if signals > server.listener() { signals } else { server.listener() };
 
     if highest >= FD_SETSIZE as c_int {
-        // SAFETY: a C string and two ints, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: select() has no room for descriptor %d, only below %d: too many were open at the start\n"
-                    .as_ptr(),
-                PROGRAM.as_ptr(),
-                highest,
-                FD_SETSIZE as c_int,
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: select() has no room for descriptor %d, only below %d: too many were open at the start\n",
+            PROGRAM,
+            highest,
+            FD_SETSIZE as c_int
+        );
         exit(1);
     }
 

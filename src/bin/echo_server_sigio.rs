@@ -22,10 +22,11 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SIGURG, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int,
-    c_short, pollfd, siginfo_t, sigset_t, sigval, timespec,
+    POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SIGURG, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, c_short, pollfd,
+    siginfo_t, sigset_t, sigval, timespec,
 };
 use sockmirror::poll::poll;
+use sockmirror::runtime::Arguments;
 use sockmirror::signal::{kill, sigaddset, sigqueue, sigtimedwait, sigwaitinfo};
 use sockmirror::stdlib::{exit, realloc};
 use sockmirror::string::memset;
@@ -33,8 +34,8 @@ use sockmirror::unistd::getpid;
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
-    MOST_ACCEPTED, NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open,
-    is_sending, new_server, obey_signal, reset_connection, serve, wait_failed,
+    MOST_ACCEPTED, NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open, is_sending,
+    new_server, obey_signal, reset_connection, serve, wait_failed,
 };
 use sockmirror::server::signals::{block_signals, drive_by_signals, keep_back_signals};
 use sockmirror::server::start::{announce, inherit_nothing, read_settings};
@@ -43,7 +44,7 @@ use sockmirror::server::workers::start_listening;
 const PROGRAM: &CStr = c"echo_server_sigio";
 const USAGE: &CStr = c"./echo_server_sigio PORT";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// One entry of the table, which has one for each descriptor: whether the connection has a turn, and who is the next.
 struct Turn {
@@ -72,9 +73,7 @@ fn look(sock: c_int, events: c_short) {
     let value = sigval { sival_ptr: null_mut::<c_char>().wrapping_add(sock as usize).cast() };
 
     // SAFETY: one entry, as it says.
-    if unsafe { poll(&raw mut asked, 1, 0) } != Ok(0)
-        && sigqueue(getpid(), SIGRTMIN(), value).is_err()
-    {
+    if unsafe { poll(&raw mut asked, 1, 0) } != Ok(0) && sigqueue(getpid(), SIGRTMIN(), value).is_err() {
         _ = kill(getpid(), SIGIO);
     }
 }
@@ -211,11 +210,9 @@ fn take_turns(server: &mut Server<'_>, round: &mut Round, urgent: bool) {
     round.untold = false;
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let at_once = timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut round =
-        Round { table: null_mut(), capacity: 0, first: -1, last: 0, clients: 0, untold: false };
+    let mut round = Round { table: null_mut(), capacity: 0, first: -1, last: 0, clients: 0, untold: false };
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut told = MaybeUninit::<siginfo_t>::uninit();
     let mut listening = false;
@@ -224,8 +221,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take the port, and let signals wait until they are asked for
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
@@ -239,17 +235,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [2] Listen, and be told by a signal of each connection
     // SAFETY: one thread, and the set is made.
-    let listener = unsafe {
-        start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC)
-    };
+    let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     announce(PROGRAM, &mut settings);
 
     // SAFETY: the listening socket is the server's own, which takes these signals.
-    if let Err(error) = unsafe { drive_by_signals(server.listener(), SIGRTMIN()) } {
-        fail(PROGRAM, c"fcntl", error);
-    }
+    unsafe { drive_by_signals(server.listener(), SIGRTMIN()) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
     while !server.finishing() || server.open > 0 {
         // [3] Look for connections that came when accept() was not to be called: before now, or while it rested
@@ -305,9 +297,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             }
 
             // SAFETY: the same as for sigwaitinfo; the time may be read.
-            number =
-                unsafe { sigtimedwait(signals.as_ptr(), told.as_mut_ptr(), &raw const at_once) }
-                    .unwrap_or(-1);
+            number = unsafe { sigtimedwait(signals.as_ptr(), told.as_mut_ptr(), &raw const at_once) }.unwrap_or(-1);
         }
 
         // [10] Serve each socket that was noted, once

@@ -19,31 +19,28 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use libc::{EBUSY, SOCK_CLOEXEC, c_char, c_int, sigset_t};
+use libc::{EBUSY, SOCK_CLOEXEC, c_int, sigset_t};
 use sockmirror::errno::{Errno, errno};
 use sockmirror::linux::io_uring::{
-    IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND,
-    io_uring_cqe,
+    IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND, io_uring_cqe,
 };
+use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
 
 use sockmirror::server::connections::{accepting, new_server, take_signal, wait_failed};
 use sockmirror::server::signals::{keep_back_signals, open_signals};
 use sockmirror::server::start::{announce, inherit_nothing, read_settings};
 use sockmirror::server::uring::{ask_accept, ask_poll, next_completion, submit};
-use sockmirror::server::uring_connections::{
-    accepted, new_streams, obey, receive_again, received, sent,
-};
+use sockmirror::server::uring_connections::{accepted, new_streams, obey, receive_again, received, sent};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_uring";
 const USAGE: &CStr = c"./echo_server_uring [-w WORKERS] PORT
   -w  serve with so many processes, 1 to 64 (this process alone)";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut completion = MaybeUninit::<io_uring_cqe>::uninit();
     let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut watching = false;
@@ -53,8 +50,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [1] Take options and port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: the C start-up code passes as many strings as argc says, and a null pointer.
-    let mut settings = unsafe { read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv) };
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv);
     // SAFETY: one thread.
     unsafe { keep_back_signals(PROGRAM, &mut set) };
 

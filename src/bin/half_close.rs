@@ -10,13 +10,12 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use libc::{
-    EPIPE, INADDR_LOOPBACK, MSG_NOSIGNAL, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_LINGER, SOL_SOCKET,
-    c_char, c_int, in_addr_t, linger, pollfd, socklen_t,
+    EPIPE, INADDR_LOOPBACK, MSG_NOSIGNAL, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_LINGER, SOL_SOCKET, c_char, c_int, in_addr_t,
+    linger, pollfd, socklen_t,
 };
 use sockmirror::poll::poll;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::{strerror, strlen};
 use sockmirror::sys::socket::{listen, recv, send, setsockopt, shutdown};
@@ -31,7 +30,7 @@ const USAGE: &CStr = c"./half_close";
 const CONNECTIONS: usize = 4;
 const BUFFER_SIZE: usize = 16;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Sends a word. Without MSG_NOSIGNAL, SIGPIPE would end the program where nothing can be sent any more.
 fn tell_send(who: &CStr, sock: c_int, word: &CStr) {
@@ -40,45 +39,27 @@ fn tell_send(who: &CStr, sock: c_int, word: &CStr) {
 
     // SAFETY: `word` has as many bytes as strlen counted.
     match unsafe { send(sock, word.as_ptr().cast(), length, MSG_NOSIGNAL) } {
-        // SAFETY: a C string, an ssize_t and a C string, as the format asks.
-        Ok(sent) => unsafe {
-            printf(c"  %s send() takes %zd bytes: %s\n".as_ptr(), who.as_ptr(), sent, word.as_ptr())
-        },
-        // SAFETY: two C strings and an int, as the format asks.
-        Err(error) if error.0 == EPIPE => unsafe {
-            printf(
-                c"  %s send() fails: %s (errno %d)\n".as_ptr(),
-                who.as_ptr(),
-                strerror(error.0),
-                error.0,
-            )
-        },
+        Ok(sent) => printf!(c"  %s send() takes %zd bytes: %s\n", who, sent, word),
+        Err(error) if error.0 == EPIPE => {
+            printf!(c"  %s send() fails: %s (errno %d)\n", who, strerror(error.0), error.0);
+        }
         Err(error) => fail(PROGRAM, c"send", error),
-    };
+    }
 }
 
 /// Receives what has come, or waits for it.
 fn tell_recv(who: &CStr, sock: c_int) {
-    let mut buffer = MaybeUninit::<[c_char; BUFFER_SIZE]>::uninit();
+    let mut buffer = [0 as c_char; BUFFER_SIZE];
 
-    // SAFETY: `buffer` has BUFFER_SIZE bytes.
-    let received = unsafe { recv(sock, buffer.as_mut_ptr().cast(), BUFFER_SIZE, 0) }
+    // SAFETY: `buffer` has a byte more than recv may store.
+    let received = unsafe { recv(sock, buffer.as_mut_ptr().cast(), BUFFER_SIZE - 1, 0) }
         .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
     if received > 0 {
-        // SAFETY: a C string, an ssize_t, and an int with so many characters, as the format asks.
-        unsafe {
-            printf(
-                c"  %s recv() returns %zd bytes: %.*s\n".as_ptr(),
-                who.as_ptr(),
-                received,
-                received as c_int,
-                buffer.as_ptr(),
-            )
-        };
+        // SAFETY: recv left a byte, and it is 0.
+        printf!(c"  %s recv() returns %zd bytes: %s\n", who, received, unsafe { CStr::from_ptr(buffer.as_ptr()) });
     } else {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"  %s recv() returns 0\n".as_ptr(), who.as_ptr()) };
+        printf!(c"  %s recv() returns 0\n", who);
     }
 }
 
@@ -86,8 +67,7 @@ fn tell_recv(who: &CStr, sock: c_int) {
 fn tell_shutdown(who: &CStr, sock: c_int, how: c_int, name: &CStr) {
     shutdown(sock, how).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
-    // SAFETY: two C strings, as the format asks.
-    unsafe { printf(c"  %s shutdown(%s)\n".as_ptr(), who.as_ptr(), name.as_ptr()) };
+    printf!(c"  %s shutdown(%s)\n", who, name);
 }
 
 /// Waits until the other end resets the connection: no event is asked for, so only an error is one.
@@ -98,16 +78,12 @@ fn await_reset(sock: c_int) {
     unsafe { poll(&raw mut entry, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let (mut clients, mut servers) = ([0; CONNECTIONS], [0; CONNECTIONS]);
     let until_arrived = linger { l_onoff: 1, l_linger: 60 };
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] There is nothing to take from the command line
-    // SAFETY: `argv` was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [2] Listen on 127.0.0.1, and ask which port it is
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
@@ -123,8 +99,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     // [4] End sending: the server reads to the end, and its answer arrives
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"SHUT_WR: the client has sent everything, and can still receive\n".as_ptr()) };
+    printf!(c"SHUT_WR: the client has sent everything, and can still receive\n");
     tell_send(c"client:", clients[0], c"question");
     tell_shutdown(c"client:", clients[0], SHUT_WR, c"SHUT_WR");
     tell_send(c"client:", clients[0], c"more");
@@ -134,15 +109,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     tell_recv(c"client:", clients[0]);
 
     // [5] End everything: send() takes the answer, but it meets nobody, and a reset comes back
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"\nclose(): the client has sent everything, and can receive nothing\n".as_ptr())
-    };
+    printf!(c"\nclose(): the client has sent everything, and can receive nothing\n");
     tell_send(c"client:", clients[1], c"question");
     // SAFETY: a socket of this program, which it does not use any more.
     _ = unsafe { close(clients[1]) };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"  client: close()\n".as_ptr()) };
+    printf!(c"  client: close()\n");
     tell_recv(c"server:", servers[1]);
     tell_recv(c"server:", servers[1]);
     tell_send(c"server:", servers[1], c"answer");
@@ -150,10 +121,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     tell_send(c"server:", servers[1], c"more");
 
     // [6] End receiving: recv() waits no more. The server cannot tell, and Linux takes its answer in
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"\nSHUT_RD: the client does not wait for anything, and can still send\n".as_ptr())
-    };
+    printf!(c"\nSHUT_RD: the client does not wait for anything, and can still send\n");
 
     // The server's close() shall wait until everything has arrived: the client's recv() will not.
     // SAFETY: the size is that of the variable.
@@ -175,13 +143,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     tell_send(c"server:", servers[2], c"answer");
     // SAFETY: a socket of this program, which it does not use any more.
     _ = unsafe { close(servers[2]) };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"  server: close(), which waits until everything has arrived\n".as_ptr()) };
+    printf!(c"  server: close(), which waits until everything has arrived\n");
     tell_recv(c"client:", clients[2]);
 
     // [7] End both: the answer is lost as after close(), but the client still has its socket
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\nSHUT_RDWR: the client can neither send nor receive\n".as_ptr()) };
+    printf!(c"\nSHUT_RDWR: the client can neither send nor receive\n");
     tell_send(c"client:", clients[3], c"question");
     tell_shutdown(c"client:", clients[3], SHUT_RDWR, c"SHUT_RDWR");
     tell_send(c"client:", clients[3], c"more");

@@ -16,17 +16,16 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, MSG_DONTWAIT, MSG_WAITALL, O_NONBLOCK,
-    POLLIN, SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, c_char, c_int, in_addr_t, pollfd, size_t,
-    sockaddr, sockaddr_in, socklen_t, ssize_t,
+    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, MSG_DONTWAIT, MSG_WAITALL, O_NONBLOCK, POLLIN, SHUT_WR,
+    SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, c_char, c_int, in_addr_t, pollfd, size_t, sockaddr, sockaddr_in, socklen_t,
+    ssize_t,
 };
 use sockmirror::fcntl::fcntl;
 use sockmirror::netinet::tcp::{
-    TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK,
-    TCP_LISTEN, TCP_SYN_SENT,
+    TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_LAST_ACK, TCP_LISTEN, TCP_SYN_SENT,
 };
 use sockmirror::poll::poll;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
@@ -46,7 +45,7 @@ const SEND_BUFFER: c_int = 65536;
 // More than the kernel makes of RECEIVE_BUFFER, which is twice as much.
 const MUCH: usize = 10000;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// What the kernel calls the state of a socket.
 fn state_of(sock: c_int) -> &'static CStr {
@@ -68,15 +67,7 @@ fn show(what: &CStr, client: c_int, server: c_int) {
     let client_state = state_of(client);
     let server_state = state_of(server);
 
-    // SAFETY: three C strings, as the format asks.
-    unsafe {
-        printf(
-            c"%-45s %-12s %s\n".as_ptr(),
-            what.as_ptr(),
-            client_state.as_ptr(),
-            server_state.as_ptr(),
-        )
-    };
+    printf!(c"%-45s %-12s %s\n", what, client_state, server_state);
 }
 
 /// Sends more than the other end's receive buffer holds; the send buffer has room for it.
@@ -99,13 +90,10 @@ fn receive(whose: &CStr, sock: c_int, count: size_t) {
     let mut buffer = MaybeUninit::<[c_char; MUCH]>::uninit();
 
     // SAFETY: `buffer` has MUCH bytes, and `count` is no more.
-    let received = match unsafe { recv(sock, buffer.as_mut_ptr().cast(), count, MSG_WAITALL) } {
-        Ok(received) => received,
-        Err(error) => fail(PROGRAM, c"recv", error),
-    };
+    let received = unsafe { recv(sock, buffer.as_mut_ptr().cast(), count, MSG_WAITALL) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
-    // SAFETY: a C string and a value of type ssize_t, as the format asks.
-    unsafe { printf(c"  The %s's recv returns %zd\n".as_ptr(), whose.as_ptr(), received) };
+    printf!(c"  The %s's recv returns %zd\n", whose, received);
 }
 
 /// Creates a socket with a small receive buffer, an address of 127.0.0.0/8 and a port that the kernel chooses.
@@ -119,30 +107,21 @@ fn small_socket(host: in_addr_t, address: &mut MaybeUninit<sockaddr_in>) -> c_in
     sock
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut server_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut other_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [1] Create the socket that listens, and the client's
     let listener = small_socket(INADDR_LOOPBACK, &mut server_address);
     let other = small_socket(INADDR_LOOPBACK + 1, &mut other_address);
     let client = small_socket(INADDR_LOOPBACK + 2, &mut client_address);
 
-    if let Err(error) = listen(listener, 0) {
-        fail(PROGRAM, c"listen", error);
-    }
+    listen(listener, 0).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    // SAFETY: three C strings, as the format asks.
-    unsafe {
-        printf(c"%-45s %-12s %s\n".as_ptr(), c"".as_ptr(), c"client".as_ptr(), c"server".as_ptr())
-    };
+    printf!(c"%-45s %-12s %s\n", c"", c"client", c"server");
     show(c"The server listens", client, listener);
 
     // [2] Fill the queue with another client's connection: a backlog of 0 leaves room for one
@@ -152,24 +131,15 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     let mut waiting = pollfd { fd: listener, events: POLLIN, revents: 0 };
 
     // SAFETY: one entry, as it says.
-    if let Err(error) = unsafe { poll(&raw mut waiting, 1, -1) } {
-        fail(PROGRAM, c"poll", error);
-    }
+    unsafe { poll(&raw mut waiting, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
     // [3] Begin to connect, without waiting for the end: nobody takes the SYN
     // SAFETY: the command takes an int, and nobody else uses the socket.
-    if let Err(error) = unsafe { fcntl(client, F_SETFL, O_NONBLOCK) } {
-        fail(PROGRAM, c"fcntl", error);
-    }
+    unsafe { fcntl(client, F_SETFL, O_NONBLOCK) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
     // SAFETY: the size is that of the variable, which is filled in.
-    match unsafe {
-        connect(
-            client,
-            server_address.as_ptr().cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
+    match unsafe { connect(client, server_address.as_ptr().cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+    {
         Err(error) if error.0 != EINPROGRESS => fail(PROGRAM, c"connect", error),
         _ => {}
     }
@@ -180,9 +150,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     accept_client(PROGRAM, listener);
 
     // SAFETY: the command takes an int, and nobody else uses the socket.
-    if let Err(error) = unsafe { fcntl(client, F_SETFL, 0) } {
-        fail(PROGRAM, c"fcntl", error);
-    }
+    unsafe { fcntl(client, F_SETFL, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
     let server = accept_client(PROGRAM, listener);
     show(c"It comes again, to an empty queue: accept", client, server);
@@ -192,9 +160,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // close would send the same FIN, but it would leave no descriptor to ask for the state.
     send_much(client);
 
-    if let Err(error) = shutdown(client, SHUT_WR) {
-        fail(PROGRAM, c"shutdown", error);
-    }
+    shutdown(client, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
     show(c"The client shuts down; its FIN has to wait", client, server);
 
@@ -206,59 +172,36 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     show(c"The FIN has come, and so has the ACK for it", client, server);
 
     // [7] End the server's sending, too; the client has no room for all that comes before the FIN
-    if let Err(error) = shutdown(server, SHUT_WR) {
-        fail(PROGRAM, c"shutdown", error);
-    }
+    shutdown(server, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
     show(c"The server shuts down; its FIN has to wait", client, server);
 
     // [8] Let the FIN come: the client's socket is out of it, but TIME_WAIT keeps its address
     receive(c"client", client, MUCH - 1);
     receive(c"client", client, 1);
-    // SAFETY: three C strings, as the format asks.
-    unsafe {
-        printf(
-            c"%-45s %-12s %s\n".as_ptr(),
-            c"That FIN has come, too".as_ptr(),
-            state_of(client).as_ptr(),
-            c"-".as_ptr(),
-        )
-    };
+    printf!(c"%-45s %-12s %s\n", c"That FIN has come, too", state_of(client), c"-");
     // SAFETY: small_socket gave `client` to this program, and nothing uses it any more.
     _ = unsafe { close(client) };
 
     // [9] Try to take the client's address
     let next = open_socket(PROGRAM);
     // SAFETY: the size is that of the variable, which is filled in.
-    let taken = unsafe {
-        bind(
-            next,
-            client_address.as_ptr().cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    };
+    let taken =
+        unsafe { bind(next, client_address.as_ptr().cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) };
 
     match taken {
         Err(error) if error.0 != EADDRINUSE => fail(PROGRAM, c"bind", error),
         _ => {}
     }
 
-    // SAFETY: a C string, as the format asks.
-    unsafe {
-        printf(
-            c"The client's socket is closed. Its address is %s\n".as_ptr(),
-            if taken.is_ok() { c"free" } else { c"still in use: TIME_WAIT, which has no socket" }
-                .as_ptr(),
-        )
-    };
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(
-            c"Not to be seen: SYN_RECV, in which the server has no socket yet, and\n\
+    printf!(
+        c"The client's socket is closed. Its address is %s\n",
+        if taken.is_ok() { c"free" } else { c"still in use: TIME_WAIT, which has no socket" }
+    );
+    printf!(
+        c"Not to be seen: SYN_RECV, in which the server has no socket yet, and\n\
               CLOSE, in which the server is as soon as its FIN is acknowledged\n"
-                .as_ptr(),
-        )
-    };
+    );
 
     // SAFETY: socket gave `next` to this program, and nothing uses it any more.
     _ = unsafe { close(next) };

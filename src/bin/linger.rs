@@ -12,13 +12,12 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SO_LINGER, SO_RCVBUF,
-    SO_SNDBUF, SOL_SOCKET, TCP_INFO, c_char, c_int, in_addr_t, linger, pollfd, socklen_t, ssize_t,
-    tcp_info,
+    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SO_LINGER, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
+    TCP_INFO, c_char, c_int, in_addr_t, linger, pollfd, socklen_t, ssize_t, tcp_info,
 };
 use sockmirror::netinet::tcp::{TCP_CLOSE_WAIT, TCP_ESTABLISHED};
 use sockmirror::poll::poll;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
 use sockmirror::string::{memset, strerror};
@@ -27,9 +26,7 @@ use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::check_arguments;
 use sockmirror::common::explain::{explain_send, fail, succeed};
-use sockmirror::common::loopback::{
-    accept_client, bind_to, connect_to, open_socket, own_address, set_option,
-};
+use sockmirror::common::loopback::{accept_client, bind_to, connect_to, open_socket, own_address, set_option};
 
 const PROGRAM: &CStr = c"linger";
 const USAGE: &CStr = c"./linger";
@@ -40,14 +37,12 @@ const SENT: usize = 32768;
 const FEW: c_int = 4096;
 const ALL: c_int = 65536;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Closes a socket, which nothing uses any more.
 fn close_socket(sock: c_int) {
     // SAFETY: the program's own socket.
-    if let Err(error) = unsafe { close(sock) } {
-        fail(PROGRAM, c"close", error);
-    }
+    unsafe { close(sock) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
 }
 
 /// Connects `sock` to a peer that has a receive buffer of its own size, at an address of its own.
@@ -56,9 +51,7 @@ fn connect_peer(sock: c_int, number: usize, buffer: c_int) -> c_int {
     set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, buffer);
     bind_to(PROGRAM, listener, INADDR_LOOPBACK + number as in_addr_t);
     let address = own_address(PROGRAM, listener);
-    if let Err(error) = listen(listener, 1) {
-        fail(PROGRAM, c"listen", error);
-    }
+    listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
     connect_to(PROGRAM, sock, &address);
     let peer = accept_client(PROGRAM, listener);
     close_socket(listener);
@@ -75,17 +68,15 @@ fn read_and_close(peer: c_int) {
         // SAFETY: `buffer` has SENT bytes.
         match unsafe { recv(peer, buffer.as_mut_ptr().cast(), SENT, MSG_WAITALL) } {
             Ok(received) if received > 0 => total += received as c_int,
-            Ok(_) => break c"the end".as_ptr(),
-            Err(error) => break strerror(error.0).cast_const(),
+            Ok(_) => break c"the end".into(),
+            Err(error) => break strerror(error.0),
         }
     };
-    // SAFETY: an int and a C string, as the format asks.
-    unsafe { printf(c"  the peer reads %d bytes, then %s\n".as_ptr(), total, end) };
+    printf!(c"  the peer reads %d bytes, then %s\n", total, end);
     close_socket(peer);
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let cases = [
         linger { l_onoff: 0, l_linger: 0 },
         linger { l_onoff: 1, l_linger: 0 },
@@ -93,11 +84,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         linger { l_onoff: 1, l_linger: 60 },
     ];
     let mut data = MaybeUninit::<[c_char; SENT]>::uninit();
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
-    // SAFETY: argv was made with argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
     // SAFETY: the size is that of the variable.
     unsafe { memset(data.as_mut_ptr().cast(), c_int::from(b'x'), SENT) };
 
@@ -112,28 +100,18 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         let peer = connect_peer(sock, number, room);
 
         // [2] Say what close() is to do
-        // SAFETY: four ints, as the format asks.
-        unsafe {
-            printf(
-                c"l_onoff %d, l_linger %d; %d bytes, and room for %d:\n".as_ptr(),
-                linger.l_onoff,
-                linger.l_linger,
-                SENT as c_int,
-                room,
-            )
-        };
+        printf!(
+            c"l_onoff %d, l_linger %d; %d bytes, and room for %d:\n",
+            linger.l_onoff,
+            linger.l_linger,
+            SENT as c_int,
+            room
+        );
         // SAFETY: the size is that of the variable.
-        if let Err(error) = unsafe {
-            setsockopt(
-                sock,
-                SOL_SOCKET,
-                SO_LINGER,
-                (&raw const linger).cast(),
-                size_of::<linger>() as socklen_t,
-            )
-        } {
-            fail(PROGRAM, c"setsockopt", error);
+        unsafe {
+            setsockopt(sock, SOL_SOCKET, SO_LINGER, (&raw const linger).cast(), size_of::<linger>() as socklen_t)
         }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
         // [3] Send; what the peer has no room for stays in the send buffer, which has room for all
         // SAFETY: `data` has SENT bytes, which memset has set.
@@ -151,29 +129,19 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             let mut event = pollfd { fd: peer, events: 0, revents: 0 };
 
             // SAFETY: one entry, as it says.
-            if let Err(error) = unsafe { poll(&raw mut event, 1, -1) } {
-                fail(PROGRAM, c"poll", error);
-            }
+            unsafe { poll(&raw mut event, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
         }
-        if let Err(error) =
-            // SAFETY: `size` is that of the state, with which the structure begins.
-            unsafe {
-                getsockopt(peer, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut size)
-            }
-        {
-            fail(PROGRAM, c"getsockopt", error);
-        }
+        // SAFETY: `size` is that of the state, with which the structure begins.
+        unsafe { getsockopt(peer, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut size) }
+            .unwrap_or_else(|error| fail(PROGRAM, c"getsockopt", error));
         // SAFETY: the kernel has stored the state.
         let state = unsafe { (*info.as_ptr()).tcpi_state };
         if state == TCP_ESTABLISHED {
-            // SAFETY: the format asks for nothing.
-            unsafe { printf(c"  close() is back with bytes unsent\n".as_ptr()) };
+            printf!(c"  close() is back with bytes unsent\n");
         } else if state == TCP_CLOSE_WAIT {
-            // SAFETY: the format asks for nothing.
-            unsafe { printf(c"  close() is back with every byte acknowledged\n".as_ptr()) };
+            printf!(c"  close() is back with every byte acknowledged\n");
         } else {
-            // SAFETY: the format asks for nothing.
-            unsafe { printf(c"  close() is back, and the connection reset\n".as_ptr()) };
+            printf!(c"  close() is back, and the connection reset\n");
         }
 
         // [6] Let the peer read
@@ -181,8 +149,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     // [7] Close by the first case, but leave bytes unread that have come in
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"l_onoff 0; 5 bytes that came in are not read:\n".as_ptr()) };
+    printf!(c"l_onoff 0; 5 bytes that came in are not read:\n");
     let sock = open_socket(PROGRAM);
     let peer = connect_peer(sock, 4, ALL);
     // SAFETY: `data` has more than five bytes, which memset has set.
@@ -191,12 +158,9 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         explain_send(PROGRAM, sent, 5);
         exit(1);
     }
-    if let Err(error) =
-        // SAFETY: `data` has more than five bytes.
-        unsafe { recv(sock, data.as_mut_ptr().cast(), 5, MSG_PEEK | MSG_WAITALL) }
-    {
-        fail(PROGRAM, c"recv", error);
-    }
+    // SAFETY: `data` has more than five bytes.
+    unsafe { recv(sock, data.as_mut_ptr().cast(), 5, MSG_PEEK | MSG_WAITALL) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
     close_socket(sock);
     read_and_close(peer);
     succeed(PROGRAM);

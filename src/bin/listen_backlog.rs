@@ -18,15 +18,15 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM,
-    SOL_SOCKET, c_char, c_int, pollfd, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, c_int,
+    pollfd, sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
 use sockmirror::arpa::inet::{htonl, inet_ntoa};
 use sockmirror::errno::Errno;
 use sockmirror::poll::poll;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{accept, bind, connect, getsockname, getsockopt, listen, socket};
 use sockmirror::unistd::close;
 
@@ -41,43 +41,24 @@ const BACKLOG: c_int = 5;
 // after 1000.
 const PATIENCE: c_int = 500;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK the connection is only begun.
 fn connect_from(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_int {
-    let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
+    let client = socket(PF_INET, SOCK_STREAM | flags, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    let client = match socket(PF_INET, SOCK_STREAM | flags, 0) {
-        Ok(client) => client,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
-
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(client_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut client_address = unsafe { client_address.assume_init() };
+    let mut client_address: sockaddr_in = zeroed();
     client_address.sin_family = AF_INET as sa_family_t;
     client_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host as u32);
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            client,
-            (&raw const client_address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"bind", error);
-    }
+    unsafe { bind(client, (&raw const client_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
 
     // "In progress" is no failure: the kernel goes on by itself.
     // SAFETY: the size is that of the address, which is filled in.
     match unsafe {
-        connect(
-            client,
-            (&raw const *server_address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
+        connect(client, (&raw const *server_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t)
     } {
         Err(error) if error.0 != EINPROGRESS => fail(PROGRAM, c"connect", error),
         _ => {}
@@ -92,87 +73,51 @@ fn accept_next(server: c_int) {
     let mut length = size_of::<sockaddr_in>() as socklen_t;
 
     // SAFETY: `length` is the size of `client_address`.
-    let accepted = match unsafe {
-        accept(server, client_address.as_mut_ptr().cast::<sockaddr>(), &raw mut length)
-    } {
-        Ok(accepted) => accepted,
-        Err(error) => fail(PROGRAM, c"accept", error),
-    };
+    let accepted = unsafe { accept(server, client_address.as_mut_ptr().cast::<sockaddr>(), &raw mut length) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"accept", error));
 
     // SAFETY: accept has stored the address.
     let client_address = unsafe { client_address.assume_init() };
-    // SAFETY: a C string, as the format asks.
-    unsafe { printf(c"The server accepts %s\n".as_ptr(), inet_ntoa(client_address.sin_addr)) };
+    printf!(c"The server accepts %s\n", inet_ntoa(client_address.sin_addr));
     // SAFETY: accept gave `accepted` to this function, and nothing uses it any more.
     _ = unsafe { close(accepted) };
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut server_address = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut length = size_of::<sockaddr_in>() as socklen_t;
     let mut error: c_int = 0;
     let mut backlog = BACKLOG;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the backlog from the command line
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 1);
 
     if argc > 1 {
-        // SAFETY: argv[1] is a C string.
-        backlog =
-            unsafe { number_argument(PROGRAM, USAGE, c"BACKLOG", argv[1], 10, 0, 100) } as c_int;
+        backlog = number_argument(PROGRAM, USAGE, c"BACKLOG", argv[1], 10, 0, 100) as c_int;
     }
 
     // [2] Create the server's socket, on a port of 127.0.0.1 that the kernel chooses
-    let server = match socket(PF_INET, SOCK_STREAM, 0) {
-        Ok(server) => server,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let server = socket(PF_INET, SOCK_STREAM, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(server_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut server_address = unsafe { server_address.assume_init() };
+    let mut server_address: sockaddr_in = zeroed();
     server_address.sin_family = AF_INET as sa_family_t;
     server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            server,
-            (&raw const server_address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"bind", error);
-    }
+    unsafe { bind(server, (&raw const server_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
 
     // SAFETY: `length` is the size of `server_address`.
-    if let Err(error) = unsafe {
-        getsockname(server, (&raw mut server_address).cast::<sockaddr>(), &raw mut length)
-    } {
-        fail(PROGRAM, c"getsockname", error);
-    }
+    unsafe { getsockname(server, (&raw mut server_address).cast::<sockaddr>(), &raw mut length) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"getsockname", error));
 
     // [3] Listen, and do not accept
-    if let Err(error) = listen(server, backlog) {
-        fail(PROGRAM, c"listen", error);
-    }
+    listen(server, backlog).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(c"The server listens with a backlog of %d, and does not accept\n".as_ptr(), backlog)
-    };
+    printf!(c"The server listens with a backlog of %d, and does not accept\n", backlog);
     let kept = backlog_of(PROGRAM, server, backlog);
 
     if kept < backlog {
-        // SAFETY: an int, as the format asks.
-        unsafe {
-            printf(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n".as_ptr(), kept)
-        };
+        printf!(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n", kept);
         backlog = kept;
     }
 
@@ -182,59 +127,37 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // These connects block: each returns when its connection is complete, and not before.
     for host in 2..=last {
         connect_from(host, 0, &server_address);
-        // SAFETY: an int, as the format asks.
-        unsafe { printf(c"127.0.0.%d is connected\n".as_ptr(), host) };
+        printf!(c"127.0.0.%d is connected\n", host);
     }
 
     // [5] Connect another one, and give it time for an answer
     let host = last + 1;
-    let mut late = pollfd {
-        fd: connect_from(host, SOCK_NONBLOCK, &server_address),
-        events: POLLOUT,
-        revents: 0,
-    };
+    let mut late = pollfd { fd: connect_from(host, SOCK_NONBLOCK, &server_address), events: POLLOUT, revents: 0 };
 
     // SAFETY: one entry, as it says.
-    let answers = match unsafe { poll(&raw mut late, 1, PATIENCE) } {
-        Ok(answers) => answers,
-        Err(error) => fail(PROGRAM, c"poll", error),
-    };
+    let answers = unsafe { poll(&raw mut late, 1, PATIENCE) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
-    // SAFETY: an int and a C string, as the format asks.
-    unsafe {
-        printf(
-            c"127.0.0.%d has %s\n".as_ptr(),
-            host,
-            if answers == 0 { c"no answer: the queue is full" } else { c"an answer" }.as_ptr(),
-        )
-    };
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"Complete, and not accepted: %d\n".as_ptr(), backlog + 1 + answers) };
+    printf!(c"127.0.0.%d has %s\n", host, if answers == 0 { c"no answer: the queue is full" } else { c"an answer" });
+    printf!(c"Complete, and not accepted: %d\n", backlog + 1 + answers);
 
     // [6] Accept one connection: there is room for another
     accept_next(server);
 
     // [7] Wait until the late client has sent its SYN again, and see what came of it
     // SAFETY: one entry, as it says.
-    if let Err(error) = unsafe { poll(&raw mut late, 1, -1) } {
-        fail(PROGRAM, c"poll", error);
-    }
+    unsafe { poll(&raw mut late, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
     length = size_of::<c_int>() as socklen_t;
 
     // SAFETY: `length` is the size of `error`.
-    if let Err(error) = unsafe {
-        getsockopt(late.fd, SOL_SOCKET, SO_ERROR, (&raw mut error).cast(), &raw mut length)
-    } {
-        fail(PROGRAM, c"getsockopt", error);
-    }
+    unsafe { getsockopt(late.fd, SOL_SOCKET, SO_ERROR, (&raw mut error).cast(), &raw mut length) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"getsockopt", error));
 
     if error != 0 {
         fail(PROGRAM, c"connect", Errno(error));
     }
 
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"127.0.0.%d is connected, by a SYN that it sent again\n".as_ptr(), host) };
+    printf!(c"127.0.0.%d is connected, by a SYN that it sent again\n", host);
 
     // [8] Accept all the others: first come, first accepted
     for _ in 2..=last {

@@ -13,107 +13,65 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, INADDR_ANY, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IPPROTO_IP, IPPROTO_UDP, MSG_TRUNC,
-    PF_INET, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, c_char, c_int, in_addr, in_port_t, ip_mreq,
-    sa_family_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
+    AF_INET, INADDR_ANY, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IPPROTO_IP, IPPROTO_UDP, MSG_TRUNC, PF_INET,
+    SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, c_char, c_int, in_addr, in_port_t, ip_mreq, sa_family_t, sockaddr,
+    sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohl};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fflush, printf, stdout};
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{bind, recvfrom, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{
-    address_argument, check_arguments, number_argument, refuse,
-};
+use sockmirror::common::command_line::{address_argument, check_arguments, number_argument, refuse};
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"multicast_receiver";
 const USAGE: &CStr = c"./multicast_receiver GROUP PORT";
 const RCVBUFSIZE: usize = 128;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut group_address = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut sender_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut sender_length = size_of::<sockaddr_in>() as socklen_t;
     let mut buffer = [0 as c_char; RCVBUFSIZE + 1];
     let yes: c_int = 1;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the group and the port from the command line
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 2) };
-    // SAFETY: what follows the last argument is null.
-    let group = unsafe { address_argument(PROGRAM, USAGE, c"GROUP", argv[1]) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 2);
+    let group = address_argument(PROGRAM, USAGE, c"GROUP", argv[1]);
 
     // Class D: the first four bits are 1110.
     if ntohl(group.s_addr) >> 28 != 14 {
-        // SAFETY: argv[1] is a C string.
-        unsafe {
-            refuse(
-                PROGRAM,
-                USAGE,
-                c"GROUP",
-                argv[1],
-                c"no multicast address (224.0.0.0 to 239.255.255.255)",
-            )
-        };
+        refuse(PROGRAM, USAGE, c"GROUP", argv[1], c"a multicast address (224.0.0.0 to 239.255.255.255)");
     }
 
-    // SAFETY: what follows the last argument is null.
-    let port =
-        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 1, 65535) } as in_port_t;
+    let port = number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 1, 65535) as in_port_t;
 
     // [2] Create the socket, and let others have the same port
-    let sock = match socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP) {
-        Ok(sock) => sock,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            SOL_SOCKET,
-            SO_REUSEADDR,
-            (&raw const yes).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
-    }
+    unsafe { setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, (&raw const yes).cast(), size_of::<c_int>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
     // [3] Bind it to the group and the port: what is sent to this machine's own address does not count
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(group_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut group_address = unsafe { group_address.assume_init() };
+    let mut group_address: sockaddr_in = zeroed();
     group_address.sin_family = AF_INET as sa_family_t;
     group_address.sin_addr = group;
     group_address.sin_port = htons(port);
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            sock,
-            (&raw const group_address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"bind", error);
-    }
+    unsafe { bind(sock, (&raw const group_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
 
     // [4] Join the group, on the interface to which the routing table sends it
-    let membership =
-        ip_mreq { imr_multiaddr: group, imr_interface: in_addr { s_addr: htonl(INADDR_ANY) } };
+    let membership = ip_mreq { imr_multiaddr: group, imr_interface: in_addr { s_addr: htonl(INADDR_ANY) } };
 
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
+    unsafe {
         setsockopt(
             sock,
             IPPROTO_IP,
@@ -121,22 +79,18 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             (&raw const membership).cast(),
             size_of::<ip_mreq>() as socklen_t,
         )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
     }
+    .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
-    // SAFETY: a C string and an int, as the format asks.
-    unsafe {
-        printf(c"Joined the group %s, port %d\n".as_ptr(), inet_ntoa(group), c_int::from(port))
-    };
+    printf!(c"Joined the group %s, port %d\n", inet_ntoa(group), c_int::from(port));
 
     // Whoever starts the sender wants to know that it is time.
     // SAFETY: nobody has closed the stream.
-    _ = unsafe { fflush(stdout()) };
+    _ = fflush(stdout());
 
     // [5] Wait for a datagram; with MSG_TRUNC its length is told even if it does not fit
     // SAFETY: `buffer` has a byte more than recvfrom may store, and `sender_length` is the size of the address.
-    let received = match unsafe {
+    let received = unsafe {
         recvfrom(
             sock,
             buffer.as_mut_ptr().cast(),
@@ -145,34 +99,26 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             sender_address.as_mut_ptr().cast::<sockaddr>(),
             &raw mut sender_length,
         )
-    } {
-        Ok(received) => received,
-        Err(error) => fail(PROGRAM, c"recvfrom", error),
-    };
+    }
+    .unwrap_or_else(|error| fail(PROGRAM, c"recvfrom", error));
 
     let shown = if received < RCVBUFSIZE as ssize_t { received } else { RCVBUFSIZE as ssize_t };
     // SAFETY: recvfrom stored RCVBUFSIZE bytes at most, so there is one left.
     *unsafe { buffer.get_unchecked_mut(shown as usize) } = 0;
     // SAFETY: recvfrom has stored the address.
     let sender_address = unsafe { sender_address.assume_init() };
-    // SAFETY: a value of type ssize_t and two C strings, as the format asks.
-    unsafe {
-        printf(
-            c"Received %zd bytes from %s: %s\n".as_ptr(),
-            received,
-            inet_ntoa(sender_address.sin_addr),
-            buffer.as_ptr(),
-        )
-    };
+    // SAFETY: `buffer` ends with a NUL.
+    printf!(c"Received %zd bytes from %s: %s\n", received, inet_ntoa(sender_address.sin_addr), unsafe {
+        CStr::from_ptr(buffer.as_ptr())
+    });
 
     if shown < received {
-        // SAFETY: a value of type ssize_t, as the format asks.
-        unsafe { printf(c"Only the first %zd bytes fit\n".as_ptr(), shown) };
+        printf!(c"Only the first %zd bytes fit\n", shown);
     }
 
     // [6] Leave the group; the end of the socket would do it as well
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
+    unsafe {
         setsockopt(
             sock,
             IPPROTO_IP,
@@ -180,9 +126,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             (&raw const membership).cast(),
             size_of::<ip_mreq>() as socklen_t,
         )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
     }
+    .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
     // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
     _ = unsafe { close(sock) };

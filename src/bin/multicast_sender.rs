@@ -11,132 +11,84 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IPPROTO_IP, IPPROTO_UDP, PF_INET, SOCK_DGRAM,
-    c_char, c_int, in_port_t, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IPPROTO_IP, IPPROTO_UDP, PF_INET, SOCK_DGRAM, c_int, in_port_t,
+    sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
 use sockmirror::arpa::inet::{htons, inet_ntoa, ntohl};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
-use sockmirror::string::{memset, strlen};
+use sockmirror::string::{strlen, zeroed};
 use sockmirror::sys::socket::{sendto, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{
-    address_argument, check_arguments, number_argument, refuse, word_argument,
-};
+use sockmirror::common::command_line::{address_argument, check_arguments, number_argument, refuse, string_argument};
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"multicast_sender";
 const USAGE: &CStr = c"./multicast_sender GROUP PORT WORD";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut group_address = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let ttl: c_int = 1;
     let r#loop: c_int = 1;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the group, the port and the word from the command line
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 3) };
-    // SAFETY: what follows the last argument is null.
-    let group = unsafe { address_argument(PROGRAM, USAGE, c"GROUP", argv[1]) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 3);
+    let group = address_argument(PROGRAM, USAGE, c"GROUP", argv[1]);
 
     // Class D: the first four bits are 1110.
     if ntohl(group.s_addr) >> 28 != 14 {
-        // SAFETY: argv[1] is a C string.
-        unsafe {
-            refuse(
-                PROGRAM,
-                USAGE,
-                c"GROUP",
-                argv[1],
-                c"no multicast address (224.0.0.0 to 239.255.255.255)",
-            )
-        };
+        refuse(PROGRAM, USAGE, c"GROUP", argv[1], c"a multicast address (224.0.0.0 to 239.255.255.255)");
     }
 
-    // SAFETY: what follows the last argument is null.
-    let port =
-        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 1, 65535) } as in_port_t;
-    // SAFETY: the same.
-    let word = unsafe { word_argument(PROGRAM, USAGE, c"WORD", argv[3]) };
+    let port = number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 1, 65535) as in_port_t;
+    let word = string_argument(PROGRAM, USAGE, c"WORD", argv[3]);
 
     // [2] Create the socket
-    let sock = match socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP) {
-        Ok(sock) => sock,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // [3] Let the datagram pass no router, and come back to receivers on this machine
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            IPPROTO_IP,
-            IP_MULTICAST_TTL,
-            (&raw const ttl).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
-    }
+    unsafe { setsockopt(sock, IPPROTO_IP, IP_MULTICAST_TTL, (&raw const ttl).cast(), size_of::<c_int>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            IPPROTO_IP,
-            IP_MULTICAST_LOOP,
-            (&raw const r#loop).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
+    unsafe {
+        setsockopt(sock, IPPROTO_IP, IP_MULTICAST_LOOP, (&raw const r#loop).cast(), size_of::<c_int>() as socklen_t)
     }
+    .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
     // [4] Send the word to the group, by the interface that the routing table has for it
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(group_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut group_address = unsafe { group_address.assume_init() };
+    let mut group_address: sockaddr_in = zeroed();
     group_address.sin_family = AF_INET as sa_family_t;
     group_address.sin_addr = group;
     group_address.sin_port = htons(port);
 
     // SAFETY: `word` is a C string.
-    let length = unsafe { strlen(word) };
+    let length = unsafe { strlen(word.as_ptr()) };
 
     // SAFETY: `word` has as many bytes as strlen counted; the other size is that of the variable, which is
     // filled in.
-    let sent = match unsafe {
+    let sent = unsafe {
         sendto(
             sock,
-            word.cast(),
+            word.as_ptr().cast(),
             length,
             0,
             (&raw const group_address).cast::<sockaddr>(),
             size_of::<sockaddr_in>() as socklen_t,
         )
-    } {
-        Ok(sent) => sent,
-        Err(error) => fail(PROGRAM, c"sendto", error),
-    };
+    }
+    .unwrap_or_else(|error| fail(PROGRAM, c"sendto", error));
 
-    // SAFETY: a value of type ssize_t, a C string and an int, as the format asks.
-    unsafe {
-        printf(
-            c"Sent %zd bytes to the group %s, port %d, once for all receivers\n".as_ptr(),
-            sent,
-            inet_ntoa(group),
-            c_int::from(port),
-        )
-    };
+    printf!(
+        c"Sent %zd bytes to the group %s, port %d, once for all receivers\n",
+        sent,
+        inet_ntoa(group),
+        c_int::from(port)
+    );
     // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
     _ = unsafe { close(sock) };
     succeed(PROGRAM);

@@ -17,13 +17,12 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SIOCOUTQNSD,
-    SO_SNDBUF, SOL_SOCKET, TCP_DEFER_ACCEPT, TCP_NODELAY, TIOCOUTQ, c_char, c_int, c_uint,
-    in_addr_t, iovec, mmsghdr, pollfd, size_t, ssize_t,
+    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, POLLIN, SIOCOUTQNSD, SO_SNDBUF, SOL_SOCKET,
+    TCP_DEFER_ACCEPT, TCP_NODELAY, TIOCOUTQ, c_char, c_int, c_uint, in_addr_t, iovec, mmsghdr, pollfd, size_t, ssize_t,
 };
 use sockmirror::netinet::tcp::TCP_CLOSE;
 use sockmirror::poll::poll;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, printf, stderr};
 use sockmirror::stdlib::exit;
 use sockmirror::string::memset;
@@ -46,19 +45,12 @@ const SEND_BUFFER: c_int = 65536;
 // For how many seconds a connection may wait for its first byte.
 const PATIENCE: c_int = 60;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed.
 fn explain_reset(sock: c_int) {
     if tcp_state(PROGRAM, sock) == TCP_CLOSE {
-        // SAFETY: a C string, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n".as_ptr(),
-                PROGRAM.as_ptr(),
-            )
-        };
+        fprintf!(stderr(), c"%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n", PROGRAM);
     }
 }
 
@@ -84,9 +76,7 @@ fn send_small(sock: c_int) -> c_int {
     set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
 
     // SAFETY: SENDS entries, each with one piece, and that with one byte; they live until the call returns.
-    match unsafe {
-        sendmmsg(sock, messages.as_mut_ptr(), SENDS as c_uint, MSG_DONTWAIT | MSG_NOSIGNAL)
-    } {
+    match unsafe { sendmmsg(sock, messages.as_mut_ptr(), SENDS as c_uint, MSG_DONTWAIT | MSG_NOSIGNAL) } {
         Ok(sent) if sent == SENDS as c_int => {}
         failed => {
             explain_send(PROGRAM, failed.map(|sent| sent as ssize_t), SENDS as ssize_t);
@@ -97,28 +87,20 @@ fn send_small(sock: c_int) -> c_int {
 
     // How many bytes of the send buffer have not been sent yet, not even once.
     // SAFETY: the request stores an int, and `held` is one.
-    if let Err(error) = unsafe { ioctl(sock, SIOCOUTQNSD, &raw mut held) } {
-        fail(PROGRAM, c"ioctl", error);
-    }
+    unsafe { ioctl(sock, SIOCOUTQNSD, &raw mut held) }.unwrap_or_else(|error| fail(PROGRAM, c"ioctl", error));
 
     // How many of them are not acknowledged: as soon as one is, those that are held back leave.
     // SAFETY: the request stores an int, and `unacknowledged` is one.
-    if let Err(error) = unsafe { ioctl(sock, TIOCOUTQ, &raw mut unacknowledged) } {
-        fail(PROGRAM, c"ioctl", error);
-    }
+    unsafe { ioctl(sock, TIOCOUTQ, &raw mut unacknowledged) }.unwrap_or_else(|error| fail(PROGRAM, c"ioctl", error));
 
     if unacknowledged != SENDS as c_int {
-        // SAFETY: a C string and two ints, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: only %d of %d bytes are not acknowledged: is net.ipv4.tcp_syncookies 2?\n"
-                    .as_ptr(),
-                PROGRAM.as_ptr(),
-                unacknowledged,
-                SENDS as c_int,
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: only %d of %d bytes are not acknowledged: is net.ipv4.tcp_syncookies 2?\n",
+            PROGRAM,
+            unacknowledged,
+            SENDS as c_int
+        );
         exit(1);
     }
 
@@ -136,80 +118,43 @@ fn receive(sock: c_int, most: c_int, flags: c_int) -> ssize_t {
     }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
-
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+fn main(argc: c_int, argv: Arguments) -> c_int {
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [1] Create the socket that listens; a connection shall not be complete before its first byte has come
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
     set_option(PROGRAM, listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, PATIENCE);
     let server_address = own_address(PROGRAM, listener);
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(
-            c"%d sends of one byte each, while no acknowledgement comes\n".as_ptr(),
-            SENDS as c_int,
-        )
-    };
+    printf!(c"%d sends of one byte each, while no acknowledgement comes\n", SENDS as c_int);
 
     for no_delay in 0..2 as c_int {
         // [2] Connect two clients, from addresses that are not in TIME_WAIT
-        if let Err(error) = listen(listener, 1) {
-            fail(PROGRAM, c"listen", error);
-        }
+        listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
         // With less the second one's SYN would find no room, and connect would wait.
         if backlog_of(PROGRAM, listener, 1) < 1 {
-            // SAFETY: a C string, as the format asks.
-            unsafe {
-                fprintf(
-                    stderr(),
-                    c"%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n"
-                        .as_ptr(),
-                    PROGRAM.as_ptr(),
-                )
-            };
+            fprintf!(stderr(), c"%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n", PROGRAM);
             exit(1);
         }
 
-        let other =
-            connect_client(PROGRAM, INADDR_LOOPBACK + 1 + no_delay as in_addr_t, &server_address);
-        let client =
-            connect_client(PROGRAM, INADDR_LOOPBACK + 3 + no_delay as in_addr_t, &server_address);
+        let other = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + no_delay as in_addr_t, &server_address);
+        let client = connect_client(PROGRAM, INADDR_LOOPBACK + 3 + no_delay as in_addr_t, &server_address);
 
         // [3] Let the first one complete its connection: with a backlog of 0 the queue is full
-        if let Err(error) = listen(listener, 0) {
-            fail(PROGRAM, c"listen", error);
-        }
+        listen(listener, 0).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
         // SAFETY: the literal has one byte.
-        if let Err(error) = unsafe { send(other, c"x".as_ptr().cast(), 1, 0) } {
-            fail(PROGRAM, c"send", error);
-        }
+        unsafe { send(other, c"x".as_ptr().cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"send", error));
 
         let mut waiting = pollfd { fd: listener, events: POLLIN, revents: 0 };
 
         // SAFETY: one entry, as it says.
-        if let Err(error) = unsafe { poll(&raw mut waiting, 1, -1) } {
-            fail(PROGRAM, c"poll", error);
-        }
+        unsafe { poll(&raw mut waiting, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
         // [4] Turn Nagle's algorithm off, the second time; send, and look at once how much has left
         set_option(PROGRAM, client, IPPROTO_TCP, TCP_NODELAY, no_delay);
         let held = send_small(client);
-        // SAFETY: three ints, as the format asks.
-        unsafe {
-            printf(
-                c"TCP_NODELAY is %d: %d left at once, %d had to wait\n".as_ptr(),
-                no_delay,
-                SENDS as c_int - held,
-                held,
-            )
-        };
+        printf!(c"TCP_NODELAY is %d: %d left at once, %d had to wait\n", no_delay, SENDS as c_int - held, held);
 
         // [5] Make room for the second client, and wait until one of its segments comes again
         let other_accepted = accept_client(PROGRAM, listener);
@@ -220,19 +165,10 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         receive(server, SENDS as c_int - held, MSG_WAITALL);
 
         if held > 0 {
-            // SAFETY: a value of type ssize_t, as the format asks.
-            unsafe {
-                printf(
-                    c"  They came later: %zd with one recv\n".as_ptr(),
-                    receive(server, SENDS as c_int, 0),
-                )
-            };
+            printf!(c"  They came later: %zd with one recv\n", receive(server, SENDS as c_int, 0));
         }
 
-        // SAFETY: an int, as the format asks.
-        unsafe {
-            printf(c"  Segments: %d\n".as_ptr(), SENDS as c_int - held + c_int::from(held > 0))
-        };
+        printf!(c"  Segments: %d\n", SENDS as c_int - held + c_int::from(held > 0));
         // SAFETY: connect_client gave `client` to this turn of the loop, and nothing uses it any more.
         _ = unsafe { close(client) };
         // SAFETY: accept_client gave `server` to this turn of the loop, and nothing uses it any more.

@@ -16,18 +16,16 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, INADDR_ANY, MSG_NOSIGNAL, PF_INET, POLLIN, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET,
-    c_char, c_int, in_port_t, pollfd, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
-    ssize_t,
+    AF_INET, INADDR_ANY, MSG_NOSIGNAL, PF_INET, POLLIN, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, c_char, c_int,
+    in_port_t, pollfd, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::arpa::inet::{htonl, htons, inet_ntoa};
 use sockmirror::poll::poll;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
-use sockmirror::string::{memset, strchr, strlen};
+use sockmirror::string::{strchr, strlen, zeroed};
 use sockmirror::sys::socket::{accept, bind, connect, listen, recv, send, setsockopt, socket};
 use sockmirror::unistd::close;
 
@@ -39,7 +37,7 @@ const USAGE: &CStr = c"./peer PORT [PEER_IP PEER_PORT]";
 // With the NUL that ends it. What does not fit is not read.
 const LINE_SIZE: usize = 80;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Sends a greeting. Without MSG_NOSIGNAL, SIGPIPE would end the program if the other end is gone.
 fn greet(sock: c_int, greeting: &CStr) {
@@ -66,12 +64,8 @@ unsafe fn hear(sock: c_int, r#as: &CStr) {
     // One recv may bring only a part of the line. 0 bytes are the end of the stream.
     let end = loop {
         // SAFETY: `length` bytes are taken, so that there is a byte more than recv may store.
-        let received = match unsafe {
-            recv(sock, line.as_mut_ptr().wrapping_add(length).cast(), LINE_SIZE - 1 - length, 0)
-        } {
-            Ok(received) => received,
-            Err(error) => fail(PROGRAM, c"recv", error),
-        };
+        let received = unsafe { recv(sock, line.as_mut_ptr().wrapping_add(length).cast(), LINE_SIZE - 1 - length, 0) }
+            .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
         length += received as size_t;
         // SAFETY: recv left a byte at the end.
@@ -88,149 +82,82 @@ unsafe fn hear(sock: c_int, r#as: &CStr) {
         unsafe { *end = 0 };
     }
 
-    // SAFETY: two C strings, as the format asks.
-    unsafe {
-        printf(c"As a %s: the other end says \"%s\"\n".as_ptr(), r#as.as_ptr(), line.as_ptr())
-    };
+    // SAFETY: `line` is a C string.
+    printf!(c"As a %s: the other end says \"%s\"\n", r#as, unsafe { CStr::from_ptr(line.as_ptr()) });
     // SAFETY: the caller vouches that it is its own, and not used any more.
     _ = unsafe { close(sock) };
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut own_address = MaybeUninit::<sockaddr_in>::uninit();
-    let mut peer_address = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut client = -1;
     let on: c_int = 1;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(own_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut own_address = unsafe { own_address.assume_init() };
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(peer_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut peer_address = unsafe { peer_address.assume_init() };
+    let mut own_address: sockaddr_in = zeroed();
+    let mut peer_address: sockaddr_in = zeroed();
 
     // [1] Take the port from the command line, and the address of a peer if there is one
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 3) };
-    // SAFETY: argv[1] is a C string, or the null pointer after the last one.
-    let port =
-        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 1, 65535) } as in_port_t;
+    check_arguments(PROGRAM, USAGE, argc, argv, 3);
+    let port = number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 1, 65535) as in_port_t;
     own_address.sin_family = AF_INET as sa_family_t;
     own_address.sin_addr.s_addr = htonl(INADDR_ANY);
     own_address.sin_port = htons(port);
 
     if argc > 2 {
         peer_address.sin_family = AF_INET as sa_family_t;
-        // SAFETY: argv[2] is a C string.
-        peer_address.sin_addr = unsafe { address_argument(PROGRAM, USAGE, c"PEER_IP", argv[2]) };
+        peer_address.sin_addr = address_argument(PROGRAM, USAGE, c"PEER_IP", argv[2]);
         // SAFETY: argv[3] is a C string, or the null pointer after the last one.
         peer_address.sin_port =
-            htons(unsafe { number_argument(PROGRAM, USAGE, c"PEER_PORT", argv[3], 10, 1, 65535) }
-                as in_port_t);
+            htons(number_argument(PROGRAM, USAGE, c"PEER_PORT", argv[3], 10, 1, 65535) as in_port_t);
     }
 
     // [2] Be a server: bind and listen, also where an earlier peer's connections are in TIME_WAIT
-    let server = match socket(PF_INET, SOCK_STREAM, 0) {
-        Ok(server) => server,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let server = socket(PF_INET, SOCK_STREAM, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            server,
-            SOL_SOCKET,
-            SO_REUSEADDR,
-            (&raw const on).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
-    }
+    unsafe { setsockopt(server, SOL_SOCKET, SO_REUSEADDR, (&raw const on).cast(), size_of::<c_int>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            server,
-            (&raw const own_address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"bind", error);
-    }
+    unsafe { bind(server, (&raw const own_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
 
-    if let Err(error) = listen(server, 1) {
-        fail(PROGRAM, c"listen", error);
-    }
+    listen(server, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"As a server: listening on port %d\n".as_ptr(), c_int::from(port)) };
+    printf!(c"As a server: listening on port %d\n", c_int::from(port));
 
     // [3] Be a client, too, if there is a peer: connect and send the greeting
     if argc > 2 {
-        client = match socket(PF_INET, SOCK_STREAM, 0) {
-            Ok(client) => client,
-            Err(error) => fail(PROGRAM, c"socket", error),
-        };
+        client = socket(PF_INET, SOCK_STREAM, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
         // SAFETY: the size is that of the variable, which is filled in.
-        if let Err(error) = unsafe {
-            connect(
-                client,
-                (&raw const peer_address).cast::<sockaddr>(),
-                size_of::<sockaddr_in>() as socklen_t,
-            )
-        } {
-            fail(PROGRAM, c"connect", error);
-        }
+        unsafe { connect(client, (&raw const peer_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+            .unwrap_or_else(|error| fail(PROGRAM, c"connect", error));
 
-        // SAFETY: a C string, as the format asks.
-        unsafe {
-            printf(c"As a client: connected to %s\n".as_ptr(), inet_ntoa(peer_address.sin_addr))
-        };
+        printf!(c"As a client: connected to %s\n", inet_ntoa(peer_address.sin_addr));
         greet(client, c"hello from your client\n");
     }
 
     // [4] Wait for both at once, until there is nothing left to wait for
-    let mut ends = [
-        pollfd { fd: server, events: POLLIN, revents: 0 },
-        pollfd { fd: client, events: POLLIN, revents: 0 },
-    ];
+    let mut ends =
+        [pollfd { fd: server, events: POLLIN, revents: 0 }, pollfd { fd: client, events: POLLIN, revents: 0 }];
 
     while ends[0].fd >= 0 || ends[1].fd >= 0 {
         // A descriptor that is negative is passed over.
         // SAFETY: two entries, as it says.
-        if let Err(error) = unsafe { poll(ends.as_mut_ptr(), 2, -1) } {
-            fail(PROGRAM, c"poll", error);
-        }
+        unsafe { poll(ends.as_mut_ptr(), 2, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
         // [5] Somebody connects: serve this one, and nobody else
         if ends[0].revents != 0 {
             let mut length = size_of::<sockaddr_in>() as socklen_t;
 
             // SAFETY: `length` is the size of `peer_address`.
-            let accepted = match unsafe {
-                accept(server, (&raw mut peer_address).cast::<sockaddr>(), &raw mut length)
-            } {
-                Ok(accepted) => accepted,
-                Err(error) => fail(PROGRAM, c"accept", error),
-            };
+            let accepted = unsafe { accept(server, (&raw mut peer_address).cast::<sockaddr>(), &raw mut length) }
+                .unwrap_or_else(|error| fail(PROGRAM, c"accept", error));
 
             // SAFETY: socket gave `server` to this program, and nothing uses it any more.
             _ = unsafe { close(server) };
             ends[0].fd = -1;
-            // SAFETY: a C string, as the format asks.
-            unsafe {
-                printf(
-                    c"As a server: %s has connected\n".as_ptr(),
-                    inet_ntoa(peer_address.sin_addr),
-                )
-            };
+            printf!(c"As a server: %s has connected\n", inet_ntoa(peer_address.sin_addr));
             greet(accepted, c"hello from your server\n");
             // SAFETY: accept gave `accepted` to this turn of the loop, and nothing uses it any more.
             unsafe { hear(accepted, c"server") };

@@ -13,10 +13,9 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr;
 use libc::{
-    INADDR_LOOPBACK, MSG_NOSIGNAL, SHUT_RDWR, SIG_BLOCK, SIGCHLD, c_char, c_int, in_addr_t,
-    sigset_t, size_t, ssize_t,
+    INADDR_LOOPBACK, MSG_NOSIGNAL, SHUT_RDWR, SIG_BLOCK, SIGCHLD, c_char, c_int, in_addr_t, sigset_t, size_t, ssize_t,
 };
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::signal::{sigaddset, sigemptyset, sigprocmask};
 use sockmirror::stdio::{fflush, printf, stdout};
 use sockmirror::stdlib::exit;
@@ -34,7 +33,7 @@ const USAGE: &CStr = c"./reference_count";
 const CONNECTIONS: usize = 2;
 const BUFFER_SIZE: usize = 16;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Receives what has come, or waits for it.
 fn receive(sock: c_int, buffer: &mut [c_char; BUFFER_SIZE]) -> ssize_t {
@@ -45,19 +44,15 @@ fn receive(sock: c_int, buffer: &mut [c_char; BUFFER_SIZE]) -> ssize_t {
     }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let (mut clients, mut servers) = ([0; CONNECTIONS], [0; CONNECTIONS]);
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut status: c_int = 0;
     let mut buffer = [0 as c_char; BUFFER_SIZE];
     let mut received: ssize_t;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] There is nothing to take from the command line
-    // SAFETY: `argv` was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [2] Listen on 127.0.0.1, and ask which port it is
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
@@ -83,17 +78,11 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         .unwrap_or_else(|error| fail(PROGRAM, c"sigprocmask", error));
 
     // [5] Write out what is said so far, or both processes will, and make the second one
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"Two connections to a server, which then calls fork().\n".as_ptr()) };
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(
-            c"Each of its two sockets has 2 references: the parent's and the child's.\n".as_ptr(),
-        )
-    };
+    printf!(c"Two connections to a server, which then calls fork().\n");
+    printf!(c"Each of its two sockets has 2 references: the parent's and the child's.\n");
 
     // SAFETY: the stream is open until the process ends.
-    unsafe { fflush(stdout()) }.unwrap_or_else(|error| fail(PROGRAM, c"fflush", error));
+    fflush(stdout()).unwrap_or_else(|error| fail(PROGRAM, c"fflush", error));
 
     // SAFETY: one thread, and no descriptor has an owner that must have it alone.
     let child = unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error));
@@ -120,78 +109,49 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
         // [8] Wait on the second one until it ends. Without MSG_NOSIGNAL, SIGPIPE would end the child
         received = receive(servers[1], &mut buffer);
-        // SAFETY: an ssize_t, as the format asks.
-        unsafe { printf(c"  child:  recv() returns %zd\n".as_ptr(), received) };
+        printf!(c"  child:  recv() returns %zd\n", received);
 
         // SAFETY: the literal has five bytes.
         match unsafe { send(servers[1], c"hello".as_ptr().cast(), 5, MSG_NOSIGNAL) } {
-            // SAFETY: a C string and an int, as the format asks.
-            Err(error) => unsafe {
-                printf(
-                    c"  child:  send() fails: %s (errno %d)\n".as_ptr(),
-                    strerror(error.0),
-                    error.0,
-                )
-            },
-            // SAFETY: an ssize_t, as the format asks.
-            Ok(sent) => unsafe { printf(c"  child:  send() takes %zd bytes\n".as_ptr(), sent) },
-        };
+            Err(error) => printf!(c"  child:  send() fails: %s (errno %d)\n", strerror(error.0), error.0),
+            Ok(sent) => printf!(c"  child:  send() takes %zd bytes\n", sent),
+        }
 
         succeed(PROGRAM);
     }
 
     // [9] The parent closes the first socket; the client is still served, by the child
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\nConnection 1: close() takes one reference away\n".as_ptr()) };
+    printf!(c"\nConnection 1: close() takes one reference away\n");
     // SAFETY: a socket of this program, which the parent does not use any more.
     _ = unsafe { close(servers[0]) };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"  parent: close(), 1 reference is left\n".as_ptr()) };
+    printf!(c"  parent: close(), 1 reference is left\n");
 
     // SAFETY: the literal has five bytes.
     let sent = unsafe { send(clients[0], c"hello".as_ptr().cast(), 5, 0) }
         .unwrap_or_else(|error| fail(PROGRAM, c"send", error));
 
-    // SAFETY: an ssize_t, as the format asks.
-    unsafe { printf(c"  client: send() takes %zd bytes\n".as_ptr(), sent) };
+    printf!(c"  client: send() takes %zd bytes\n", sent);
     received = receive(clients[0], &mut buffer);
-    // SAFETY: an ssize_t, as the format asks.
-    unsafe {
-        printf(
-            c"  client: recv() returns %zd bytes, an echo: the child has the connection\n".as_ptr(),
-            received,
-        )
-    };
+    printf!(c"  client: recv() returns %zd bytes, an echo: the child has the connection\n", received);
 
     // [10] The child closes it, too
     received = receive(clients[0], &mut buffer);
-    // SAFETY: an ssize_t, as the format asks.
-    unsafe {
-        printf(
-            c"  client: recv() returns %zd: the child has closed it, 0 references are left\n"
-                .as_ptr(),
-            received,
-        )
-    };
+    printf!(c"  client: recv() returns %zd: the child has closed it, 0 references are left\n", received);
 
     // [11] Shut the second one down. What the parent has said comes before what the child will say
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\nConnection 2: shutdown() does not count\n".as_ptr()) };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"  parent: shutdown(SHUT_RDWR), 2 references are left\n".as_ptr()) };
+    printf!(c"\nConnection 2: shutdown() does not count\n");
+    printf!(c"  parent: shutdown(SHUT_RDWR), 2 references are left\n");
 
     // SAFETY: the stream is open until the process ends.
-    unsafe { fflush(stdout()) }.unwrap_or_else(|error| fail(PROGRAM, c"fflush", error));
+    fflush(stdout()).unwrap_or_else(|error| fail(PROGRAM, c"fflush", error));
 
     shutdown(servers[1], SHUT_RDWR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
     // SAFETY: `status` may be written.
-    unsafe { waitpid(child, &raw mut status, 0) }
-        .unwrap_or_else(|error| fail(PROGRAM, c"waitpid", error));
+    unsafe { waitpid(child, &raw mut status, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"waitpid", error));
 
     received = receive(clients[1], &mut buffer);
-    // SAFETY: an ssize_t, as the format asks.
-    unsafe { printf(c"  client: recv() returns %zd\n".as_ptr(), received) };
+    printf!(c"  client: recv() returns %zd\n", received);
 
     if status != 0 {
         exit(1);

@@ -12,22 +12,22 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr;
-use libc::{AF_INET, EAI_SYSTEM, SOCK_STREAM, addrinfo, c_char, c_int, sockaddr_in};
+use libc::{AF_INET, EAI_SYSTEM, SOCK_STREAM, addrinfo, c_int, sockaddr_in};
 use sockmirror::arpa::inet::inet_ntoa;
 use sockmirror::errno::errno;
 use sockmirror::netdb::{freeaddrinfo, gai_strerror, getaddrinfo};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, printf, stderr};
 use sockmirror::stdlib::exit;
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 
-use sockmirror::common::command_line::{check_arguments, word_argument};
+use sockmirror::common::command_line::{check_arguments, string_argument};
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"resolve";
 const USAGE: &CStr = c"./resolve NAME";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Whether the address of an entry is that of one before it in the list, too.
 ///
@@ -58,31 +58,22 @@ unsafe fn is_repeated(first: *const addrinfo, entry: *const addrinfo) -> bool {
     false
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut hints = MaybeUninit::<addrinfo>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut first = MaybeUninit::<*mut addrinfo>::uninit();
     let mut count: c_int;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the name from the command line
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
-    // SAFETY: argv[1] is a C string, or null if there is none.
-    let name = unsafe { word_argument(PROGRAM, USAGE, c"NAME", argv[1]) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 1);
+    let name = string_argument(PROGRAM, USAGE, c"NAME", argv[1]);
 
     // [2] Say what is wanted: IPv4, and an address for one type of socket, not for every one
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(hints.as_mut_ptr().cast(), 0, size_of::<addrinfo>()) };
-    // SAFETY: an addrinfo consists of integers and pointers, and zero is a value of each.
-    let mut hints = unsafe { hints.assume_init() };
+    let mut hints: addrinfo = zeroed();
     hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_STREAM;
 
     // [3] Ask for the addresses of the name; no port is wanted
     // SAFETY: `name` is a C string, `hints` is filled in, and `first` may be written; there is one thread.
-    let status = unsafe { getaddrinfo(name, ptr::null(), &raw const hints, first.as_mut_ptr()) };
+    let status = unsafe { getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, first.as_mut_ptr()) };
 
     // [4] Tell a name without an address from a question that could not be asked: only then errno knows why
     if status == EAI_SYSTEM {
@@ -90,24 +81,14 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     if status != 0 {
-        // SAFETY: three C strings, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: getaddrinfo: \"%s\": %s\n".as_ptr(),
-                PROGRAM.as_ptr(),
-                name,
-                gai_strerror(status),
-            )
-        };
+        fprintf!(stderr(), c"%s: getaddrinfo: \"%s\": %s\n", PROGRAM, name, gai_strerror(status));
         exit(1);
     }
 
     // [5] Walk through the list of addresses, and tell each once
     // SAFETY: getaddrinfo has succeeded, and stored the list.
     let first = unsafe { first.assume_init() };
-    // SAFETY: a C string, as the format asks.
-    unsafe { printf(c"Addresses of %s:\n".as_ptr(), name) };
+    printf!(c"Addresses of %s:\n", name);
     count = 0;
 
     let mut entry = first;
@@ -121,8 +102,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
         // SAFETY: `entry` is in the list of getaddrinfo, which is not given back yet.
         if !unsafe { is_repeated(first, entry) } {
-            // SAFETY: a C string, as the format asks.
-            unsafe { printf(c"%s\n".as_ptr(), inet_ntoa(address.sin_addr)) };
+            printf!(c"%s\n", inet_ntoa(address.sin_addr));
             count += 1;
         }
 
@@ -130,8 +110,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         entry = unsafe { (*entry).ai_next };
     }
 
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"Number of addresses: %d\n".as_ptr(), count) };
+    printf!(c"Number of addresses: %d\n", count);
 
     // [6] Give the list back
     // SAFETY: getaddrinfo has made the list, and nothing uses it any more.

@@ -14,13 +14,13 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EADDRINUSE, INADDR_LOOPBACK, SHUT_WR, SO_LINGER, SO_REUSEADDR, SOL_SOCKET, c_char,
-    c_int, linger, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, EADDRINUSE, INADDR_LOOPBACK, SHUT_WR, SO_LINGER, SO_REUSEADDR, SOL_SOCKET, c_char, c_int, linger,
+    sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
 use sockmirror::arpa::inet::htonl;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{bind, listen, recv, setsockopt, shutdown};
 use sockmirror::unistd::close;
 
@@ -36,14 +36,12 @@ const NEVER: c_int = 0;
 const BEFORE_BIND: c_int = 1;
 const AFTER_BIND: c_int = 2;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Closes a socket, which nothing uses any more.
 fn close_socket(sock: c_int) {
     // SAFETY: the program's own socket.
-    if let Err(error) = unsafe { close(sock) } {
-        fail(PROGRAM, c"close", error);
-    }
+    unsafe { close(sock) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
 }
 
 /// Sets the option.
@@ -52,7 +50,7 @@ fn set_reuse(listen_socket: c_int) {
     let n_reuse: c_int = 1;
 
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
+    unsafe {
         setsockopt(
             listen_socket,
             SOL_SOCKET,
@@ -60,19 +58,13 @@ fn set_reuse(listen_socket: c_int) {
             (&raw const n_reuse).cast(),
             size_of::<c_int>() as socklen_t,
         )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
     }
+    .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 }
 
 /// Gives a server an address of its own, with port 0: the kernel is to choose one.
 fn new_address(number: u32) -> sockaddr_in {
-    let mut address = MaybeUninit::<sockaddr_in>::uninit();
-
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut address = unsafe { address.assume_init() };
+    let mut address: sockaddr_in = zeroed();
     address.sin_family = AF_INET as sa_family_t;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number);
     address
@@ -86,17 +78,10 @@ fn start(address: &mut sockaddr_in, when: c_int) -> c_int {
         set_reuse(listen_socket);
     }
     // SAFETY: the size is that of the variable, which is filled in.
-    let bound = unsafe {
-        bind(
-            listen_socket,
-            (&raw const *address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    };
+    let bound =
+        unsafe { bind(listen_socket, (&raw const *address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) };
     match bound {
-        Err(error) if error.0 != EADDRINUSE || address.sin_port == 0 => {
-            fail(PROGRAM, c"bind", error)
-        }
+        Err(error) if error.0 != EADDRINUSE || address.sin_port == 0 => fail(PROGRAM, c"bind", error),
         _ => {}
     }
     if when == AFTER_BIND {
@@ -107,9 +92,7 @@ fn start(address: &mut sockaddr_in, when: c_int) -> c_int {
         close_socket(listen_socket);
         return -1;
     }
-    if let Err(error) = listen(listen_socket, 1) {
-        fail(PROGRAM, c"listen", error);
-    }
+    listen(listen_socket, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
     *address = own_address(PROGRAM, listen_socket);
     listen_socket
 }
@@ -119,11 +102,9 @@ fn restart(how: &CStr, address: &mut sockaddr_in, when: c_int) {
     let listener = start(address, when);
 
     if listener < 0 {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"  %s: Address already in use\n".as_ptr(), how.as_ptr()) };
+        printf!(c"  %s: Address already in use\n", how);
     } else {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"  %s: it listens\n".as_ptr(), how.as_ptr()) };
+        printf!(c"  %s: it listens\n", how);
         close_socket(listener);
     }
 }
@@ -133,9 +114,7 @@ fn wait_for_end(sock: c_int) {
     let mut byte = MaybeUninit::<c_char>::uninit();
 
     // SAFETY: `byte` is one byte.
-    if let Err(error) = unsafe { recv(sock, byte.as_mut_ptr().cast(), 1, 0) } {
-        fail(PROGRAM, c"recv", error);
-    }
+    unsafe { recv(sock, byte.as_mut_ptr().cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 }
 
 /// Makes a connection to a server and ends it: one end, and then the other.
@@ -150,39 +129,20 @@ fn serve(listener: c_int, address: &sockaddr_in, server_ends_first: bool) {
     let first = if server_ends_first { server } else { client };
     let second = if server_ends_first { client } else { server };
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            second,
-            SOL_SOCKET,
-            SO_LINGER,
-            (&raw const linger).cast(),
-            size_of::<linger>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
-    }
-    if let Err(error) = shutdown(first, SHUT_WR) {
-        fail(PROGRAM, c"shutdown", error);
-    }
+    unsafe { setsockopt(second, SOL_SOCKET, SO_LINGER, (&raw const linger).cast(), size_of::<linger>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
+    shutdown(first, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
     wait_for_end(second);
     close_socket(second);
     wait_for_end(first);
     close_socket(first);
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
-
-    // SAFETY: argv was made with argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+fn main(argc: c_int, argv: Arguments) -> c_int {
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [1] Start a server without the option, and let it end a connection first
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"Without SO_REUSEADDR, connection ended by the server; started again\n".as_ptr())
-    };
+    printf!(c"Without SO_REUSEADDR, connection ended by the server; started again\n");
     let mut address = new_address(0);
     let listener = start(&mut address, NEVER);
     serve(listener, &address, true);
@@ -193,10 +153,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     restart(c"with the option", &mut address, BEFORE_BIND);
 
     // [3] Let the client end the connection first: it is its end that rests
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"Without SO_REUSEADDR, connection ended by the client; started again\n".as_ptr())
-    };
+    printf!(c"Without SO_REUSEADDR, connection ended by the client; started again\n");
     let mut address = new_address(1);
     let listener = start(&mut address, NEVER);
     serve(listener, &address, false);
@@ -204,10 +161,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     restart(c"without the option", &mut address, NEVER);
 
     // [4] Start a server with the option, and a second one beside it
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"With SO_REUSEADDR, connection ended by the server; started again\n".as_ptr())
-    };
+    printf!(c"With SO_REUSEADDR, connection ended by the server; started again\n");
     let mut address = new_address(2);
     let listener = start(&mut address, BEFORE_BIND);
     serve(listener, &address, true);

@@ -12,15 +12,15 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::{MaybeUninit, offset_of};
+use core::mem::offset_of;
 use libc::{
-    AF_INET, INADDR_NONE, c_char, c_int, c_uchar, c_uint, c_ulong, in_addr, in_addr_t, in_port_t,
-    sa_family_t, size_t, sockaddr, sockaddr_in,
+    AF_INET, INADDR_NONE, c_int, c_uchar, c_uint, c_ulong, in_addr, in_addr_t, in_port_t, sa_family_t, size_t,
+    sockaddr, sockaddr_in,
 };
 use sockmirror::arpa::inet::{htons, inet_addr, inet_ntoa, ntohl};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 
 use sockmirror::common::command_line::{address_argument, check_arguments, number_argument};
 use sockmirror::common::explain::succeed;
@@ -28,7 +28,7 @@ use sockmirror::common::explain::succeed;
 const PROGRAM: &CStr = c"socket_address";
 const USAGE: &CStr = c"./socket_address IP PORT";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Prints a field of a structure: where it begins, how long it is, and its bytes as they lie in memory.
 ///
@@ -39,20 +39,17 @@ unsafe fn show(name: &CStr, addr: *const sockaddr, offset: size_t, size: size_t)
     let bytes = addr.cast::<c_uchar>();
     let mut i = offset;
 
-    // SAFETY: two values of type size_t and a C string, as the format asks.
-    unsafe { printf(c"  %2zu  %2zu  %-10s".as_ptr(), offset, size, name.as_ptr()) };
+    printf!(c"  %2zu  %2zu  %-10s", offset, size, name);
 
     while i < offset + size {
         // SAFETY: the caller vouches for the bytes up to `offset + size`.
         let byte = unsafe { *bytes.wrapping_add(i) };
 
-        // SAFETY: an unsigned int, as the format asks.
-        unsafe { printf(c" %02x".as_ptr(), c_uint::from(byte)) };
+        printf!(c" %02x", c_uint::from(byte));
         i += 1;
     }
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n".as_ptr()) };
+    printf!(c"\n");
 }
 
 /// Prints 32 bits, the highest first, in groups of eight.
@@ -60,14 +57,10 @@ fn show_bits(number: in_addr_t) {
     for i in (0..=31).rev() {
         let bit: c_uint = (number >> i) & 1;
 
-        // SAFETY: a C string and an unsigned int, as the format asks.
-        unsafe {
-            printf(c"%s%u".as_ptr(), if i % 8 == 7 { c" ".as_ptr() } else { c"".as_ptr() }, bit)
-        };
+        printf!(c"%s%u", if i % 8 == 7 { c" " } else { c"" }, bit);
     }
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n".as_ptr()) };
+    printf!(c"\n");
 }
 
 /// The class of an address in host order: its first bits are 0, 10, 110, 1110 or 1111.
@@ -98,43 +91,23 @@ fn kind_of(port: in_port_t) -> &'static CStr {
     c"dynamic, 49152 - 65535"
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut addr = MaybeUninit::<sockaddr_in>::uninit();
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
-
+fn main(argc: c_int, argv: Arguments) -> c_int {
     // [1] Take the address and the port from the command line
-    // SAFETY: `argv` was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 2) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 2);
 
     // [2] Fill in the structure: address and port in network order, the rest zero
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(addr.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut addr = unsafe { addr.assume_init() };
+    let mut addr: sockaddr_in = zeroed();
     addr.sin_family = AF_INET as sa_family_t;
-    // SAFETY: argv[1] is a C string, or null if it is missing.
-    addr.sin_addr = unsafe { address_argument(PROGRAM, USAGE, c"IP", argv[1]) };
+    addr.sin_addr = address_argument(PROGRAM, USAGE, c"IP", argv[1]);
     // Rust: C makes the number 16 bits without a word; they hold all that is taken.
-    // SAFETY: argv[2] is a C string, or null if it is missing.
-    let port =
-        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 0, 65535) } as in_port_t;
+    let port = number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 0, 65535) as in_port_t;
     addr.sin_port = htons(port);
 
     // [3] Show its fields
     let any = (&raw const addr).cast::<sockaddr>();
-    // SAFETY: a size_t, as the format asks.
-    unsafe {
-        printf(
-            c"struct sockaddr_in has %zu bytes (offset, size, field, bytes):\n".as_ptr(),
-            size_of::<sockaddr_in>(),
-        )
-    };
+    printf!(c"struct sockaddr_in has %zu bytes (offset, size, field, bytes):\n", size_of::<sockaddr_in>());
     // SAFETY: the first field of `addr`, and its size.
-    unsafe {
-        show(c"sin_family", any, offset_of!(sockaddr_in, sin_family), size_of::<sa_family_t>())
-    };
+    unsafe { show(c"sin_family", any, offset_of!(sockaddr_in, sin_family), size_of::<sa_family_t>()) };
     // SAFETY: the second field of `addr`, and its size.
     unsafe { show(c"sin_port", any, offset_of!(sockaddr_in, sin_port), size_of::<in_port_t>()) };
     // SAFETY: the third field of `addr`, and its size.
@@ -143,8 +116,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     unsafe { show(c"sin_zero", any, offset_of!(sockaddr_in, sin_zero), addr.sin_zero.len()) };
 
     // [4] Show the same bytes as the structure that bind, connect and accept take, for any family
-    // SAFETY: a size_t, as the format asks.
-    unsafe { printf(c"struct sockaddr has %zu bytes:\n".as_ptr(), size_of::<sockaddr>()) };
+    printf!(c"struct sockaddr has %zu bytes:\n", size_of::<sockaddr>());
     // SAFETY: the first field, which is that of `addr` as well.
     unsafe { show(c"sa_family", any, offset_of!(sockaddr, sa_family), size_of::<sa_family_t>()) };
     let data = offset_of!(sockaddr, sa_data);
@@ -152,49 +124,31 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     unsafe { show(c"sa_data", any, data, size_of::<sockaddr>() - data) };
 
     // Erratum 9: the tutorial has an unsigned long.
-    // SAFETY: two values of type size_t, as the format asks.
-    unsafe {
-        printf(
-            c"s_addr has %zu bytes; an unsigned long has %zu.\n\n".as_ptr(),
-            size_of::<in_addr_t>(),
-            size_of::<c_ulong>(),
-        )
-    };
+    printf!(c"s_addr has %zu bytes; an unsigned long has %zu.\n\n", size_of::<in_addr_t>(), size_of::<c_ulong>());
 
     // [5] Turn the text into 32 bits and back
     // SAFETY: argv[1] is a C string: it was taken above.
-    let address = unsafe { inet_addr(argv[1]) };
+    let address = unsafe { inet_addr(argv[1].as_ptr()) };
     let host_address = ntohl(address);
-    // SAFETY: an unsigned int, as the format asks.
-    unsafe { printf(c"inet_addr gives 0x%08x (host order), the bits".as_ptr(), host_address) };
+    printf!(c"inet_addr gives 0x%08x (host order), the bits", host_address);
     show_bits(host_address);
 
     // inet_addr has the one value for both, inet_aton says on its own whether it could read the text.
     if address == INADDR_NONE {
-        // SAFETY: the format asks for nothing.
-        unsafe {
-            printf(
-                c"That is INADDR_NONE, which also means an error; inet_aton says: no error.\n"
-                    .as_ptr(),
-            )
-        };
+        printf!(c"That is INADDR_NONE, which also means an error; inet_aton says: no error.\n");
     }
 
-    // SAFETY: a C string, as the format asks, which no other call has overwritten yet.
-    unsafe { printf(c"inet_ntoa gives %s.\n\n".as_ptr(), inet_ntoa(addr.sin_addr)) };
+    printf!(c"inet_ntoa gives %s.\n\n", inet_ntoa(addr.sin_addr));
 
     // [6] Say what kind of address and of port they are
     let loopback = host_address >> 24 == 127;
-    // SAFETY: two C strings, an unsigned int and a C string, as the format asks.
-    unsafe {
-        printf(
-            c"Class:     %s\nLoopback:  %s\nPort %-5u %s\n".as_ptr(),
-            class_of(host_address).as_ptr(),
-            if loopback { c"yes, 127.0.0.0 - 127.255.255.255".as_ptr() } else { c"no".as_ptr() },
-            c_uint::from(port),
-            kind_of(port).as_ptr(),
-        )
-    };
+    printf!(
+        c"Class:     %s\nLoopback:  %s\nPort %-5u %s\n",
+        class_of(host_address),
+        if loopback { c"yes, 127.0.0.0 - 127.255.255.255" } else { c"no" },
+        c_uint::from(port),
+        kind_of(port)
+    );
 
     succeed(PROGRAM);
 }

@@ -10,15 +10,14 @@
 
 use core::ffi::CStr;
 use libc::{
-    IP_MTU_DISCOVER, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TOS, IP_TTL,
-    IPPROTO_IP, IPPROTO_TCP, PF_INET, SO_BROADCAST, SO_ERROR, SO_KEEPALIVE, SO_LINGER,
-    SO_OOBINLINE, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF,
-    SO_SNDTIMEO, SO_TYPE, SOCK_STREAM, SOL_SOCKET, TCP_CORK, TCP_KEEPCNT, TCP_KEEPIDLE,
-    TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_SYNCNT, c_char, c_int, c_long, c_uchar, c_void,
-    in_addr, linger, socklen_t, timeval,
+    IP_MTU_DISCOVER, IP_MULTICAST_IF, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_TCP,
+    PF_INET, SO_BROADCAST, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO,
+    SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDTIMEO, SO_TYPE, SOCK_STREAM, SOL_SOCKET, TCP_CORK, TCP_KEEPCNT,
+    TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_SYNCNT, c_int, c_long, c_uchar, c_void, in_addr, linger,
+    socklen_t, timeval,
 };
 use sockmirror::arpa::inet::inet_ntoa;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::sys::socket::{getsockopt, setsockopt, socket};
 
@@ -28,7 +27,7 @@ use sockmirror::common::explain::{fail, succeed};
 const PROGRAM: &CStr = c"socket_options";
 const USAGE: &CStr = c"./socket_options";
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Reads an option into `value`, which has `size` bytes. Returns how many of them getsockopt used; if it used
 /// fewer, the others stay what they were.
@@ -36,20 +35,13 @@ sockmirror::panic_handler!();
 /// # Safety
 ///
 /// The bytes may be written.
-unsafe fn read_option(
-    sock: c_int,
-    level: c_int,
-    optname: c_int,
-    value: *mut c_void,
-    size: usize,
-) -> socklen_t {
+unsafe fn read_option(sock: c_int, level: c_int, optname: c_int, value: *mut c_void, size: usize) -> socklen_t {
     // Rust: C makes the size a socklen_t without a word.
     let mut size = size as socklen_t;
 
     // SAFETY: the caller vouches for `size` bytes at `value`.
-    if let Err(error) = unsafe { getsockopt(sock, level, optname, value, &raw mut size) } {
-        fail(PROGRAM, c"getsockopt", error);
-    }
+    unsafe { getsockopt(sock, level, optname, value, &raw mut size) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"getsockopt", error));
 
     size
 }
@@ -57,98 +49,60 @@ unsafe fn read_option(
 /// Shows an option that is an int: most are.
 fn show(sock: c_int, level: c_int, optname: c_int, name: &CStr, meaning: &CStr) {
     let mut value: c_int = 0;
-    let (name, meaning) = (name.as_ptr(), meaning.as_ptr());
 
     // SAFETY: the size is that of the variable.
-    let size =
-        unsafe { read_option(sock, level, optname, (&raw mut value).cast(), size_of::<c_int>()) };
-    // SAFETY: a C string, an unsigned int, a C string and an int, as the format asks.
-    unsafe {
-        printf(c"  %-17s  int             %5u  %-34s  %d\n".as_ptr(), name, size, meaning, value)
-    };
+    let size = unsafe { read_option(sock, level, optname, (&raw mut value).cast(), size_of::<c_int>()) };
+    printf!(c"  %-17s  int             %5u  %-34s  %d\n", name, size, meaning, value);
 }
 
 /// Shows an option that may be a single byte.
 fn show_byte(sock: c_int, optname: c_int, name: &CStr, meaning: &CStr) {
     let mut value: c_uchar = 0;
-    let (name, meaning) = (name.as_ptr(), meaning.as_ptr());
 
     // SAFETY: the size is that of the variable.
-    let size = unsafe {
-        read_option(sock, IPPROTO_IP, optname, (&raw mut value).cast(), size_of::<c_uchar>())
-    };
-    // SAFETY: a C string, an unsigned int, a C string and an int, as the format asks.
-    unsafe {
-        printf(
-            c"  %-17s  unsigned char   %5u  %-34s  %d\n".as_ptr(),
-            name,
-            size,
-            meaning,
-            c_int::from(value),
-        )
-    };
+    let size = unsafe { read_option(sock, IPPROTO_IP, optname, (&raw mut value).cast(), size_of::<c_uchar>()) };
+    printf!(c"  %-17s  unsigned char   %5u  %-34s  %d\n", name, size, meaning, c_int::from(value));
 }
 
 /// Shows an option that is a length of time.
 fn show_time(sock: c_int, optname: c_int, name: &CStr, meaning: &CStr) {
     let mut value = timeval { tv_sec: 0, tv_usec: 0 };
-    let (name, meaning) = (name.as_ptr(), meaning.as_ptr());
 
     // SAFETY: the size is that of the variable.
-    let size = unsafe {
-        read_option(sock, SOL_SOCKET, optname, (&raw mut value).cast(), size_of::<timeval>())
-    };
-    // SAFETY: a C string, an unsigned int, a C string and two longs, as the format asks.
-    unsafe {
-        printf(
-            c"  %-17s  struct timeval  %5u  %-34s  %ld s %ld us\n".as_ptr(),
-            name,
-            size,
-            meaning,
-            value.tv_sec as c_long,
-            value.tv_usec as c_long,
-        )
-    };
+    let size = unsafe { read_option(sock, SOL_SOCKET, optname, (&raw mut value).cast(), size_of::<timeval>()) };
+    printf!(
+        c"  %-17s  struct timeval  %5u  %-34s  %ld s %ld us\n",
+        name,
+        size,
+        meaning,
+        value.tv_sec as c_long,
+        value.tv_usec as c_long
+    );
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut linger = linger { l_onoff: 0, l_linger: 0 };
     let mut interface = in_addr { s_addr: 0 };
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] There is nothing to take from the command line
-    // SAFETY: `argv` was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [2] Create the socket
-    let sock = match socket(PF_INET, SOCK_STREAM, IPPROTO_TCP) {
-        Ok(sock) => sock,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let sock = socket(PF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // [3] Show the options of every socket
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"SOL_SOCKET           type            bytes  what it is                          default\n".as_ptr())
-    };
+    printf!(c"SOL_SOCKET           type            bytes  what it is                          default\n");
     show(sock, SOL_SOCKET, SO_BROADCAST, c"SO_BROADCAST", c"1: may send to all hosts");
     show(sock, SOL_SOCKET, SO_ERROR, c"SO_ERROR", c"the errno that waits; read only");
     show(sock, SOL_SOCKET, SO_KEEPALIVE, c"SO_KEEPALIVE", c"1: asks whether the peer is there");
     // SAFETY: the size is that of the variable.
-    let size = unsafe {
-        read_option(sock, SOL_SOCKET, SO_LINGER, (&raw mut linger).cast(), size_of::<linger>())
-    };
-    // SAFETY: an unsigned int and two ints, as the format asks.
-    unsafe {
-        printf(
-            c"  SO_LINGER          struct linger   %5u  on or off; how long close waits     %d, %d s\n".as_ptr(),
-            size,
-            linger.l_onoff,
-            linger.l_linger,
-        )
-    };
+    let size = unsafe { read_option(sock, SOL_SOCKET, SO_LINGER, (&raw mut linger).cast(), size_of::<linger>()) };
+    printf!(
+        c"  SO_LINGER          struct linger   %5u  on or off; how long close waits     %d, %d s\n",
+        size,
+        linger.l_onoff,
+        linger.l_linger
+    );
     show(sock, SOL_SOCKET, SO_OOBINLINE, c"SO_OOBINLINE", c"1: urgent bytes like all others");
     show(sock, SOL_SOCKET, SO_RCVBUF, c"SO_RCVBUF", c"receive buffer, bytes");
     show(sock, SOL_SOCKET, SO_SNDBUF, c"SO_SNDBUF", c"send buffer, bytes");
@@ -160,40 +114,23 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     show(sock, SOL_SOCKET, SO_TYPE, c"SO_TYPE", c"1 is SOCK_STREAM; read only");
 
     // [4] Show the options of IP
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"IPPROTO_IP           type            bytes  what it is                          default\n".as_ptr())
-    };
+    printf!(c"IPPROTO_IP           type            bytes  what it is                          default\n");
     show(sock, IPPROTO_IP, IP_TTL, c"IP_TTL", c"routers that a packet may pass");
     show(sock, IPPROTO_IP, IP_TOS, c"IP_TOS", c"kind of service asked of routers");
     show(sock, IPPROTO_IP, IP_MTU_DISCOVER, c"IP_MTU_DISCOVER", c"1: finds the path MTU");
     show_byte(sock, IP_MULTICAST_TTL, c"IP_MULTICAST_TTL", c"IP_TTL of multicast");
     show_byte(sock, IP_MULTICAST_LOOP, c"IP_MULTICAST_LOOP", c"1: this host gets it, too");
     // SAFETY: the size is that of the variable.
-    let size = unsafe {
-        read_option(
-            sock,
-            IPPROTO_IP,
-            IP_MULTICAST_IF,
-            (&raw mut interface).cast(),
-            size_of::<in_addr>(),
-        )
-    };
-    // SAFETY: an unsigned int and a C string, as the format asks.
-    unsafe {
-        printf(
-            c"  IP_MULTICAST_IF    struct in_addr  %5u  its interface; 0.0.0.0: any         %s\n"
-                .as_ptr(),
-            size,
-            inet_ntoa(interface),
-        )
-    };
+    let size =
+        unsafe { read_option(sock, IPPROTO_IP, IP_MULTICAST_IF, (&raw mut interface).cast(), size_of::<in_addr>()) };
+    printf!(
+        c"  IP_MULTICAST_IF    struct in_addr  %5u  its interface; 0.0.0.0: any         %s\n",
+        size,
+        inet_ntoa(interface)
+    );
 
     // [5] Show the options of TCP
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(c"IPPROTO_TCP          type            bytes  what it is                          default\n".as_ptr())
-    };
+    printf!(c"IPPROTO_TCP          type            bytes  what it is                          default\n");
     show(sock, IPPROTO_TCP, TCP_NODELAY, c"TCP_NODELAY", c"1: without Nagle's algorithm");
     show(sock, IPPROTO_TCP, TCP_CORK, c"TCP_CORK", c"1: sends full segments only");
     show(sock, IPPROTO_TCP, TCP_MAXSEG, c"TCP_MAXSEG", c"largest segment, bytes");
@@ -207,25 +144,10 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // Erratum 12: the tutorial has a pointer to the length, but only getsockopt takes one.
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            IPPROTO_TCP,
-            TCP_NODELAY,
-            (&raw const one).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
-    }
+    unsafe { setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (&raw const one).cast(), size_of::<c_int>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
-    // SAFETY: a size_t, as the format asks.
-    unsafe {
-        printf(
-            c"\nTCP_NODELAY is set, with the length %zu itself, not a pointer to it:\n".as_ptr(),
-            size_of::<c_int>(),
-        )
-    };
+    printf!(c"\nTCP_NODELAY is set, with the length %zu itself, not a pointer to it:\n", size_of::<c_int>());
     show(sock, IPPROTO_TCP, TCP_NODELAY, c"TCP_NODELAY", c"1: without Nagle's algorithm");
 
     succeed(PROGRAM);

@@ -13,7 +13,7 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{INADDR_ANY, INADDR_LOOPBACK, c_char, c_int, sockaddr, sockaddr_in, socklen_t};
 use sockmirror::arpa::inet::{htonl, inet_ntoa, ntohs};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::strerror;
 use sockmirror::sys::socket::{accept, connect, getpeername, getsockname, listen, recv, send};
@@ -26,14 +26,11 @@ const PROGRAM: &CStr = c"socket_pair";
 const USAGE: &CStr = c"./socket_pair";
 const CLIENTS: usize = 3;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Tells an address. inet_ntoa has one buffer, so there is one address in a printf.
 fn tell_address(address: &sockaddr_in) {
-    // SAFETY: a C string, which nothing has overwritten yet, and an int, as the format asks.
-    unsafe {
-        printf(c"%s:%d".as_ptr(), inet_ntoa(address.sin_addr), c_int::from(ntohs(address.sin_port)))
-    };
+    printf!(c"%s:%d", inet_ntoa(address.sin_addr), c_int::from(ntohs(address.sin_port)));
 }
 
 /// Asks for a socket's own address, and tells it.
@@ -62,8 +59,7 @@ fn tell_pair(sock: c_int) {
     unsafe { getpeername(sock, peer.as_mut_ptr().cast(), &raw mut length) }
         .unwrap_or_else(|error| fail(PROGRAM, c"getpeername", error));
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c" -> ".as_ptr()) };
+    printf!(c" -> ");
     // SAFETY: getpeername has filled it in.
     tell_address(unsafe { peer.assume_init_ref() });
 }
@@ -77,35 +73,28 @@ fn tell_accept(listener: c_int) -> c_int {
     let sock = unsafe { accept(listener, client.as_mut_ptr().cast(), &raw mut length) }
         .unwrap_or_else(|error| fail(PROGRAM, c"accept", error));
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"accept() stores ".as_ptr()) };
+    printf!(c"accept() stores ");
     // SAFETY: accept has filled it in.
     tell_address(unsafe { client.assume_init_ref() });
     sock
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let names = [c"x", c"y", c"z"];
     let (mut clients, mut servers) = ([0; CLIENTS], [0; CLIENTS]);
     let mut letter: c_char = 0;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] There is nothing to take from the command line
-    // SAFETY: `argv` was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [2] Listen on every interface
     let listener = bound_socket(PROGRAM, INADDR_ANY);
 
     listen(listener, CLIENTS as c_int).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"A server bound to INADDR_ANY: ".as_ptr()) };
+    printf!(c"A server bound to INADDR_ANY: ");
     let mut server = tell_own(listener);
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n".as_ptr()) };
+    printf!(c"\n");
 
     // [3] Connect x to 127.0.0.1, y to 127.0.0.2, and z, which has asked for an address, to 127.0.0.1
     for i in 0..CLIENTS {
@@ -115,37 +104,25 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             bind_to(PROGRAM, clients[i], INADDR_LOOPBACK + 2);
         }
 
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"\nClient %s: ".as_ptr(), names[i].as_ptr()) };
+        printf!(c"\nClient %s: ", names[i]);
         tell_own(clients[i]);
         server.sin_addr.s_addr = htonl(if i == 1 { INADDR_LOOPBACK + 1 } else { INADDR_LOOPBACK });
 
         // SAFETY: the size is that of the variable.
-        unsafe {
-            connect(
-                clients[i],
-                (&raw const server).cast::<sockaddr>(),
-                size_of::<sockaddr_in>() as socklen_t,
-            )
-        }
-        .unwrap_or_else(|error| fail(PROGRAM, c"connect", error));
+        unsafe { connect(clients[i], (&raw const server).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+            .unwrap_or_else(|error| fail(PROGRAM, c"connect", error));
 
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c", and after connect() ".as_ptr()) };
+        printf!(c", and after connect() ");
         tell_pair(clients[i]);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"\n  ".as_ptr()) };
+        printf!(c"\n  ");
         servers[i] = tell_accept(listener);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c", and the server has ".as_ptr()) };
+        printf!(c", and the server has ");
         tell_pair(servers[i]);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"\n".as_ptr()) };
+        printf!(c"\n");
     }
 
     // [4] Let each client send its name: it comes out of the server's socket for this client
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\nThe server's three sockets receive:".as_ptr()) };
+    printf!(c"\nThe server's three sockets receive:");
 
     for i in 0..CLIENTS {
         // SAFETY: a name has one byte.
@@ -156,8 +133,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         unsafe { recv(servers[i], (&raw mut letter).cast(), 1, 0) }
             .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
-        // SAFETY: an int, as the format asks.
-        unsafe { printf(c" %c".as_ptr(), c_int::from(letter)) };
+        printf!(c" %c", c_int::from(letter));
     }
 
     // [5] Listen on one address alone
@@ -165,36 +141,26 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     listen(listener, CLIENTS as c_int).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n\nA server bound to one address: ".as_ptr()) };
+    printf!(c"\n\nA server bound to one address: ");
     let mut server = tell_own(listener);
 
     // [6] Connect to another address of the same interface, and to this one
     for i in 0..2 {
         let sock = bound_socket(PROGRAM, INADDR_LOOPBACK + 3 + i);
         server.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
-        // SAFETY: the format asks for nothing.
-        unsafe { printf(c"\n  connect() to ".as_ptr()) };
+        printf!(c"\n  connect() to ");
         tell_address(&server);
 
         // SAFETY: the size is that of the variable.
-        if let Err(error) = unsafe {
-            connect(
-                sock,
-                (&raw const server).cast::<sockaddr>(),
-                size_of::<sockaddr_in>() as socklen_t,
-            )
-        } {
-            // SAFETY: a C string and an int, as the format asks.
-            unsafe { printf(c" fails: %s (errno %d)".as_ptr(), strerror(error.0), error.0) };
-        } else {
-            // SAFETY: the format asks for nothing.
-            unsafe { printf(c": ".as_ptr()) };
-            tell_accept(listener);
+        match unsafe { connect(sock, (&raw const server).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) } {
+            Err(error) => printf!(c" fails: %s (errno %d)", strerror(error.0), error.0),
+            Ok(()) => {
+                printf!(c": ");
+                tell_accept(listener);
+            }
         }
     }
 
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n".as_ptr()) };
+    printf!(c"\n");
     succeed(PROGRAM);
 }

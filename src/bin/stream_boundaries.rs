@@ -18,14 +18,14 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    AF_INET, INADDR_LOOPBACK, MSG_PEEK, MSG_WAITALL, PF_INET, SOCK_STREAM, c_char, c_int,
-    sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, ssize_t,
+    AF_INET, INADDR_LOOPBACK, MSG_PEEK, MSG_WAITALL, PF_INET, SOCK_STREAM, c_char, c_int, sa_family_t, size_t,
+    sockaddr, sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::arpa::inet::htonl;
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
-use sockmirror::string::memset;
+use sockmirror::string::{memset, zeroed};
 use sockmirror::sys::socket::{accept, bind, connect, getsockname, listen, recv, send, socket};
 use sockmirror::unistd::close;
 
@@ -38,7 +38,7 @@ const ALL: usize = 400;
 const LARGE: usize = 512;
 const SMALL: usize = 128;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Sends a message that consists of one letter, so that it shows to which message a byte belongs.
 ///
@@ -58,15 +58,7 @@ unsafe fn send_message(client: c_int, letter: u8, length: size_t) {
         exit(1);
     }
 
-    // SAFETY: a size_t, an int and a ssize_t, as the format asks.
-    unsafe {
-        printf(
-            c"  send of %zu %c: returned %zd\n".as_ptr(),
-            length,
-            c_int::from(letter),
-            length as ssize_t,
-        )
-    };
+    printf!(c"  send of %zu %c: returned %zd\n", length, c_int::from(letter), length as ssize_t);
 }
 
 /// Sends the three messages.
@@ -83,12 +75,9 @@ fn send_three(client: c_int) {
 fn wait_for_all(server: c_int) {
     let mut buffer = MaybeUninit::<[c_char; ALL]>::uninit();
 
-    if let Err(error) =
-        // SAFETY: `buffer` has ALL bytes.
-        unsafe { recv(server, buffer.as_mut_ptr().cast(), ALL, MSG_PEEK | MSG_WAITALL) }
-    {
-        fail(PROGRAM, c"recv", error);
-    }
+    // SAFETY: `buffer` has ALL bytes.
+    unsafe { recv(server, buffer.as_mut_ptr().cast(), ALL, MSG_PEEK | MSG_WAITALL) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 }
 
 /// Receives once, and says how much of which message came.
@@ -103,10 +92,8 @@ unsafe fn receive(server: c_int, size: size_t, flags: c_int) -> ssize_t {
     let mut third: c_int = 0;
 
     // SAFETY: the caller vouches that `buffer` has `size` bytes.
-    let received = match unsafe { recv(server, buffer.as_mut_ptr().cast(), size, flags) } {
-        Ok(received) => received,
-        Err(error) => fail(PROGRAM, c"recv", error),
-    };
+    let received = unsafe { recv(server, buffer.as_mut_ptr().cast(), size, flags) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
     for index in 0..received as usize {
         // SAFETY: recv has stored more bytes than `index`.
@@ -117,109 +104,58 @@ unsafe fn receive(server: c_int, size: size_t, flags: c_int) -> ssize_t {
         third += c_int::from(byte == b'c');
     }
 
-    // SAFETY: a size_t, a ssize_t and three ints, as the format asks.
-    unsafe {
-        printf(
-            c"  recv of %zu: returned %zd, which are %d a, %d b, %d c\n".as_ptr(),
-            size,
-            received,
-            first,
-            second,
-            third,
-        )
-    };
+    printf!(c"  recv of %zu: returned %zd, which are %d a, %d b, %d c\n", size, received, first, second, third);
     received
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut address = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut length = size_of::<sockaddr_in>() as socklen_t;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [1] Listen on a port of 127.0.0.1 that the kernel chooses
-    let listener = match socket(PF_INET, SOCK_STREAM, 0) {
-        Ok(listener) => listener,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let listener = socket(PF_INET, SOCK_STREAM, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut address = unsafe { address.assume_init() };
+    let mut address: sockaddr_in = zeroed();
     address.sin_family = AF_INET as sa_family_t;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            listener,
-            (&raw const address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"bind", error);
-    }
+    unsafe { bind(listener, (&raw const address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
 
-    if let Err(error) =
-        // SAFETY: `length` is the size of `address`.
-        unsafe {
-            getsockname(listener, (&raw mut address).cast::<sockaddr>(), &raw mut length)
-        }
-    {
-        fail(PROGRAM, c"getsockname", error);
-    }
+    // SAFETY: `length` is the size of `address`.
+    unsafe { getsockname(listener, (&raw mut address).cast::<sockaddr>(), &raw mut length) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"getsockname", error));
 
-    if let Err(error) = listen(listener, 1) {
-        fail(PROGRAM, c"listen", error);
-    }
+    listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
     // [2] Connect a client
-    let client = match socket(PF_INET, SOCK_STREAM, 0) {
-        Ok(client) => client,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let client = socket(PF_INET, SOCK_STREAM, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        connect(
-            client,
-            (&raw const address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"connect", error);
-    }
+    unsafe { connect(client, (&raw const address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"connect", error));
 
     // [3] Send three messages, before anybody has accepted the connection
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The client sends. Nobody has accepted its connection yet:\n".as_ptr()) };
+    printf!(c"The client sends. Nobody has accepted its connection yet:\n");
     send_three(client);
 
     // [4] Accept, and receive with a buffer that is larger than all of them
     // SAFETY: both pointers are null.
-    let server = match unsafe { accept(listener, null_mut(), null_mut()) } {
-        Ok(server) => server,
-        Err(error) => fail(PROGRAM, c"accept", error),
-    };
+    let server =
+        unsafe { accept(listener, null_mut(), null_mut()) }.unwrap_or_else(|error| fail(PROGRAM, c"accept", error));
 
     wait_for_all(server);
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The server accepts, and receives with a large buffer:\n".as_ptr()) };
+    printf!(c"The server accepts, and receives with a large buffer:\n");
     // SAFETY: LARGE itself.
     unsafe { receive(server, LARGE, 0) };
 
     // [5] The same three messages, received with a smaller buffer
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The client sends again:\n".as_ptr()) };
+    printf!(c"The client sends again:\n");
     send_three(client);
     wait_for_all(server);
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The server receives with a small buffer:\n".as_ptr()) };
+    printf!(c"The server receives with a small buffer:\n");
     let mut total = 0;
 
     loop {
@@ -232,16 +168,9 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     }
 
     // [6] The same three messages, received by their lengths, which the server must know
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The client sends again:\n".as_ptr()) };
+    printf!(c"The client sends again:\n");
     send_three(client);
-    // SAFETY: the format asks for nothing.
-    unsafe {
-        printf(
-            c"The server receives what it knows the messages to be, and waits for all of each:\n"
-                .as_ptr(),
-        )
-    };
+    printf!(c"The server receives what it knows the messages to be, and waits for all of each:\n");
     // SAFETY: 100 is less than LARGE.
     unsafe { receive(server, 100, MSG_WAITALL) };
     // SAFETY: 50 is less than LARGE.
@@ -252,8 +181,7 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     // [7] Close the client's end: the server receives the end of the stream
     // SAFETY: socket gave `client` to this program, and nothing uses it any more.
     _ = unsafe { close(client) };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"The client has closed:\n".as_ptr()) };
+    printf!(c"The client has closed:\n");
     // SAFETY: LARGE itself.
     unsafe { receive(server, LARGE, 0) };
 

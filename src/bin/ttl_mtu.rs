@@ -11,10 +11,10 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IP_MTU, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_TTL, IPPROTO_IP, IPPROTO_UDP,
-    PF_INET, SOCK_DGRAM, c_char, c_int, size_t, sockaddr_in, socklen_t,
+    INADDR_LOOPBACK, IP_MTU, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_TTL, IPPROTO_IP, IPPROTO_UDP, PF_INET, SOCK_DGRAM,
+    c_char, c_int, size_t, sockaddr_in, socklen_t,
 };
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::{memset, strerror};
 use sockmirror::sys::socket::{getsockopt, recv, send, setsockopt, socket};
@@ -32,41 +32,20 @@ const HEADER: c_int = 20;
 /// The largest datagram: 65535 bytes, less 20 for the IP header and 8 for UDP's.
 const LARGEST: size_t = 65507;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
 /// Sets an option of IP, and says what came of it.
 fn try_option(sock: c_int, name: &CStr, option: c_int, value: c_int) {
     // SAFETY: the size is that of the variable.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            IPPROTO_IP,
-            option,
-            (&raw const value).cast(),
-            size_of::<c_int>() as socklen_t,
-        )
-    } {
-        // SAFETY: a C string, an int and a C string, as the format asks.
-        unsafe { printf(c"%s set to %d: %s\n".as_ptr(), name.as_ptr(), value, strerror(error.0)) };
-    } else {
-        // SAFETY: a C string and two ints, as the format asks.
-        unsafe {
-            printf(
-                c"%s set to %d: reads back %d\n".as_ptr(),
-                name.as_ptr(),
-                value,
-                get_option(PROGRAM, sock, IPPROTO_IP, option),
-            )
-        };
+    match unsafe { setsockopt(sock, IPPROTO_IP, option, (&raw const value).cast(), size_of::<c_int>() as socklen_t) } {
+        Err(error) => printf!(c"%s set to %d: %s\n", name, value, strerror(error.0)),
+        Ok(()) => printf!(c"%s set to %d: reads back %d\n", name, value, get_option(PROGRAM, sock, IPPROTO_IP, option)),
     }
 }
 
 /// Opens a datagram socket at an address of its own. The kernel chooses the port.
 fn open_at(address: &mut MaybeUninit<sockaddr_in>, number: u32) -> c_int {
-    let sock = match socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP) {
-        Ok(sock) => sock,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
     bind_to(PROGRAM, sock, INADDR_LOOPBACK + number);
     address.write(own_address(PROGRAM, sock));
     sock
@@ -84,74 +63,51 @@ unsafe fn send_to_itself(sender: c_int, receiver: c_int, length: size_t) {
     unsafe { memset(data.as_mut_ptr().cast(), c_int::from(b'x'), LARGEST + 1) };
     // SAFETY: `data` has as many bytes, by what the caller vouches for, and memset has set them.
     if let Err(error) = unsafe { send(sender, data.as_ptr().cast(), length, 0) } {
-        // SAFETY: a size_t and a C string, as the format asks.
-        unsafe { printf(c"%zu bytes sent: %s\n".as_ptr(), length, strerror(error.0)) };
+        printf!(c"%zu bytes sent: %s\n", length, strerror(error.0));
         return;
     }
     // SAFETY: the size is that of the variable.
-    let received = match unsafe { recv(receiver, data.as_mut_ptr().cast(), LARGEST + 1, 0) } {
-        Ok(received) => received,
-        Err(error) => fail(PROGRAM, c"recv", error),
-    };
-    // SAFETY: a size_t and an ssize_t, as the format asks.
-    unsafe { printf(c"%zu bytes sent: %zd bytes arrive\n".as_ptr(), length, received) };
+    let received = unsafe { recv(receiver, data.as_mut_ptr().cast(), LARGEST + 1, 0) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
+    printf!(c"%zu bytes sent: %zd bytes arrive\n", length, received);
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mtus: [c_int; 4] = [100, 200, 70, 80];
     let mut address = MaybeUninit::<sockaddr_in>::uninit();
     let mut mtu = MaybeUninit::<c_int>::uninit();
     let mut size = size_of::<c_int>() as socklen_t;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
-    // SAFETY: argv was made with argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 0) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     // [1] Find the smallest MTU on the tutorial's way from A to D
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"MTUs on the way:".as_ptr()) };
+    printf!(c"MTUs on the way:");
     let mut smallest = mtus[0];
     for (place, mtu) in mtus.into_iter().enumerate() {
-        // SAFETY: two ints, as the format asks.
-        unsafe { printf(c" %c %d".as_ptr(), c_int::from(b'A') + place as c_int, mtu) };
+        printf!(c" %c %d", c_int::from(b'A') + place as c_int, mtu);
         if mtu < smallest {
             smallest = mtu;
         }
     }
-    // SAFETY: an int, as the format asks.
-    unsafe { printf(c"; path MTU: %d\n".as_ptr(), smallest) };
+    printf!(c"; path MTU: %d\n", smallest);
 
     // [2] Cut a packet as large as A's MTU so that it fits: each piece but the last is a multiple of 8
-    // SAFETY: two ints, as the format asks.
-    unsafe {
-        printf(
-            c"a packet of %d bytes, %d of them its header, is cut into".as_ptr(),
-            mtus[0],
-            HEADER,
-        )
-    };
+    printf!(c"a packet of %d bytes, %d of them its header, is cut into", mtus[0], HEADER);
     let most = (smallest - HEADER) / 8 * 8;
     let mut rest = mtus[0] - HEADER;
     while rest > 0 {
         let part = if rest < most { rest } else { most };
-        // SAFETY: an int, as the format asks.
-        unsafe { printf(c" %d".as_ptr(), HEADER + part) };
+        printf!(c" %d", HEADER + part);
         rest -= part;
     }
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c" bytes, each with a header\n".as_ptr()) };
+    printf!(c" bytes, each with a header\n");
 
     // [3] Open two sockets of this machine
     let sender = open_at(&mut address, 1);
     let receiver = open_at(&mut address, 0);
 
     // [4] Read and set how many routers a packet may pass
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(c"IP_TTL at first: %d\n".as_ptr(), get_option(PROGRAM, sender, IPPROTO_IP, IP_TTL))
-    };
+    printf!(c"IP_TTL at first: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_TTL));
     try_option(sender, c"IP_TTL", IP_TTL, 255);
     try_option(sender, c"IP_TTL", IP_TTL, 256);
     try_option(sender, c"IP_TTL", IP_TTL, 0);
@@ -159,33 +115,15 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
     try_option(sender, c"IP_TTL", IP_TTL, 1);
 
     // [5] Ask for the MTU of the way, before there is one and after
-    if let Err(error) =
-        // SAFETY: `size` is that of the variable.
-        unsafe {
-            getsockopt(sender, IPPROTO_IP, IP_MTU, mtu.as_mut_ptr().cast(), &raw mut size)
-        }
-    {
-        // SAFETY: a C string, as the format asks.
-        unsafe { printf(c"IP_MTU without a destination: %s\n".as_ptr(), strerror(error.0)) };
-    }
+    // SAFETY: `size` is that of the variable.
+    unsafe { getsockopt(sender, IPPROTO_IP, IP_MTU, mtu.as_mut_ptr().cast(), &raw mut size) }
+        .unwrap_or_else(|error| printf!(c"IP_MTU without a destination: %s\n", strerror(error.0)));
     // SAFETY: open_at has filled it in.
     connect_to(PROGRAM, sender, unsafe { address.assume_init_ref() });
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(
-            c"IP_MTU to 127.0.0.1: %d\n".as_ptr(),
-            get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU),
-        )
-    };
+    printf!(c"IP_MTU to 127.0.0.1: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU));
 
     // [6] Forbid that packets are cut: each says "don't fragment", and what does not fit is refused
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(
-            c"IP_MTU_DISCOVER at first: %d\n".as_ptr(),
-            get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU_DISCOVER),
-        )
-    };
+    printf!(c"IP_MTU_DISCOVER at first: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU_DISCOVER));
     try_option(sender, c"IP_MTU_DISCOVER", IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 
     // [7] Send, with a TTL of 1: no router is on the way
@@ -196,12 +134,8 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [8] Close both
     // SAFETY: the program's own socket, and nothing uses it any more.
-    if let Err(error) = unsafe { close(sender) } {
-        fail(PROGRAM, c"close", error);
-    }
+    unsafe { close(sender) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
     // SAFETY: the program's own socket, and nothing uses it any more.
-    if let Err(error) = unsafe { close(receiver) } {
-        fail(PROGRAM, c"close", error);
-    }
+    unsafe { close(receiver) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
     succeed(PROGRAM);
 }

@@ -15,21 +15,18 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EAGAIN, EINTR, INADDR_ANY, INADDR_LOOPBACK, IPPROTO_UDP, PF_INET, SO_RCVTIMEO,
-    SOCK_DGRAM, SOL_SOCKET, c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in,
-    socklen_t, time_t, timeval,
+    AF_INET, EAGAIN, EINTR, INADDR_ANY, INADDR_LOOPBACK, IPPROTO_UDP, PF_INET, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET,
+    c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, time_t, timeval,
 };
 use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohl, ntohs};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, fwrite, printf, stderr, stdout};
 use sockmirror::stdlib::exit;
-use sockmirror::string::{memset, strlen};
+use sockmirror::string::{strlen, zeroed};
 use sockmirror::sys::socket::{recvfrom, sendto, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{
-    address_argument, check_arguments, number_argument, refuse, word_argument,
-};
+use sockmirror::common::command_line::{address_argument, check_arguments, number_argument, refuse, string_argument};
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"udp_echo_client";
@@ -41,82 +38,47 @@ const SECONDS: c_int = 5;
 // How many of others to wait through: each starts the time anew.
 const MOST_STRAYS: c_int = 16;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
-    let mut server_address = MaybeUninit::<sockaddr_in>::uninit();
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut sender_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut address_length: socklen_t;
-    let mut timeout = MaybeUninit::<timeval>::uninit();
     let mut buffer = MaybeUninit::<[c_char; DATAGRAM_SIZE]>::uninit();
     let mut strays: c_int;
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the address, the word and the port from the command line
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 3) };
-    // SAFETY: argv[1] is a C string, or null if there is none.
-    let server_ip = unsafe { address_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]) };
+    check_arguments(PROGRAM, USAGE, argc, argv, 3);
+    let server_ip = address_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]);
 
     // Class D: the first four bits are 1110.
     if ntohl(server_ip.s_addr) >> 28 == 14 {
-        // SAFETY: argv[1] is a C string.
-        unsafe {
-            refuse(
-                PROGRAM,
-                USAGE,
-                c"SERVER_IP",
-                argv[1],
-                c"a multicast address, from which no answer can come",
-            )
-        };
+        refuse(PROGRAM, USAGE, c"SERVER_IP", argv[1], c"a unicast address");
     }
 
-    // SAFETY: argv[2] is a C string, or null if there is none.
-    let word = unsafe { word_argument(PROGRAM, USAGE, c"WORD", argv[2]) };
+    let word = string_argument(PROGRAM, USAGE, c"WORD", argv[2]);
 
     // Without a port: 7, the well-known port of the echo service.
     let mut port: in_port_t = 7;
 
     if argc > 3 {
-        // SAFETY: argv[3] is a C string.
-        port =
-            unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[3], 10, 1, 65535) } as in_port_t;
+        port = number_argument(PROGRAM, USAGE, c"PORT", argv[3], 10, 1, 65535) as in_port_t;
     }
 
     // [2] Create the socket, for datagrams
-    let sock = match socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP) {
-        Ok(sock) => sock,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // [3] Let no recvfrom wait for ever
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(timeout.as_mut_ptr().cast(), 0, size_of::<timeval>()) };
-    // SAFETY: a timeval consists of integers, and zero is a value of each.
-    let mut timeout = unsafe { timeout.assume_init() };
+    let mut timeout: timeval = zeroed();
     timeout.tv_sec = SECONDS as time_t;
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            SOL_SOCKET,
-            SO_RCVTIMEO,
-            (&raw const timeout).cast(),
-            size_of::<timeval>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"setsockopt", error);
+    unsafe {
+        setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, (&raw const timeout).cast(), size_of::<timeval>() as socklen_t)
     }
+    .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
     // [4] Fill in the server's address
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(server_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut server_address = unsafe { server_address.assume_init() };
+    let mut server_address: sockaddr_in = zeroed();
     server_address.sin_family = AF_INET as sa_family_t;
     server_address.sin_addr = server_ip;
     server_address.sin_port = htons(port);
@@ -128,21 +90,20 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [5] Send the word, without the NUL that ends it, in one datagram: an empty word is one, too
     // SAFETY: `word` is a C string.
-    let word_length = unsafe { strlen(word) };
+    let word_length = unsafe { strlen(word.as_ptr()) };
 
     // SAFETY: `word` has as many bytes as strlen counted; the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
+    unsafe {
         sendto(
             sock,
-            word.cast(),
+            word.as_ptr().cast(),
             word_length,
             0,
             (&raw const server_address).cast::<sockaddr>(),
             size_of::<sockaddr_in>() as socklen_t,
         )
-    } {
-        fail(PROGRAM, c"sendto", error);
     }
+    .unwrap_or_else(|error| fail(PROGRAM, c"sendto", error));
 
     strays = 0;
 
@@ -162,26 +123,16 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             )
         } {
             Ok(length) => length,
-            Err(error) => {
-                // A process that was stopped and goes on.
-                if error.0 == EINTR {
-                    continue;
-                }
-
-                if error.0 != EAGAIN {
-                    fail(PROGRAM, c"recvfrom", error);
-                }
-
-                // SAFETY: a C string and an int, as the format asks.
-                unsafe {
-                    fprintf(
-                        stderr(),
-                        c"%s: no answer within %d seconds: a datagram was lost, or nobody is there\n"
-                            .as_ptr(),
-                        PROGRAM.as_ptr(),
-                        SECONDS,
-                    )
-                };
+            // A process that was stopped and goes on.
+            Err(error) if error.0 == EINTR => continue,
+            Err(error) if error.0 != EAGAIN => fail(PROGRAM, c"recvfrom", error),
+            Err(_) => {
+                fprintf!(
+                    stderr(),
+                    c"%s: no answer within %d seconds: a datagram was lost, or nobody is there\n",
+                    PROGRAM,
+                    SECONDS
+                );
                 exit(1);
             }
         };
@@ -196,39 +147,26 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             break length;
         }
 
-        // SAFETY: two C strings and an int, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: ignored a datagram from %s, port %d: it was not asked\n".as_ptr(),
-                PROGRAM.as_ptr(),
-                inet_ntoa(sender_address.sin_addr),
-                c_int::from(ntohs(sender_address.sin_port)),
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: ignored a datagram from %s, port %d: it was not asked\n",
+            PROGRAM,
+            inet_ntoa(sender_address.sin_addr),
+            c_int::from(ntohs(sender_address.sin_port))
+        );
         strays += 1;
 
         if strays == MOST_STRAYS {
-            // SAFETY: a C string and an int, as the format asks.
-            unsafe {
-                fprintf(
-                    stderr(),
-                    c"%s: no answer, but %d datagrams from others\n".as_ptr(),
-                    PROGRAM.as_ptr(),
-                    strays,
-                )
-            };
+            fprintf!(stderr(), c"%s: no answer, but %d datagrams from others\n", PROGRAM, strays);
             exit(1);
         }
     };
 
     // [8] Print the answer; it is bytes, and may hold a NUL
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"Received: ".as_ptr()) };
+    printf!(c"Received: ");
     // SAFETY: recvfrom has stored `length` bytes in `buffer`, and the stream is open.
     unsafe { fwrite(buffer.as_ptr().cast(), 1, length as size_t, stdout()) };
-    // SAFETY: the format asks for nothing.
-    unsafe { printf(c"\n".as_ptr()) };
+    printf!(c"\n");
 
     // [9] Close the socket: nothing is sent, because there was no connection
     // Rust: C does not look at what close returns.

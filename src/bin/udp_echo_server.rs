@@ -21,14 +21,13 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    AF_INET, EINTR, ENOBUFS, ENOMEM, INADDR_ANY, IPPROTO_UDP, MSG_DONTWAIT, PF_INET, SOCK_DGRAM,
-    c_char, c_int, c_long, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
-    timespec,
+    AF_INET, EINTR, ENOBUFS, ENOMEM, INADDR_ANY, IPPROTO_UDP, MSG_DONTWAIT, PF_INET, SOCK_DGRAM, c_char, c_int, c_long,
+    in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, timespec,
 };
 use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohs};
-use sockmirror::runtime::arguments;
+use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fflush, fprintf, printf, stderr, stdout};
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{bind, getsockname, recvfrom, sendto, socket};
 use sockmirror::time::nanosleep;
 
@@ -45,39 +44,26 @@ const REST: c_long = 100_000_000;
 // Below it are the ports of the well-known services.
 const FIRST_CLIENT_PORT: in_port_t = 1024;
 
-sockmirror::panic_handler!();
+sockmirror::entry!(main);
 
-#[unsafe(no_mangle)]
-extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
+fn main(argc: c_int, argv: Arguments) -> c_int {
     let rest = timespec { tv_sec: 0, tv_nsec: REST };
-    let mut server_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut address_length: socklen_t;
     let mut said = 0;
     let mut buffer = MaybeUninit::<[c_char; DATAGRAM_SIZE]>::uninit();
-    // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
-    let argv = unsafe { arguments(argc, argv) };
 
     // [1] Take the port from the command line, and nothing else from whoever has started the server
     // SAFETY: nothing was done yet.
     unsafe { inherit_nothing(PROGRAM) };
-    // SAFETY: argv was made with this argc.
-    unsafe { check_arguments(PROGRAM, USAGE, argc, argv, 1) };
-    // SAFETY: argv[1] is a C string, or null if there is none.
-    let port =
-        unsafe { number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) } as in_port_t;
+    check_arguments(PROGRAM, USAGE, argc, argv, 1);
+    let port = number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) as in_port_t;
 
     // [2] Create the socket, for datagrams
-    let sock = match socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP) {
-        Ok(sock) => sock,
-        Err(error) => fail(PROGRAM, c"socket", error),
-    };
+    let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // [3] Fill in the server's address: the port, on every interface
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(server_address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut server_address = unsafe { server_address.assume_init() };
+    let mut server_address: sockaddr_in = zeroed();
     server_address.sin_family = AF_INET as sa_family_t;
     server_address.sin_addr.s_addr = htonl(INADDR_ANY);
     // Rust: C narrows the long to 16 bits without a word; it is no larger.
@@ -85,37 +71,21 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
 
     // [4] Bind the socket to the address: from here on datagrams arrive
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            sock,
-            (&raw const server_address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(PROGRAM, c"bind", error);
-    }
+    unsafe { bind(sock, (&raw const server_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
 
     // [5] Read the port back: the kernel has chosen one if it was 0
     address_length = size_of::<sockaddr_in>() as socklen_t;
 
     // SAFETY: `address_length` is the size of `server_address`.
-    if let Err(error) = unsafe {
-        getsockname(sock, (&raw mut server_address).cast::<sockaddr>(), &raw mut address_length)
-    } {
-        fail(PROGRAM, c"getsockname", error);
-    }
+    unsafe { getsockname(sock, (&raw mut server_address).cast::<sockaddr>(), &raw mut address_length) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"getsockname", error));
 
     let server_port = ntohs(server_address.sin_port);
-    // SAFETY: an int, as the format asks.
-    unsafe {
-        printf(
-            c"Waiting for datagrams on port %d; nobody connects\n".as_ptr(),
-            c_int::from(server_port),
-        )
-    };
+    printf!(c"Waiting for datagrams on port %d; nobody connects\n", c_int::from(server_port));
     // Rust: C does not look at what fflush returns.
     // SAFETY: the stream stays open until the program ends.
-    _ = unsafe { fflush(stdout()) };
+    _ = fflush(stdout());
 
     loop {
         address_length = size_of::<sockaddr_in>() as socklen_t;
@@ -159,17 +129,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
         let client_port = ntohs(client_address.sin_port);
 
         if client_port < FIRST_CLIENT_PORT || client_port == server_port {
-            // SAFETY: two C strings and an int, as the format asks.
-            unsafe {
-                fprintf(
-                    stderr(),
-                    c"%s: ignored a datagram from %s, port %d: a service there could answer for ever\n"
-                        .as_ptr(),
-                    PROGRAM.as_ptr(),
-                    inet_ntoa(client_address.sin_addr),
-                    c_int::from(client_port),
-                )
-            };
+            fprintf!(
+                stderr(),
+                c"%s: ignored a datagram from %s, port %d: a service there could answer for ever\n",
+                PROGRAM,
+                inet_ntoa(client_address.sin_addr),
+                c_int::from(client_port)
+            );
             continue;
         }
 
@@ -189,16 +155,13 @@ extern "C" fn main(argc: c_int, argv: *mut *mut c_char) -> c_int {
             continue;
         }
 
-        // SAFETY: a ssize_t, a C string and an int, as the format asks.
-        unsafe {
-            printf(
-                c"Datagram of length %zd from %s, port %d: sent back\n".as_ptr(),
-                length,
-                inet_ntoa(client_address.sin_addr),
-                c_int::from(client_port),
-            )
-        };
+        printf!(
+            c"Datagram of length %zd from %s, port %d: sent back\n",
+            length,
+            inet_ntoa(client_address.sin_addr),
+            c_int::from(client_port)
+        );
         // SAFETY: the stream stays open until the program ends.
-        _ = unsafe { fflush(stdout()) };
+        _ = fflush(stdout());
     }
 }

@@ -20,11 +20,10 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN,
-    ENETUNREACH, ENOMEM, ENONET, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTO,
-    ETIMEDOUT, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_WR, SIGALRM, SIGUSR2, SO_LINGER, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, SOL_SOCKET, TCP_INFO, c_char, c_int, c_long, c_void, linger, signalfd_siginfo,
-    size_t, socklen_t, ssize_t, timespec,
+    CLOCK_MONOTONIC, EAGAIN, ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, ENOMEM,
+    ENONET, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, EPIPE, EPROTO, ETIMEDOUT, IPPROTO_TCP, MSG_NOSIGNAL, SHUT_WR,
+    SIGALRM, SIGUSR2, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, TCP_INFO, c_char, c_int, c_long, c_void,
+    linger, signalfd_siginfo, size_t, socklen_t, ssize_t, timespec,
 };
 
 use crate::common::explain::{explain_errno, fail};
@@ -170,17 +169,8 @@ pub fn reset_on_close(program: &CStr, sock: c_int, call: &CStr, error: Errno) {
     }
 
     // SAFETY: the size is that of the structure.
-    if let Err(error) = unsafe {
-        setsockopt(
-            sock,
-            SOL_SOCKET,
-            SO_LINGER,
-            (&raw const linger).cast(),
-            size_of::<linger>() as socklen_t,
-        )
-    } {
-        explain_errno(program, c"setsockopt", error);
-    }
+    unsafe { setsockopt(sock, SOL_SOCKET, SO_LINGER, (&raw const linger).cast(), size_of::<linger>() as socklen_t) }
+        .unwrap_or_else(|error| explain_errno(program, c"setsockopt", error));
 }
 
 /// Resets a connection for which `call` failed.
@@ -211,8 +201,7 @@ fn make_room(server: &mut Server<'_>, sock: c_int) -> bool {
 
     // SAFETY: null, or what realloc returned the last time.
     let connections =
-        unsafe { realloc(server.connections.cast(), capacity as usize * size_of::<Connection>()) }
-            .cast::<Connection>();
+        unsafe { realloc(server.connections.cast(), capacity as usize * size_of::<Connection>()) }.cast::<Connection>();
     if connections.is_null() {
         return false;
     }
@@ -287,16 +276,13 @@ fn end_rest(server: &mut Server<'_>) {
         return;
     }
 
-    // SAFETY: two C strings and an int, as the format asks.
-    unsafe {
-        fprintf(
-            stderr(),
-            c"%s: accept4: it is over: %s (errno %d)\n".as_ptr(),
-            server.program.as_ptr(),
-            strerror(server.shortage),
-            server.shortage,
-        )
-    };
+    fprintf!(
+        stderr(),
+        c"%s: accept4: it is over: %s (errno %d)\n",
+        server.program,
+        strerror(server.shortage),
+        server.shortage
+    );
     server.shortage = 0;
 }
 
@@ -377,8 +363,7 @@ pub fn patience(server: &mut Server<'_>, ready: c_int) -> c_int {
         server.last_ready = now;
     }
 
-    if (now.tv_sec - server.last_ready.tv_sec) * 1_000_000
-        + (now.tv_nsec - server.last_ready.tv_nsec) / 1000
+    if (now.tv_sec - server.last_ready.tv_sec) * 1_000_000 + (now.tv_nsec - server.last_ready.tv_nsec) / 1000
         < server.busy_poll
     {
         return 0;
@@ -539,25 +524,15 @@ unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
 ///
 /// As for [`close_connection`].
 #[cold]
-unsafe fn keep_rest(
-    server: &mut Server<'_>,
-    sock: c_int,
-    received: ssize_t,
-    sent: Result<ssize_t, Errno>,
-) -> c_int {
+unsafe fn keep_rest(server: &mut Server<'_>, sock: c_int, received: ssize_t, sent: Result<ssize_t, Errno>) -> c_int {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 
     let sent = match sent {
         Ok(sent) => sent,
-        Err(error) => {
-            // SAFETY: the caller vouches for the connection.
-            if unsafe { send_failed(server, sock, error) } == GONE {
-                return GONE;
-            }
-
-            0
-        }
+        // SAFETY: the caller vouches for the connection.
+        Err(error) if unsafe { send_failed(server, sock, error) } == GONE => return GONE,
+        Err(_) => 0,
     };
 
     let length = (received - sent) as size_t;
@@ -571,9 +546,7 @@ unsafe fn keep_rest(
     // SAFETY: the memory is large enough, and nothing is in it yet.
     unsafe { pending.write(Pending { length, sent: 0, bytes: [] }) };
     // SAFETY: it has room for so many bytes behind that, and recv stored `received` in the buffer.
-    unsafe {
-        memcpy(pending.wrapping_add(1).cast(), server.buffer.wrapping_byte_offset(sent), length)
-    };
+    unsafe { memcpy(pending.wrapping_add(1).cast(), server.buffer.wrapping_byte_offset(sent), length) };
     connection.pending = pending;
     TO_SEND
 }
@@ -584,11 +557,7 @@ unsafe fn keep_rest(
 ///
 /// As for [`close_connection`].
 #[cold]
-unsafe fn nothing_received(
-    server: &mut Server<'_>,
-    sock: c_int,
-    received: Result<ssize_t, Errno>,
-) -> c_int {
+unsafe fn nothing_received(server: &mut Server<'_>, sock: c_int, received: Result<ssize_t, Errno>) -> c_int {
     match received {
         // SAFETY: the caller vouches for the connection.
         Ok(_) => unsafe { close_connection(server, sock) },
@@ -745,8 +714,7 @@ pub fn obey_signal(server: &mut Server<'_>, number: c_int) {
 pub fn take_signal(server: &mut Server<'_>, signals: c_int) -> c_int {
     let mut signal = MaybeUninit::<signalfd_siginfo>::uninit();
     // SAFETY: the size is that of the structure.
-    let length =
-        unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) };
+    let length = unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) };
 
     if length == Ok(size_of::<signalfd_siginfo>() as ssize_t) {
         // SAFETY: read() has stored one; of integers, whatever they are.

@@ -6,7 +6,7 @@
 use crate::errno::Errno;
 use crate::fcntl::{F_SETSIG, fcntl};
 use crate::signal::{sigaddset, sigemptyset, signal, sigprocmask, sigtimedwait};
-use crate::string::memset;
+use crate::string::zeroed;
 use crate::sys::signalfd::signalfd;
 use crate::sys::time::setitimer;
 use crate::time::nanosleep;
@@ -15,8 +15,8 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    F_SETFL, F_SETOWN, ITIMER_REAL, O_ASYNC, O_NONBLOCK, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK,
-    SIG_IGN, SIGALRM, SIGHUP, SIGINT, SIGTERM, c_int, c_long, itimerval, sigset_t, timespec,
+    F_SETFL, F_SETOWN, ITIMER_REAL, O_ASYNC, O_NONBLOCK, SFD_CLOEXEC, SFD_NONBLOCK, SIG_BLOCK, SIG_IGN, SIGALRM,
+    SIGHUP, SIGINT, SIGTERM, c_int, c_long, itimerval, sigset_t, timespec,
 };
 
 use crate::common::explain::{explain_errno, fail};
@@ -31,9 +31,7 @@ const MOMENT: c_long = 30_000_000;
 /// The process has one thread, and `signals` points to a set that has been made.
 pub unsafe fn block_signals(program: &CStr, signals: *const sigset_t) {
     // SAFETY: the caller vouches for one thread and for the set; the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) } {
-        fail(program, c"sigprocmask", error);
-    }
+    unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) }.unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 }
 
 /// Keeps back those that every server is told by, and leaves them in the set.
@@ -115,12 +113,7 @@ pub unsafe fn drive_by_signals(sock: c_int, number: c_int) -> Result<(), Errno> 
 
 /// setitimer(): SIGALRM comes after so long.
 pub fn set_timer(program: &CStr, milliseconds: c_long) {
-    let mut timer = MaybeUninit::<itimerval>::uninit();
-
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(timer.as_mut_ptr().cast(), 0, size_of::<itimerval>()) };
-    // SAFETY: an itimerval consists of integers, and zero is a value of each.
-    let mut timer = unsafe { timer.assume_init() };
+    let mut timer: itimerval = zeroed();
     timer.it_value.tv_sec = milliseconds / 1000;
     timer.it_value.tv_usec = milliseconds % 1000 * 1000;
 

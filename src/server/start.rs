@@ -10,11 +10,11 @@
 use crate::arpa::inet::{htonl, htons};
 use crate::errno::errno;
 use crate::fcntl::{fcntl, open};
-use crate::runtime::arguments;
+use crate::runtime::Arguments;
 use crate::signal::{sigemptyset, signal, sigprocmask};
 use crate::stdio::{fflush, fprintf, printf, stderr, stdout};
 use crate::stdlib::exit;
-use crate::string::memset;
+use crate::string::{memset, zeroed};
 use crate::sys::resource::{getrlimit, setrlimit};
 use crate::sys::socket::{bind, listen, socket};
 use crate::sys::stat::fstat;
@@ -24,13 +24,11 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
-    AF_INET, EPIPE, F_SETFL, INADDR_ANY, IPPROTO_TCP, ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL,
-    O_NOCTTY, O_NONBLOCK, O_RDWR, O_WRONLY, PF_INET, RLIMIT_NOFILE, S_IFCHR, S_IFIFO, S_IFMT,
-    S_IFSOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGALRM, SIGCHLD, SIGINT, SIGPIPE, SIGPROF, SIGTERM,
-    SIGTTOU, SIGVTALRM, SIGXFSZ, SO_KEEPALIVE, SO_OOBINLINE, SO_REUSEADDR, SO_REUSEPORT,
-    SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, c_char, c_int,
-    c_long, c_longlong, in_port_t, itimerval, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in,
-    socklen_t, stat,
+    AF_INET, EPIPE, F_SETFL, INADDR_ANY, IPPROTO_TCP, ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL, O_NOCTTY, O_NONBLOCK,
+    O_RDWR, O_WRONLY, PF_INET, RLIMIT_NOFILE, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK, SIG_DFL, SIG_IGN, SIG_SETMASK,
+    SIGALRM, SIGCHLD, SIGINT, SIGPIPE, SIGPROF, SIGTERM, SIGTTOU, SIGVTALRM, SIGXFSZ, SO_KEEPALIVE, SO_OOBINLINE,
+    SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, c_int,
+    c_long, c_longlong, in_port_t, itimerval, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in, socklen_t, stat,
 };
 
 use crate::common::command_line::{check_arguments, number_argument};
@@ -53,7 +51,7 @@ pub struct Settings {
 }
 
 /// The most workers that a server may have.
-pub(crate) const MOST_WORKERS: usize = 64;
+pub(crate) const MAX_WORKERS: usize = 64;
 
 // How many connections wait for accept() at most; the kernel has a limit of its own (somaxconn).
 const BACKLOG: c_int = 4096;
@@ -147,34 +145,22 @@ pub unsafe fn inherit_nothing(program: &CStr) {
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
 
     // SAFETY: one thread; sigemptyset has made the set, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_SETMASK, signals.as_ptr(), null_mut()) } {
-        fail(program, c"sigprocmask", error);
-    }
+    unsafe { sigprocmask(SIG_SETMASK, signals.as_ptr(), null_mut()) }
+        .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 }
 
 /// Takes the options that `letters` names, in getopt's notation, and the port.
-///
-/// # Safety
-///
-/// `argv` points to `argc` C strings and a null pointer after them, as in `main`.
-pub unsafe fn read_settings(
-    program: &CStr,
-    usage: &CStr,
-    letters: &CStr,
-    argc: c_int,
-    argv: *mut *mut c_char,
-) -> Settings {
+pub fn read_settings(program: &CStr, usage: &CStr, letters: &CStr, argc: c_int, argv: Arguments) -> Settings {
     let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, led: false, ready: -1 };
+    // Rust: nobody vouches that argv has as many arguments as argc says.
+    let argc = argc.clamp(0, argv.count());
 
-    // For --help; how many words there may be depends on the options.
-    // SAFETY: there are `argc` strings at `argv`.
-    let words = unsafe { arguments(argc, argv) };
-    // SAFETY: the same.
-    unsafe { check_arguments(program, usage, argc, words, argc) };
+    // For --help; how many arguments there may be depends on the options.
+    check_arguments(program, usage, argc, argv, argc);
 
     loop {
-        // SAFETY: `argc` strings and a null pointer at `argv`, and a literal; there is one thread.
-        let letter = unsafe { getopt(argc, argv, letters.as_ptr()) };
+        // SAFETY: `argc` C strings and a null pointer, and a C string; there is one thread.
+        let letter = unsafe { getopt(argc, argv.as_mut_ptr(), letters.as_ptr()) };
         if letter == -1 {
             break;
         }
@@ -182,44 +168,31 @@ pub unsafe fn read_settings(
         match letter as u8 {
             b'b' => {
                 settings.busy_poll =
-                    // SAFETY: getopt has found the option's value, a C string.
-                    unsafe { number_argument(program, usage, c"MICROSECONDS", optarg(), 10, 0, 1_000_000) as c_long };
+                    number_argument(program, usage, c"MICROSECONDS", optarg(), 10, 0, 1_000_000) as c_long;
             }
             b'w' => {
                 settings.workers =
-                    // SAFETY: the same.
-                    unsafe { number_argument(program, usage, c"WORKERS", optarg(), 10, 1, MOST_WORKERS as c_longlong) as c_long };
+                    number_argument(program, usage, c"WORKERS", optarg(), 10, 1, MAX_WORKERS as c_longlong) as c_long;
             }
             b'h' => {
-                // SAFETY: a C string, as the format asks.
-                unsafe { printf(c"Usage: %s\n".as_ptr(), usage.as_ptr()) };
+                printf!(c"Usage: %s\n", usage);
                 succeed(program);
             }
+            b':' => {
+                fprintf!(stderr(), c"%s: option requires an argument -- '%c'\nUsage: %s\n", program, optopt(), usage,);
+                exit(2);
+            }
             _ => {
-                // SAFETY: a C string, a character and a C string, as the format asks.
-                unsafe {
-                    fprintf(
-                        stderr(),
-                        c"%s: -%c is no option, or its value is missing\nUsage: %s\n".as_ptr(),
-                        program.as_ptr(),
-                        optopt(),
-                        usage.as_ptr(),
-                    )
-                };
+                fprintf!(stderr(), c"%s: invalid option -- '%c'\nUsage: %s\n", program, optopt(), usage);
                 exit(2);
             }
         }
     }
 
-    // What is left is as if there were no options.
-    // SAFETY: getopt has passed over some of the `argc` strings, the first one at least.
-    let words =
-        unsafe { arguments(argc - optind() + 1, argv.wrapping_offset(optind() as isize - 1)) };
-    // SAFETY: the same.
-    unsafe { check_arguments(program, usage, argc - optind() + 1, words, 1) };
-    // SAFETY: words[1] is a C string, or null if there is none.
-    settings.port =
-        unsafe { number_argument(program, usage, c"PORT", words[1], 10, 0, 65535) } as in_port_t;
+    // The rest is as if there were no options.
+    let operands = argv.from(optind() - 1);
+    check_arguments(program, usage, argc - optind() + 1, operands, 1);
+    settings.port = number_argument(program, usage, c"PORT", operands[1], 10, 0, 65535) as in_port_t;
     settings
 }
 
@@ -246,12 +219,8 @@ pub fn raise_descriptor_limit(program: &CStr) {
 /// socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
 /// workers each has a socket, with a number from 0 on.
 pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_int) -> c_int {
-    let mut address = MaybeUninit::<sockaddr_in>::uninit();
-
-    let listener = match socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP) {
-        Ok(listener) => listener,
-        Err(error) => fail(program, c"socket", error),
-    };
+    let listener =
+        socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP).unwrap_or_else(|error| fail(program, c"socket", error));
 
     // A restart need not wait until the old connections are forgotten.
     set_option(program, listener, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -270,33 +239,21 @@ pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_in
     set_option(program, listener, IPPROTO_TCP, TCP_KEEPINTVL, 10);
     set_option(program, listener, IPPROTO_TCP, TCP_KEEPCNT, 6);
 
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(address.as_mut_ptr().cast(), 0, size_of::<sockaddr_in>()) };
-    // SAFETY: a sockaddr_in consists of integers, and zero is a value of each.
-    let mut address = unsafe { address.assume_init() };
+    let mut address: sockaddr_in = zeroed();
     address.sin_family = AF_INET as sa_family_t;
     address.sin_addr.s_addr = htonl(INADDR_ANY);
     address.sin_port = htons(settings.port);
 
     // SAFETY: the size is that of the variable, which is filled in.
-    if let Err(error) = unsafe {
-        bind(
-            listener,
-            (&raw const address).cast::<sockaddr>(),
-            size_of::<sockaddr_in>() as socklen_t,
-        )
-    } {
-        fail(program, c"bind", error);
-    }
+    unsafe { bind(listener, (&raw const address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
+        .unwrap_or_else(|error| fail(program, c"bind", error));
 
     // The first one gets the port only if nobody has it, another server with workers neither.
     if settings.workers > 0 && number == 0 {
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
     }
 
-    if let Err(error) = listen(listener, BACKLOG) {
-        fail(program, c"listen", error);
-    }
+    listen(listener, BACKLOG).unwrap_or_else(|error| fail(program, c"listen", error));
 
     listener
 }
@@ -316,11 +273,8 @@ pub fn announce(program: &CStr, settings: &mut Settings) {
         _ = unsafe { close(settings.ready) };
         settings.ready = -1;
     } else if !settings.led {
-        // SAFETY: an int, as the format asks.
-        unsafe {
-            printf(c"Waiting for connections on port %d\n".as_ptr(), c_int::from(settings.port))
-        };
+        printf!(c"Waiting for connections on port %d\n", c_int::from(settings.port));
         // SAFETY: the stream stays open until the program ends.
-        _ = unsafe { fflush(stdout()) };
+        _ = fflush(stdout());
     }
 }

@@ -13,11 +13,10 @@
 
 use crate::errno::errno;
 use crate::linux::io_uring::{
-    IORING_ACCEPT_MULTISHOT, IORING_ENTER_GETEVENTS, IORING_OFF_SQ_RING, IORING_OFF_SQES,
-    IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND,
-    IORING_RECV_MULTISHOT, IORING_REGISTER_PBUF_RING, IORING_SETUP_CQSIZE,
-    IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL,
-    IOSQE_BUFFER_SELECT, io_uring_buf, io_uring_buf_reg, io_uring_buf_ring, io_uring_cqe,
+    IORING_ACCEPT_MULTISHOT, IORING_ENTER_GETEVENTS, IORING_OFF_SQ_RING, IORING_OFF_SQES, IORING_OP_ACCEPT,
+    IORING_OP_ASYNC_CANCEL, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND, IORING_RECV_MULTISHOT,
+    IORING_REGISTER_PBUF_RING, IORING_SETUP_CQSIZE, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER,
+    IORING_SETUP_SUBMIT_ALL, IOSQE_BUFFER_SELECT, io_uring_buf, io_uring_buf_reg, io_uring_buf_ring, io_uring_cqe,
     io_uring_params, io_uring_sqe,
 };
 use crate::stdio::{fprintf, stderr};
@@ -30,10 +29,9 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::{null, null_mut};
 use libc::{
-    EINVAL, ENOMEM, ENOSYS, EPERM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MSG_NOSIGNAL, POLLIN,
-    PROT_READ, PROT_WRITE, RLIM_INFINITY, RLIMIT_MEMLOCK, SOCK_CLOEXEC, SYS_io_uring_enter,
-    SYS_io_uring_register, SYS_io_uring_setup, c_char, c_int, c_long, c_ulong, c_void, off_t,
-    rlimit, size_t, timespec,
+    EINVAL, ENOMEM, ENOSYS, EPERM, MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, MSG_NOSIGNAL, POLLIN, PROT_READ, PROT_WRITE,
+    RLIM_INFINITY, RLIMIT_MEMLOCK, SOCK_CLOEXEC, SYS_io_uring_enter, SYS_io_uring_register, SYS_io_uring_setup, c_char,
+    c_int, c_long, c_ulong, c_void, off_t, rlimit, size_t, timespec,
 };
 
 use crate::common::explain::fail;
@@ -68,13 +66,7 @@ const MOST_COMPLETIONS: u32 = 4096;
 const REST: c_long = 1_000_000;
 
 /// mmap(): memory that is written and read, that of a descriptor or new.
-fn map(
-    program: &CStr,
-    length: size_t,
-    flags: c_int,
-    descriptor: c_int,
-    offset: off_t,
-) -> *mut c_void {
+fn map(program: &CStr, length: size_t, flags: c_int, descriptor: c_int, offset: off_t) -> *mut c_void {
     // SAFETY: the kernel chooses the place.
     match unsafe { mmap(null_mut(), length, PROT_READ | PROT_WRITE, flags, descriptor, offset) } {
         Ok(memory) => memory,
@@ -95,16 +87,12 @@ fn explain_limit(program: &CStr) {
     let limit = unsafe { limit.assume_init() };
 
     if limit.rlim_cur != RLIM_INFINITY {
-        // SAFETY: a C string and an unsigned long, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: RLIMIT_MEMLOCK (ulimit -l), for all queues of this user, is %lu KiB\n"
-                    .as_ptr(),
-                program.as_ptr(),
-                (limit.rlim_cur / 1024) as c_ulong,
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: RLIMIT_MEMLOCK (ulimit -l), for all queues of this user, is %lu KiB\n",
+            program,
+            (limit.rlim_cur / 1024) as c_ulong
+        );
     }
 }
 
@@ -114,10 +102,8 @@ fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
     unsafe { memset(parameters.as_mut_ptr().cast(), 0, size_of::<io_uring_params>()) };
     // SAFETY: it consists of integers, and zero is a value of each.
     let parameters = unsafe { parameters.assume_init_mut() };
-    parameters.flags = IORING_SETUP_CQSIZE
-        | IORING_SETUP_SUBMIT_ALL
-        | IORING_SETUP_SINGLE_ISSUER
-        | IORING_SETUP_DEFER_TASKRUN;
+    parameters.flags =
+        IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     parameters.cq_entries = MOST_COMPLETIONS;
 
     // Nothing but the call itself says what type a number has here, and syscall() takes longs.
@@ -131,14 +117,11 @@ fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
     let error = errno();
 
     if error.0 == ENOSYS || error.0 == EINVAL || error.0 == EPERM {
-        // SAFETY: a C string, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: Linux 6.1 or later is needed, and must allow io_uring (sysctl kernel.io_uring_disabled)\n".as_ptr(),
-                uring.program.as_ptr(),
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: Linux 6.1 or later is needed, and must allow io_uring (sysctl kernel.io_uring_disabled)\n",
+            uring.program
+        );
     }
 
     if error.0 == ENOMEM {
@@ -150,18 +133,14 @@ fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
 
 /// mmap(): finds the queues in the memory that the kernel shares.
 fn share_queues(uring: &mut Uring<'_>, parameters: &io_uring_params) {
-    let requests_length =
-        parameters.sq_off.array as size_t + MOST_REQUESTS as size_t * size_of::<u32>();
-    let completions_length =
-        parameters.cq_off.cqes as size_t + MOST_COMPLETIONS as size_t * size_of::<io_uring_cqe>();
+    let requests_length = parameters.sq_off.array as size_t + MOST_REQUESTS as size_t * size_of::<u32>();
+    let completions_length = parameters.cq_off.cqes as size_t + MOST_COMPLETIONS as size_t * size_of::<io_uring_cqe>();
     let mut length = requests_length.max(completions_length);
-    let queues = map(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQ_RING)
-        .cast::<c_char>();
+    let queues = map(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQ_RING).cast::<c_char>();
     let order = queues.wrapping_add(parameters.sq_off.array as usize).cast::<u32>();
 
     length = MOST_REQUESTS as size_t * size_of::<io_uring_sqe>();
-    uring.requests =
-        map(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQES).cast();
+    uring.requests = map(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQES).cast();
     uring.taken = queues.wrapping_add(parameters.sq_off.head as usize).cast();
     uring.asked = queues.wrapping_add(parameters.sq_off.tail as usize).cast();
     uring.completions = queues.wrapping_add(parameters.cq_off.cqes as usize).cast();
@@ -179,11 +158,8 @@ fn share_queues(uring: &mut Uring<'_>, parameters: &io_uring_params) {
 fn offer_buffers(uring: &mut Uring<'_>) {
     let mut queue = MaybeUninit::<io_uring_buf_reg>::uninit();
 
-    uring.offered =
-        map(uring.program, BUFFERS * size_of::<io_uring_buf>(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-            .cast();
-    uring.buffers =
-        map(uring.program, BUFFERS * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
+    uring.offered = map(uring.program, BUFFERS * size_of::<io_uring_buf>(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
+    uring.buffers = map(uring.program, BUFFERS * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
 
     // SAFETY: the size is that of the variable.
     unsafe { memset(queue.as_mut_ptr().cast(), 0, size_of::<io_uring_buf_reg>()) };
@@ -348,13 +324,7 @@ pub fn ask_recv(uring: &mut Uring<'_>, sock: c_int, once: bool) {
 ///
 /// There are `length` bytes at `bytes`, until the completion is there.
 #[inline]
-pub unsafe fn ask_send(
-    uring: &mut Uring<'_>,
-    sock: c_int,
-    bytes: *const c_char,
-    length: size_t,
-    flags: c_int,
-) {
+pub unsafe fn ask_send(uring: &mut Uring<'_>, sock: c_int, bytes: *const c_char, length: size_t, flags: c_int) {
     let request = ask(uring, IORING_OP_SEND, sock);
 
     request.addr = bytes as u64;

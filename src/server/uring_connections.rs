@@ -25,19 +25,14 @@ use crate::sys::socket::shutdown;
 use crate::unistd::close;
 use core::ffi::CStr;
 use core::ptr::null_mut;
-use libc::{
-    EAGAIN, ECANCELED, EINTR, ENOBUFS, ETIMEDOUT, MSG_DONTWAIT, MSG_WAITALL, SHUT_WR, c_char,
-    c_int, size_t,
-};
+use libc::{EAGAIN, ECANCELED, EINTR, ENOBUFS, ETIMEDOUT, MSG_DONTWAIT, MSG_WAITALL, SHUT_WR, c_char, c_int, size_t};
 
 use crate::common::explain::explain_errno;
 use crate::server::connections::{
-    ABANDON, Connection, GO_ON, Pending, Server, accept_failed, add_connection, asked_for,
-    close_connection, count_received, is_all, is_open, reset_on_close, stop_accepting,
+    ABANDON, Connection, GO_ON, Pending, Server, accept_failed, add_connection, asked_for, close_connection,
+    count_received, is_all, is_open, reset_on_close, stop_accepting,
 };
-use crate::server::uring::{
-    BUFFERS, Uring, ask_cancel, ask_recv, ask_send, buffer_at, new_uring, offer,
-};
+use crate::server::uring::{BUFFERS, Uring, ask_cancel, ask_recv, ask_send, buffer_at, new_uring, offer};
 
 /// What the kernel is asked to do for a connection, and what is known of it.
 #[derive(Clone, Copy)]
@@ -131,10 +126,7 @@ fn finish_stream(streams: &mut Streams<'_>, sock: c_int) {
     let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
     let all = match is_all(sock, connection.received) {
         Ok(all) => all,
-        Err(error) => {
-            give_up(streams, sock, c"getsockopt", error);
-            return;
-        }
+        Err(error) => return give_up(streams, sock, c"getsockopt", error),
     };
 
     if !all {
@@ -178,12 +170,7 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
         return;
     }
 
-    if streams.server.finishing
-        && pending.is_null()
-        && !connection.shut
-        && !stream.ended
-        && !stream.failed
-    {
+    if streams.server.finishing && pending.is_null() && !connection.shut && !stream.ended && !stream.failed {
         finish_stream(streams, sock);
     }
 
@@ -229,8 +216,7 @@ unsafe fn begin(streams: &mut Streams<'_>, sock: c_int) {
     let capacity = streams.server.capacity;
     if streams.capacity < capacity {
         // SAFETY: null, or what realloc returned the last time.
-        let table =
-            unsafe { realloc(streams.table.cast(), capacity as usize * size_of::<Stream>()) };
+        let table = unsafe { realloc(streams.table.cast(), capacity as usize * size_of::<Stream>()) };
         if table.is_null() {
             explain_errno(streams.server.program, c"realloc", errno());
             // SAFETY: it was added above.
@@ -273,12 +259,7 @@ pub unsafe fn accepted(streams: &mut Streams<'_>, result: c_int) {
 ///
 /// There are `length` bytes at `bytes`.
 #[cold]
-unsafe fn keep(
-    streams: &mut Streams<'_>,
-    sock: c_int,
-    bytes: *const c_char,
-    length: size_t,
-) -> bool {
+unsafe fn keep(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_char, length: size_t) -> bool {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
     // SAFETY: null, or what this function has made.

@@ -21,15 +21,14 @@ use core::ptr::null_mut;
 use core::sync::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
 use libc::{
-    EINTR, O_CLOEXEC, PR_SET_PDEATHSIG, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM, SIGUSR2,
-    WEXITSTATUS, WIFSIGNALED, WNOHANG, WTERMSIG, c_char, c_int, c_long, c_ulong, pid_t,
-    sighandler_t, sigset_t, timespec,
+    EINTR, O_CLOEXEC, PR_SET_PDEATHSIG, SIG_UNBLOCK, SIGALRM, SIGCHLD, SIGINT, SIGTERM, SIGUSR2, WEXITSTATUS,
+    WIFSIGNALED, WNOHANG, WTERMSIG, c_char, c_int, c_long, c_ulong, pid_t, sighandler_t, sigset_t, timespec,
 };
 
 use crate::common::explain::{explain_errno, fail};
 use crate::common::loopback::own_address;
 use crate::server::signals::{block_signals, take_as_one};
-use crate::server::start::{MOST_WORKERS, Settings, announce, listen_on, raise_descriptor_limit};
+use crate::server::start::{MAX_WORKERS, Settings, announce, listen_on, raise_descriptor_limit};
 
 // How long it takes until a worker that was killed is replaced, in nanoseconds.
 const REST: c_long = 100_000_000;
@@ -41,12 +40,12 @@ struct Workers {
     /// Whether one of them has failed.
     failed: bool,
     /// −1 where a socket is closed. The first process has them for workers to come.
-    listeners: [c_int; MOST_WORKERS],
+    listeners: [c_int; MAX_WORKERS],
 }
 
 // The workers; 0 where one has ended.
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
-static pids: [AtomicI32; MOST_WORKERS] = [const { AtomicI32::new(0) }; MOST_WORKERS];
+static pids: [AtomicI32; MAX_WORKERS] = [const { AtomicI32::new(0) }; MAX_WORKERS];
 
 /// prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself.
 pub fn end_with(parent: pid_t) {
@@ -103,7 +102,7 @@ fn stop_listening(workers: &mut Workers, number: usize) {
 extern "C" fn hurry(number: c_int) {
     _ = number;
 
-    for i in 0..MOST_WORKERS {
+    for i in 0..MAX_WORKERS {
         if pids[i].load(Relaxed) > 0 {
             _ = kill(pids[i].load(Relaxed), SIGUSR2);
         }
@@ -132,9 +131,8 @@ unsafe fn end_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUnin
     _ = unsafe { signal(SIGUSR2, hurry as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
-    if let Err(error) = unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) } {
-        fail(program, c"sigprocmask", error);
-    }
+    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+        .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 
     for i in 0..workers.count {
         let mut status = 0;
@@ -172,17 +170,13 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
     pids[number].store(0, Relaxed);
 
     if WIFSIGNALED(status) {
-        // SAFETY: a C string and two ints, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: worker %d was killed by signal %d, and another one takes its place\n"
-                    .as_ptr(),
-                program.as_ptr(),
-                worker,
-                WTERMSIG(status),
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: worker %d was killed by signal %d, and another one takes its place\n",
+            program,
+            worker,
+            WTERMSIG(status)
+        );
         // If that one is killed, too, the log is not filled.
         // SAFETY: the time may be read, and what is left is not asked for.
         _ = unsafe { nanosleep(&raw const rest, null_mut()) };
@@ -196,16 +190,13 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
             return false;
         }
     } else {
-        // SAFETY: a C string and two ints, as the format asks.
-        unsafe {
-            fprintf(
-                stderr(),
-                c"%s: worker %d has ended with %d, and the others go on\n".as_ptr(),
-                program.as_ptr(),
-                worker,
-                WEXITSTATUS(status),
-            )
-        };
+        fprintf!(
+            stderr(),
+            c"%s: worker %d has ended with %d, and the others go on\n",
+            program,
+            worker,
+            WEXITSTATUS(status)
+        );
     }
 
     workers.failed = workers.failed || status != 0;
@@ -219,11 +210,7 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
 /// # Safety
 ///
 /// As for [`make_worker`]; and `signals` is made.
-unsafe fn watch_over(
-    program: &CStr,
-    workers: &mut Workers,
-    signals: &MaybeUninit<sigset_t>,
-) -> usize {
+unsafe fn watch_over(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> usize {
     let mut heard = *signals;
     let mut number = SIGCHLD;
     let mut left = workers.count;
@@ -275,9 +262,7 @@ unsafe fn lead(
     let mut byte: c_char = 0;
 
     // SAFETY: there are two ints.
-    if let Err(error) = unsafe { pipe2(ready.as_mut_ptr(), O_CLOEXEC) } {
-        fail(program, c"pipe2", error);
-    }
+    unsafe { pipe2(ready.as_mut_ptr(), O_CLOEXEC) }.unwrap_or_else(|error| fail(program, c"pipe2", error));
 
     for i in 0..workers.count {
         if workers.failed {
@@ -334,12 +319,8 @@ pub unsafe fn start_listening(
     signals: &mut MaybeUninit<sigset_t>,
     flags: c_int,
 ) -> c_int {
-    let mut workers = Workers {
-        count: settings.workers as usize,
-        first: getpid(),
-        failed: false,
-        listeners: [0; MOST_WORKERS],
-    };
+    let mut workers =
+        Workers { count: settings.workers as usize, first: getpid(), failed: false, listeners: [0; MAX_WORKERS] };
     let mut children = MaybeUninit::<sigset_t>::uninit();
     let mut number = 0;
 

@@ -70,12 +70,7 @@ pub fn epoll_create1(flags: c_int) -> Result<c_int, Errno> {
 ///
 /// epoll_ctl(2), epoll(7); tutorial, lines 671 to the end (multiplexing).
 #[inline]
-pub unsafe fn epoll_ctl(
-    epfd: c_int,
-    op: c_int,
-    fd: c_int,
-    event: *mut epoll_event,
-) -> Result<(), Errno> {
+pub unsafe fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> Result<(), Errno> {
     // SAFETY: the caller vouches that `event` may be read, or is not needed.
     cvt(unsafe { libc::epoll_ctl(epfd, op, fd, event) }).map(drop)
 }

@@ -211,11 +211,7 @@ pub fn listen(sockfd: c_int, backlog: c_int) -> Result<(), Errno> {
 /// accept(2), tcp(7); tutorial, lines 278-285, where `struct socket` should be `struct sockaddr`
 /// (erratum 11).
 #[inline]
-pub unsafe fn accept(
-    sockfd: c_int,
-    addr: *mut sockaddr,
-    addrlen: *mut socklen_t,
-) -> Result<c_int, Errno> {
+pub unsafe fn accept(sockfd: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> Result<c_int, Errno> {
     // SAFETY: the caller vouches that `addr` points to `*addrlen` bytes that may be written.
     cvt(unsafe { libc::accept(sockfd, addr, addrlen) })
 }
@@ -302,11 +298,7 @@ pub unsafe fn accept4(
 ///
 /// connect(2), ip(7), tcp(7), RFC 9293 section 3.5; tutorial, lines 306-320.
 #[inline]
-pub unsafe fn connect(
-    sockfd: c_int,
-    addr: *const sockaddr,
-    addrlen: socklen_t,
-) -> Result<(), Errno> {
+pub unsafe fn connect(sockfd: c_int, addr: *const sockaddr, addrlen: socklen_t) -> Result<(), Errno> {
     // SAFETY: the caller vouches that `addr` points to `addrlen` bytes that may be read.
     cvt(unsafe { libc::connect(sockfd, addr, addrlen) }).map(drop)
 }
@@ -362,12 +354,7 @@ pub unsafe fn connect(
 ///
 /// send(2), tcp(7), udp(7), RFC 9293 section 3.9.1.2; tutorial, lines 287-304 (see errata 6 and 18).
 #[inline]
-pub unsafe fn send(
-    sockfd: c_int,
-    buf: *const c_void,
-    len: size_t,
-    flags: c_int,
-) -> Result<ssize_t, Errno> {
+pub unsafe fn send(sockfd: c_int, buf: *const c_void, len: size_t, flags: c_int) -> Result<ssize_t, Errno> {
     // SAFETY: the caller vouches that `buf` points to `len` bytes that may be read.
     cvt(unsafe { libc::send(sockfd, buf, len, flags) })
 }
@@ -400,12 +387,7 @@ pub unsafe fn send(
 ///
 /// sendmmsg(2), sendmsg(2); tutorial, lines 399-401, for which sends must follow each other at once.
 #[inline]
-pub unsafe fn sendmmsg(
-    sockfd: c_int,
-    msgvec: *mut mmsghdr,
-    vlen: c_uint,
-    flags: c_int,
-) -> Result<c_int, Errno> {
+pub unsafe fn sendmmsg(sockfd: c_int, msgvec: *mut mmsghdr, vlen: c_uint, flags: c_int) -> Result<c_int, Errno> {
     // SAFETY: the caller vouches for `vlen` entries at `msgvec`, and for all that they point to.
     cvt(unsafe { libc::sendmmsg(sockfd, msgvec, vlen, flags) })
 }
@@ -455,12 +437,7 @@ pub unsafe fn sendmmsg(
 ///
 /// recv(2), tcp(7), udp(7), RFC 9293 section 3.9.1.3; tutorial, lines 287-304.
 #[inline]
-pub unsafe fn recv(
-    sockfd: c_int,
-    buf: *mut c_void,
-    len: size_t,
-    flags: c_int,
-) -> Result<ssize_t, Errno> {
+pub unsafe fn recv(sockfd: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> Result<ssize_t, Errno> {
     // SAFETY: the caller vouches that `buf` points to `len` bytes that may be written.
     cvt(unsafe { libc::recv(sockfd, buf, len, flags) })
 }
@@ -595,11 +572,7 @@ pub unsafe fn recvfrom(
 ///
 /// getsockname(2), ip(7); tutorial, lines 253-269 and 306-320.
 #[inline]
-pub unsafe fn getsockname(
-    sockfd: c_int,
-    addr: *mut sockaddr,
-    addrlen: *mut socklen_t,
-) -> Result<(), Errno> {
+pub unsafe fn getsockname(sockfd: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> Result<(), Errno> {
     // SAFETY: the caller vouches that `addr` points to `*addrlen` bytes that may be written.
     cvt(unsafe { libc::getsockname(sockfd, addr, addrlen) }).map(drop)
 }
@@ -631,11 +604,7 @@ pub unsafe fn getsockname(
 ///
 /// getpeername(2), ip(7); tutorial, lines 253-269 and 306-320.
 #[inline]
-pub unsafe fn getpeername(
-    sockfd: c_int,
-    addr: *mut sockaddr,
-    addrlen: *mut socklen_t,
-) -> Result<(), Errno> {
+pub unsafe fn getpeername(sockfd: c_int, addr: *mut sockaddr, addrlen: *mut socklen_t) -> Result<(), Errno> {
     // SAFETY: the caller vouches that `addr` points to `*addrlen` bytes that may be written.
     cvt(unsafe { libc::getpeername(sockfd, addr, addrlen) }).map(drop)
 }

@@ -28,11 +28,7 @@ use libc::{c_int, itimerval};
 ///
 /// setitimer(2).
 #[inline]
-pub unsafe fn setitimer(
-    which: c_int,
-    new_value: *const itimerval,
-    old_value: *mut itimerval,
-) -> Result<(), Errno> {
+pub unsafe fn setitimer(which: c_int, new_value: *const itimerval, old_value: *mut itimerval) -> Result<(), Errno> {
     // SAFETY: the caller vouches for what the two pointers point to.
     cvt(unsafe { libc::setitimer(which, new_value, old_value) }).map(drop)
 }

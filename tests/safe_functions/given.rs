@@ -11,7 +11,8 @@ use std::os::fd::IntoRawFd;
 use std::process::exit;
 use std::ptr::null_mut;
 
-use libc::c_char;
+use libc::{c_char, c_int};
+use sockmirror::runtime::Arguments;
 use sockmirror::signal::signal;
 use sockmirror::unistd::alarm;
 
@@ -45,12 +46,24 @@ pub fn server() -> Server<'static> {
     unsafe { new_server(PROGRAM, listener.into_raw_fd()) }
 }
 
+/// The arguments of a program.
+pub fn arguments(words: &[&str]) -> Arguments {
+    let words = words.iter().map(|word| CString::new(*word).unwrap().into_raw());
+    let words: &'static mut [*mut c_char] = words.chain([null_mut()]).collect::<Vec<_>>().leak();
+    let count = c_int::try_from(words.len() - 1).unwrap();
+    // SAFETY: so many C strings and a null pointer, which nobody frees.
+    unsafe { Arguments::new(count, words.as_mut_ptr()) }
+}
+
 /// The settings of a server with the option `-w 2` and the port 0.
 pub fn settings() -> Settings {
-    let words = ["server", "-w", "2", "0"].map(|word| CString::new(word).unwrap().into_raw());
-    let words: &'static mut [*mut c_char] = [&words[..], &[null_mut()]].concat().leak();
-    // SAFETY: four C strings and a null pointer, which nobody frees; a row has one thread.
-    unsafe { read_settings(PROGRAM, c"server [-w WORKERS] PORT", c"+:w:", 4, words.as_mut_ptr()) }
+    read_settings(
+        PROGRAM,
+        c"server [-w WORKERS] PORT",
+        c"+:w:",
+        4,
+        arguments(&["server", "-w", "2", "0"]),
+    )
 }
 
 /// Ends a row where the kernel does not allow io_uring.

@@ -17,6 +17,8 @@ use libc::{c_int, c_long, in_addr, sigval, sockaddr_in};
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use nix::unistd::pipe2;
+use sockmirror::stdio::{Format, stderr, stdout};
+use sockmirror::string::CharPtr;
 use sockmirror::sys::epoll::epoll_create1;
 use sockmirror::sys::socket::socket;
 use sockmirror::unistd::getpid;
@@ -25,7 +27,7 @@ use sockmirror::server::connections::{Server, accept_connection, obey_signal};
 use sockmirror::server::start::{Settings, announce};
 use sockmirror::server::uring::{Uring, ask_poll, new_uring, next_completion, submit};
 
-use crate::given::{needs_uring, server, settings, streams};
+use crate::given::{arguments, needs_uring, server, settings, streams};
 
 /// Who says what a function says.
 pub const PROGRAM: &CStr = c"safe_functions";
@@ -55,6 +57,8 @@ pub enum End {
     Returns,
     /// It returns, or says why not and ends the process with 1.
     MayFail,
+    /// It returns, or ends the process with 0, 1 or 2.
+    MayExit,
     /// It ends the process.
     Exits(c_int),
     /// The process is killed by a signal.
@@ -268,14 +272,14 @@ fn on_each_stack<T: Debug>(mut call: impl FnMut() -> T) {
 /// Adds a row: what the call is given in words, how it may end, and the call of a function of the library with its
 /// arguments. A block before it makes what it is called with.
 macro_rules! row {
-    ($rows:ident, $given:expr => $end:expr, $({ $($made:stmt;)* })? $($path:ident)::+($($argument:expr),*)) => {
+    ($rows:ident, $given:expr => $end:expr, $({ $($made:stmt;)* })? $($path:ident)::+$(::<$($type:ty),+>)?($($argument:expr),*)) => {
         $rows.push(Row {
             function: stringify!($($path)::+).replace(' ', ""),
             given: $given.to_string(),
             end: $end,
             call: Box::new(move || {
                 $($($made)*)?
-                once(|| sockmirror::$($path)::+($($argument),*));
+                once(|| sockmirror::$($path)::+$(::<$($type),+>)?($($argument),*));
             }),
         });
     };
@@ -294,6 +298,58 @@ macro_rules! row_on_each_stack {
             }),
         });
     };
+}
+
+/// A format with an argument that is a string.
+struct Text;
+
+impl Format for Text {
+    const TEXT: &CStr = c"%s%%";
+}
+
+/// The rows of what has to do with the command line.
+fn command_line(rows: &mut Vec<Row>) {
+    const USAGE: &CStr = c"%s%n";
+    for words in [
+        &[][..],
+        &["p"],
+        &["p", "-h"],
+        &["p", "--help", "x"],
+        &["p", "-w"],
+        &["p", "-z", "5"],
+        &["p", "5", "6"],
+    ] {
+        for number in [c_int::MIN, -1, 0, 1, 2, 3, c_int::MAX] {
+            let argv = arguments(words);
+            let given = format!("{words:?}, {number}");
+            for most in [c_int::MIN, -1, 0, 1, c_int::MAX] {
+                row! { rows, format!("{given}, {most}") => MayExit,
+                    common::command_line::check_arguments(PROGRAM, USAGE, number, argv, most)
+                }
+            }
+            row! { rows, given => MayExit, server::start::read_settings(PROGRAM, USAGE, c"+:b:w:h", number, argv) }
+            row! { rows, given => Returns, runtime::Arguments::from(argv, number) }
+            row! { rows, given => MayExit, common::command_line::check_arguments(PROGRAM, USAGE, number, argv.from(number), 1) }
+        }
+        let argv = arguments(words);
+        row! { rows, format!("{words:?}") => Returns, runtime::Arguments::count(argv) }
+        row! { rows, format!("{words:?}") => Returns, runtime::Arguments::as_mut_ptr(argv) }
+        for index in [0, 1, 2, 3, usize::MAX] {
+            let (given, text) = (format!("{words:?}, {index}"), argv[index]);
+            row! { rows, given => Returns, string::CharPtr::as_ptr(text) }
+            row! { rows, given => Returns, string::CharPtr::is_null(text) }
+            row! { rows, given => Returns, stdio::print::<Text, (CharPtr,)>((text,)) }
+            row! { rows, given => Returns, stdio::print_on::<Text, (CharPtr,)>(stderr(), (text,)) }
+            row! { rows, given => MayExit, common::command_line::string_argument(PROGRAM, USAGE, c"", text) }
+            row! { rows, given => MayExit, common::command_line::address_argument(PROGRAM, USAGE, c"", text) }
+            row! { rows, given => Exits(2), common::command_line::refuse(PROGRAM, USAGE, c"", text, c"%n") }
+            for base in [c_int::MIN, -1, 0, 1, 10, 37] {
+                row! { rows, format!("{given}, {base}") => MayExit,
+                    common::command_line::number_argument(PROGRAM, USAGE, c"", text, base, i64::MAX, i64::MIN)
+                }
+            }
+        }
+    }
 }
 
 /// All rows.
@@ -318,6 +374,13 @@ fn numbers(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, unistd::optopt() }
     row! { rows, "" => Returns, stdio::stderr() }
     row! { rows, "" => Returns, stdio::stdout() }
+    for (name, stream) in [("stdout", stdout()), ("stderr", stderr())] {
+        row! { rows, name => Returns, stdio::fflush(stream) }
+        row! { rows, name => Returns, stdio::ferror(stream) }
+        row! { rows, name => Returns, stdio::Stream::as_ptr(stream) }
+    }
+    command_line(rows);
+    row! { rows, "" => Returns, string::zeroed::<sockaddr_in>() }
     for number in NUMBERS {
         let (given, unsigned) = (format!("{number}"), number as u32);
         row! { rows, given => Returns, arpa::inet::inet_ntoa(in_addr { s_addr: unsigned }) }
