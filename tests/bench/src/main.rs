@@ -62,7 +62,7 @@ struct Cli {
 enum Command {
     /// Measure, show the tables, and keep all samples in a JSON file
     Run(RunArguments),
-    /// Show the tables of an earlier run, or draw it
+    /// Show the tables of an earlier run, or write its tables and plots to files
     Report(ReportArguments),
     /// List the servers and the loads
     List,
@@ -102,12 +102,9 @@ struct ReportArguments {
     /// What an earlier run has left
     #[arg(value_name = "JSON")]
     file: PathBuf,
-    /// Tables in Markdown
-    #[arg(long)]
-    markdown: bool,
-    /// Draw SVG files into this folder instead
-    #[arg(long, value_name = "FOLDER", conflicts_with = "markdown")]
-    plots: Option<PathBuf>,
+    /// Write the tables as Markdown (tables.md) and the plots as SVG into this folder instead
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -163,12 +160,12 @@ fn run(arguments: RunArguments) -> Result<bool> {
 
 fn report(arguments: &ReportArguments) -> Result<bool> {
     let results = Results::read(&arguments.file)?;
-    match &arguments.plots {
-        Some(folder) => plot::all(&results, folder)?,
-        None => {
-            let form = if arguments.markdown { Form::Markdown } else { Form::Terminal };
-            print!("{}", report::tables(&results, form));
+    match &arguments.output {
+        Some(folder) => {
+            report::write(&results, folder)?;
+            plot::all(&results, folder)?;
         }
+        None => print!("{}", report::tables(&results, Form::Terminal)),
     }
     Ok(true)
 }
