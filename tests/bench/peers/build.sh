@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the peers that peers.toml lists into target/bench/peers, and installs what that needs and
-# the system lacks, where root or sudo allows it. A peer that cannot be built is told in one line on
-# stderr and is not there afterwards; the others are built all the same. What is up to date stays.
+# Builds the peers of peers.toml into target/bench/peers, and installs missing packages for that where
+# root or sudo allows it. For a peer that cannot be built it prints one line to stderr, removes its
+# program, and continues with the others. Programs that are up to date are not built again.
 set -eu
 
 cd "$(dirname "$0")/../../.."
@@ -11,18 +11,18 @@ logs=target/bench/logs
 mkdir -p "$peers" "$logs"
 exec 3>&2
 
-# Builds the peers NAME... by RECIPE, one of the functions below, whose last line tells why it failed.
+# Builds the peers NAME... with RECIPE, a function below, whose last line of output says why it failed.
 build() { # RECIPE NAME...
     log=$logs/$1.log
     if "$1" > "$log" 2>&1; then return; fi
     shift
     for name; do
         rm -rf "${peers:?}/$name"
-        echo "peer $name: missing: $(tail -n 1 "$log") (more in $log)" >&2
+        echo "peer $name: cannot be built: $(tail -n 1 "$log") (see $log)" >&2
     done
 }
 
-# Installs PACKAGE if COMMAND, which needs it, fails.
+# Installs PACKAGE if COMMAND, which checks for it, fails.
 package() { # PACKAGE COMMAND...
     package=$1
     shift
@@ -31,10 +31,10 @@ package() { # PACKAGE COMMAND...
     sh tests/set-up.sh "$package"
 }
 
-# The recipes. The shell ignores `set -e` in them, because build asks whether they failed.
+# The recipes. `set -e` has no effect in them, because build tests their exit status.
 
 rust() {
-    # No flags: those of the project (.cargo/config.toml) are for its own programs.
+    # Without the flags of .cargo/config.toml, which are for the project's own programs.
     RUSTFLAGS='' CARGO_TARGET_DIR=target/bench/rust \
         "${CARGO:-cargo}" build --quiet --release --locked --manifest-path "$here/rust/Cargo.toml" &&
         (cd target/bench/rust/release && ln -f tokio tokio_multi mio monoio ../../peers)
@@ -90,7 +90,7 @@ python_uvloop() {
             --requirement "$here/requirements.txt"
 }
 
-# Only unpacked: installed, it would be started, and serve what /etc/inetd.conf says.
+# Unpacked only: if installed, it would run as a service, with /etc/inetd.conf.
 inetd() {
     root=target/bench/inetd
     if [ ! -x "$root/usr/sbin/inetd" ]; then

@@ -1,22 +1,22 @@
 #!/bin/sh
-# The oldest answer: inetd (Debian's openbsd-inetd) accepts, and a process for each connection, here
-# cat, talks to its standard input and output. build.sh unpacks inetd and copies this beside it.
+# The oldest solution: inetd (Debian's openbsd-inetd) accepts, and starts a process per connection, here
+# cat, with the connection as standard input and output. build.sh unpacks inetd and copies this script.
 #
-# It runs as the root of a user namespace of its own, so that neither root nor a user to switch to
-# is needed, and in a mount namespace, where its /run/inetd.pid is not the machine's. -i: stays in
-# the foreground; -q: the backlog; -R: connections per minute, more than there can be (0 means the
-# usual 256).
+# It runs as root of a user namespace, so that it needs neither privileges nor another user, and in a
+# mount namespace, so that it does not overwrite the system's /run/inetd.pid. -i: stay in the
+# foreground; -q: backlog; -R: limit of connections per minute, out of reach here (0 means the default,
+# 256).
 #
-# Call: inetd PORT
+# Usage: inetd PORT
 set -eu
 
 if [ $# != 1 ]; then
-    echo "inetd: one argument was expected: PORT" >&2
+    echo "usage: inetd PORT" >&2
     exit 2
 fi
 PORT=$1
 root=$(dirname "$0")/../inetd
-# Where the libraries are that came with it. inetd does not hand this on to cat.
+# The libraries that were unpacked with it. inetd does not pass the variable on to cat.
 LIBRARIES=$(printf '%s:' "$root"/lib/*-linux-gnu "$root"/usr/lib/*-linux-gnu)
 INETD=$root/usr/sbin/inetd
 export PORT LIBRARIES INETD

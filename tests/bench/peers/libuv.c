@@ -1,10 +1,10 @@
 /*
- * The echo server on libuv 1.x (Debian's libuv1-dev), compiled twice. With TRY_WRITE=1, what was
- * read is offered to the socket at once (uv_try_write), and only what is left becomes a request.
- * With TRY_WRITE=0, all of it does (uv_write), as in libuv's own echo server.
+ * The echo server on libuv 1.x (Debian's libuv1-dev), compiled in two variants. With TRY_WRITE=1 it
+ * first tries a direct write (uv_try_write), and queues only the rest as a write request. With
+ * TRY_WRITE=0 it queues everything (uv_write), as libuv's own echo server does.
  *
- * The bytes are read into the request that may have to send them, so nothing is copied; one
- * request is kept for the next read. A client that does not read is not read, either.
+ * Bytes are read into the buffer of the request that may have to send them, so nothing is copied. One
+ * spare request is kept for the next read. Reading from a slow client is paused (back-pressure).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ struct request {
 
 static struct request *spare;
 
-static void must(int status, const char *what)
+static void check(int status, const char *what)
 {
     if (status < 0) {
         fprintf(stderr, "%s: %s: %s\n", PROGRAM, what, uv_strerror(status));
@@ -33,24 +33,24 @@ static void must(int status, const char *what)
     }
 }
 
-static void end(uv_stream_t *client)
+static void close_client(uv_stream_t *client)
 {
     if (!uv_is_closing((uv_handle_t *)client))
         uv_close((uv_handle_t *)client, (uv_close_cb)free);
 }
 
-static void lend(uv_handle_t *client, size_t suggested, uv_buf_t *buffer)
+static void allocate(uv_handle_t *client, size_t suggested, uv_buf_t *buffer)
 {
     (void)client, (void)suggested;
 
     if (spare == NULL && (spare = malloc(sizeof(*spare))) == NULL)
-        must(UV_ENOMEM, "malloc");
+        check(UV_ENOMEM, "malloc");
     *buffer = uv_buf_init(spare->bytes, BUFFER_SIZE);
 }
 
-static void received(uv_stream_t *client, ssize_t size, const uv_buf_t *buffer);
+static void on_read(uv_stream_t *client, ssize_t size, const uv_buf_t *buffer);
 
-static void sent(uv_write_t *write, int status)
+static void on_write(uv_write_t *write, int status)
 {
     uv_stream_t *client = write->handle;
 
@@ -58,28 +58,28 @@ static void sent(uv_write_t *write, int status)
     spare = (struct request *)write;
 
     if (status < 0)
-        end(client);
+        close_client(client);
     else if (!uv_is_closing((uv_handle_t *)client) && uv_stream_get_write_queue_size(client) == 0)
-        uv_read_start(client, lend, received); /* without effect if it was not stopped */
+        uv_read_start(client, allocate, on_read); /* no effect if not paused */
 }
 
-static void received(uv_stream_t *client, ssize_t size, const uv_buf_t *buffer)
+static void on_read(uv_stream_t *client, ssize_t size, const uv_buf_t *buffer)
 {
     uv_buf_t rest = uv_buf_init(buffer->base, size > 0 ? size : 0);
-    int tried;
+    int written;
 
-    /* At the end, or after a reset: nothing waits to be sent, or there would be no reading. */
+    /* EOF or an error. Nothing is queued, since reading is paused while something is. */
     if (size < 0)
-        end(client);
+        close_client(client);
 
-    if (TRY_WRITE && size > 0 && (tried = uv_try_write(client, &rest, 1)) > 0)
-        rest = uv_buf_init(rest.base + tried, rest.len - tried);
+    if (TRY_WRITE && size > 0 && (written = uv_try_write(client, &rest, 1)) > 0)
+        rest = uv_buf_init(rest.base + written, rest.len - written);
 
     if (rest.len == 0)
         return;
 
-    if (uv_write(&spare->write, client, &rest, 1, sent) < 0) {
-        end(client);
+    if (uv_write(&spare->write, client, &rest, 1, on_write) < 0) {
+        close_client(client);
         return;
     }
     spare = NULL;
@@ -88,15 +88,15 @@ static void received(uv_stream_t *client, ssize_t size, const uv_buf_t *buffer)
         uv_read_stop(client);
 }
 
-static void arrived(uv_stream_t *listener, int status)
+static void on_connection(uv_stream_t *listener, int status)
 {
     uv_tcp_t *client = malloc(sizeof(*client));
 
-    must(client != NULL ? status : UV_ENOMEM, "a new connection");
-    must(uv_tcp_init(listener->loop, client), "uv_tcp_init");
-    must(uv_accept(listener, (uv_stream_t *)client), "uv_accept");
+    check(client != NULL ? status : UV_ENOMEM, "connection");
+    check(uv_tcp_init(listener->loop, client), "uv_tcp_init");
+    check(uv_accept(listener, (uv_stream_t *)client), "uv_accept");
     uv_tcp_nodelay(client, 1);
-    must(uv_read_start((uv_stream_t *)client, lend, received), "uv_read_start");
+    check(uv_read_start((uv_stream_t *)client, allocate, on_read), "uv_read_start");
 }
 
 int main(int argc, char *argv[])
@@ -107,11 +107,11 @@ int main(int argc, char *argv[])
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     uv_ip4_addr("127.0.0.1", number_argument(PROGRAM, USAGE, "PORT", argv[1], 10, 0, 65535), &address);
 
-    /* uv_write does not keep it away. */
+    /* uv_write does not prevent it. */
     signal(SIGPIPE, SIG_IGN);
 
-    must(uv_tcp_init(uv_default_loop(), &listener), "uv_tcp_init");
-    must(uv_tcp_bind(&listener, (struct sockaddr *)&address, 0), "uv_tcp_bind");
-    must(uv_listen((uv_stream_t *)&listener, BACKLOG, arrived), "uv_listen");
+    check(uv_tcp_init(uv_default_loop(), &listener), "uv_tcp_init");
+    check(uv_tcp_bind(&listener, (struct sockaddr *)&address, 0), "uv_tcp_bind");
+    check(uv_listen((uv_stream_t *)&listener, BACKLOG, on_connection), "uv_listen");
     return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

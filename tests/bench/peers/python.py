@@ -1,8 +1,8 @@
 """The echo server on Python's asyncio, with its own event loop or with uvloop's.
 
-A Protocol, which is asyncio's fast interface (streams are slower), on Python 3.8 or later; uvloop's
-version is in requirements.txt. Both loops set TCP_NODELAY, read as much at once as they see fit
-(256 KiB), and close a connection after the client's FIN once everything is sent.
+It uses a Protocol, asyncio's fast interface (streams are slower), on Python 3.8 or later; uvloop's
+version is in requirements.txt. Both loops set TCP_NODELAY, read up to 256 KiB at once, and close a
+connection after the client's FIN once everything is sent.
 """
 
 import argparse
@@ -16,7 +16,7 @@ class Echo(asyncio.Protocol):
     def data_received(self, data):
         self.transport.write(data)
 
-    # A client that does not read is not read, either.
+    # Back-pressure: reading from a slow client is paused.
     def pause_writing(self):
         self.transport.pause_reading()
 
@@ -31,7 +31,7 @@ async def serve(port):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Echoes what clients send to PORT of 127.0.0.1.")
+    parser = argparse.ArgumentParser(description="Echo server on PORT of 127.0.0.1.")
     parser.add_argument("event_loop", choices=["asyncio", "uvloop"])
     parser.add_argument("port", metavar="PORT", type=int)
     arguments = parser.parse_args()

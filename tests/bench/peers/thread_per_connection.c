@@ -1,9 +1,9 @@
 /*
- * An echo server with a thread for each connection: blocking calls, nothing shared, and the
- * kernel's scheduler for an event loop. POSIX threads, as they come with the C library.
+ * An echo server with a POSIX thread per connection: blocking calls, no shared state, and the
+ * kernel's scheduler instead of an event loop.
  *
- * A thread is detached, and has a stack that is just large enough for its buffer, so that ten
- * thousand of them fit.
+ * The threads are detached, and their stacks are just large enough for the buffer, so that 10 000 of
+ * them fit into memory.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,7 +24,7 @@
 #define BUFFER_SIZE (16 * 1024)
 #define STACK_SIZE (BUFFER_SIZE + 32 * 1024)
 
-static void must(int error, const char *what)
+static void check(int error, const char *what)
 {
     if (error != 0) {
         fprintf(stderr, "%s: %s: %s\n", PROGRAM, what, strerror(error));
@@ -48,7 +48,7 @@ static void *echo(void *argument)
     char buffer[BUFFER_SIZE];
     ssize_t received;
 
-    /* What goes wrong with a connection, such as a reset, ends that connection only. */
+    /* An error, such as a reset, closes this connection only. */
     while ((received = recv(client, buffer, BUFFER_SIZE, 0)) > 0 && send_all(client, buffer, received))
         ;
     close(client);
@@ -70,22 +70,22 @@ int main(int argc, char *argv[])
     address.sin_port = htons(number_argument(PROGRAM, USAGE, "PORT", argv[1], 10, 0, 65535));
 
     if ((listener = socket(AF_INET, SOCK_STREAM, 0)) < 0)
-        must(errno, "socket");
+        check(errno, "socket");
     if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
-        must(errno, "SO_REUSEADDR");
-    /* The clients' sockets inherit it. */
+        check(errno, "SO_REUSEADDR");
+    /* Accepted sockets inherit it. */
     if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
-        must(errno, "TCP_NODELAY");
+        check(errno, "TCP_NODELAY");
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0)
-        must(errno, "bind");
+        check(errno, "bind");
     if (listen(listener, BACKLOG) < 0)
-        must(errno, "listen");
+        check(errno, "listen");
 
-    must(pthread_attr_init(&attributes), "pthread_attr_init");
-    must(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED), "pthread_attr_setdetachstate");
-    must(pthread_attr_setstacksize(&attributes, STACK_SIZE), "pthread_attr_setstacksize");
+    check(pthread_attr_init(&attributes), "pthread_attr_init");
+    check(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED), "pthread_attr_setdetachstate");
+    check(pthread_attr_setstacksize(&attributes, STACK_SIZE), "pthread_attr_setstacksize");
 
     while ((client = accept(listener, NULL, NULL)) >= 0)
-        must(pthread_create(&thread, &attributes, echo, (void *)(intptr_t)client), "pthread_create");
-    must(errno, "accept");
+        check(pthread_create(&thread, &attributes, echo, (void *)(intptr_t)client), "pthread_create");
+    check(errno, "accept");
 }

@@ -1,7 +1,7 @@
-//! What a server executes for each round trip: instructions and system calls.
+//! Counts a server's instructions and system calls per round trip.
 //!
-//! Each is counted in a shorter and in a longer run. The difference is what the round trips cost,
-//! without what the start, the connections and the end cost.
+//! Each is counted in a short and in a long run. The difference leaves the round trips only, without
+//! start-up, connections and shutdown.
 
 use std::fs;
 use std::path::Path;
@@ -15,20 +15,20 @@ use crate::results::{Count, Counted};
 use crate::sample::Sampler;
 use crate::servers::Server;
 
-/// The load under which is counted.
+/// The load that is used for counting.
 pub const LOAD: &str = "ping_50x128";
 
-/// How many messages each connection sends in the shorter and in the longer run.
+/// Messages per connection in the short and in the long run.
 const MESSAGES: [u64; 2] = [20, 120];
 
-/// How long a server may take to end, and its instrument to write down what it has counted.
-const END: Duration = Duration::from_secs(20);
+/// How long the server may take to exit and its instrument to write its counts.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Counts both, in a folder that is empty afterwards.
+/// Counts both. The folder holds the output of the instruments, and is removed afterwards.
 pub fn count(sampler: &mut Sampler, server: &Server, load: &Load, folder: &Path) -> Count {
-    let mut counted = |instrument| match each(sampler, server, load, folder, instrument) {
-        Ok(number) => Counted::Each(number),
-        Err(error) => Counted::NotMeasured(format!("{error:#}")),
+    let mut counted = |instrument| match per_round_trip(sampler, server, load, folder, instrument) {
+        Ok(number) => Counted::PerRoundTrip(number),
+        Err(error) => Counted::Failed(format!("{error:#}")),
     };
     Count {
         server: server.name.clone(),
@@ -44,21 +44,23 @@ enum Instrument {
 }
 
 impl Instrument {
-    /// The command in front of the server's.
+    /// The command line that precedes the server's.
     fn command(self, folder: &Path) -> Vec<String> {
-        let words = match self {
+        let template = match self {
             Self::Callgrind => {
                 "valgrind --quiet --tool=callgrind --trace-children=yes \
                                 --callgrind-out-file={}/callgrind.%p --"
             }
-            // As a grandchild of its own, strace leaves the process that was started to the
-            // server.
+            // With -D, strace is a grandchild, and the process that was started is the server.
             Self::Strace => "strace -D -f -qq -c -U name,calls -o {}/strace --",
         };
-        words.split_whitespace().map(|w| w.replace("{}", &folder.to_string_lossy())).collect()
+        template
+            .split_whitespace()
+            .map(|word| word.replace("{}", &folder.to_string_lossy()))
+            .collect()
     }
 
-    /// The sum of what it has left in the folder.
+    /// The total of the counts in the folder, over all processes.
     fn sum(self, folder: &Path) -> Result<u64> {
         let mut sum = 0;
         for entry in fs::read_dir(folder)? {
@@ -67,7 +69,7 @@ impl Instrument {
                 Self::Callgrind => line.strip_prefix("totals: "),
                 Self::Strace => line.strip_prefix("total "),
             });
-            // A process that has counted nothing leaves no total.
+            // There is no total for a process without counts.
             sum += total.map_or(Ok(0), |total| total.trim().parse::<u64>())?;
         }
         ensure!(sum > 0, "nothing was counted");
@@ -75,7 +77,7 @@ impl Instrument {
     }
 }
 
-fn each(
+fn per_round_trip(
     sampler: &mut Sampler,
     server: &Server,
     load: &Load,
@@ -88,13 +90,13 @@ fn each(
         fs::create_dir_all(folder)?;
         let running = sampler.start(server, load, &instrument.command(folder))?;
         let result = (|| {
-            let mut clients = generator::connect(load.kind, running.address(), server.in_turn)?;
+            let mut clients = generator::connect(load.kind, running.address(), server.round_robin)?;
             clients.run(Until::Messages(messages))?;
             clients.finish()
         })();
-        let ended = running.end(END)?;
+        let exited = running.stop(STOP_TIMEOUT)?;
         let result = result.and_then(|()| {
-            ensure!(ended, "it did not end within {} seconds", END.as_secs());
+            ensure!(exited, "it did not exit within {} seconds", STOP_TIMEOUT.as_secs());
             *sum = instrument.sum(folder)?;
             Ok(())
         });
@@ -102,6 +104,8 @@ fn each(
         result?;
     }
     let round_trips = (MESSAGES[1] - MESSAGES[0]) * active as u64;
-    let difference = sums[1].checked_sub(sums[0]).context("the longer run counted less")?;
+    let difference = sums[1]
+        .checked_sub(sums[0])
+        .context("the long run has a smaller count than the short run")?;
     Ok(difference as f64 / round_trips as f64)
 }

@@ -1,20 +1,19 @@
-//! The floor: what one recv and one send cost with nothing around them.
+//! The floor: the cost of one recv and one send, a lower bound for every server.
 //!
-//! No server can do with less. This one never asks which connection is ready: it waits for the
-//! first one's message, then for the second one's, and so on. That only works with clients that
-//! all send, which is why it is no server to use.
+//! It never asks which connection is ready, but blocks on each in turn. This only works if every
+//! client sends, so it is of no use as a server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use anyhow::Result;
 
-/// Accepts so many connections, then takes one message of `size` bytes from each in turn.
+/// Accepts the connections, then echoes one message of `size` bytes on each in turn.
 pub fn serve(port: u16, connections: usize, size: usize) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let mut buffer = vec![0; size];
     let mut streams: Vec<Option<TcpStream>> = Vec::with_capacity(connections);
-    // A connection without a message is the one that only tried whether anybody listens.
+    // The connection that only checks whether the server listens sends no message.
     while streams.len() < connections {
         let (mut stream, _) = listener.accept()?;
         stream.set_nodelay(true)?;
@@ -33,7 +32,7 @@ pub fn serve(port: u16, connections: usize, size: usize) -> Result<()> {
     Ok(())
 }
 
-/// Sends one message back. The answer is whether there was one.
+/// Echoes one message. Returns false at EOF.
 fn echo(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<bool> {
     match stream.read_exact(buffer) {
         Ok(()) => stream.write_all(buffer)?,

@@ -1,16 +1,17 @@
-//! Measures echo servers side by side: those of this project, C and Rust, and what people would
-//! take instead.
+//! Benchmarks this project's echo servers, in C and in Rust, beside servers on other runtimes and
+//! libraries (the peers).
 //!
-//! | stage | module | takes | gives |
+//! | step | modules | input | output |
 //! |---|---|---|---|
-//! | what is to be done | [`servers`], [`loads`] | names | [`Server`](servers::Server), [`Load`](loads::Load) |
-//! | set the stage | [`stage`], [`process`] | a server | [`Running`](process::Running) |
-//! | load | [`generator`], [`floor`] | a load | [`Tally`](generator::Tally) |
+//! | select | [`servers`], [`loads`] | names | [`Server`](servers::Server), [`Load`](loads::Load) |
+//! | start | [`environment`], [`process`] | a server | [`RunningServer`](process::RunningServer) |
+//! | generate load | [`generator`], [`floor`] | a load | [`Tally`](generator::Tally) |
 //! | measure | [`sample`], [`count`], [`measure`] | a plan | [`Results`] |
-//! | conclude | [`statistics`], [`targets`] | results | [`Spread`](statistics::Spread), [`Outcome`](targets::Outcome) |
-//! | show | [`mod@report`], [`plot`] | results | tables, SVG |
+//! | evaluate | [`statistics`], [`targets`] | results | [`Spread`](statistics::Spread), [`Outcome`](targets::Outcome) |
+//! | report | [`mod@report`], [`plot`] | results | tables, SVG |
 
 mod count;
+mod environment;
 mod floor;
 mod generator;
 mod loads;
@@ -21,7 +22,6 @@ mod report;
 mod results;
 mod sample;
 mod servers;
-mod stage;
 mod statistics;
 mod targets;
 
@@ -36,22 +36,21 @@ use mirror::project::Project;
 
 use crate::loads::LOADS;
 use crate::measure::Plan;
-use crate::report::Form;
+use crate::report::Format;
 use crate::results::Results;
 
-/// Measures echo servers side by side.
+/// Benchmarks echo servers.
 ///
-/// Server and clients run in a network namespace of their own, pinned to different processors. In
-/// every round each server takes its turn under each load, started anew; all that comes back is
-/// verified byte by byte. The CPU time is that of all threads and processes of the server, between
-/// two moments at which nothing is in flight. On loopback it includes what the kernel does to
-/// receive what the server sends.
+/// Server and clients run in a network namespace, pinned to different processors. In each round,
+/// every server is started anew for every load; the clients verify each received byte. CPU time
+/// is that of all threads and processes of the server, between two points in time at which nothing
+/// is in flight. On loopback it includes the kernel's work to receive what the server sends.
 #[derive(Parser)]
 #[command(
     name = "bench",
     version,
-    after_help = "Exit status: 0 everything was measured, 1 a server answered wrongly, 2 it could \
-                  not be measured."
+    after_help = "Exit status: 0 success, 1 a sample failed (a wrong reply, for example), 2 the \
+                  benchmark could not be run."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -60,60 +59,57 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure, show the tables, and keep all samples in a JSON file
+    /// Measure, print the tables, and write the results to a JSON file
     Run(RunArguments),
-    /// Show the tables of an earlier run, or draw it
+    /// Print the tables of an earlier run, or write its tables and plots to files
     Report(ReportArguments),
     /// List the servers and the loads
     List,
-    /// Be the floor that servers are held against
+    /// Run the floor server
     #[command(hide = true)]
     Floor { port: u16, connections: usize, size: usize },
 }
 
 #[derive(Args)]
 struct RunArguments {
-    /// Only these servers
+    /// Measure only these servers
     #[arg(long, value_name = "SERVER,…", value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these loads
+    /// Measure only these loads
     #[arg(long, value_name = "LOAD,…", value_delimiter = ',')]
     load: Vec<String>,
-    /// How often the servers take their turns; loads that only vary a size or the number of idle
-    /// connections have one round
+    /// Number of rounds; loads that only vary a size or the number of idle connections are
+    /// measured in the first one
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// How long each sample takes, after a third of that to warm up
+    /// Duration of each sample, after a third of that as warm-up
     #[arg(long, value_name = "SECONDS", default_value_t = 0.25, value_parser = seconds)]
     seconds: f64,
-    /// The TCP congestion control
+    /// TCP congestion control
     #[arg(long, value_name = "NAME", default_value = "reno")]
     congestion: String,
-    /// One round of 0.1 seconds each, and nothing is counted with valgrind and strace
+    /// One round, 0.1 seconds per sample, no counts by valgrind and strace
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     quick: bool,
-    /// Where the samples go [default: target/bench/results.json of the project]
+    /// File for the results [default: target/bench/results.json in the project]
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 #[derive(Args)]
 struct ReportArguments {
-    /// What an earlier run has left
-    #[arg(value_name = "JSON")]
+    /// Results of an earlier run
+    #[arg(value_name = "RESULTS")]
     file: PathBuf,
-    /// Tables in Markdown
-    #[arg(long)]
-    markdown: bool,
-    /// Draw SVG files into this folder instead
-    #[arg(long, value_name = "FOLDER", conflicts_with = "markdown")]
-    plots: Option<PathBuf>,
+    /// Write the tables as Markdown (tables.md) and the plots as SVG into this folder instead
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.01..=60.0).contains(&seconds) => Ok(seconds),
-        _ => Err("a number from 0.01 to 60 was expected".into()),
+        _ => Err("expected 0.01 to 60".into()),
     }
 }
 
@@ -136,7 +132,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The answer is whether every server answered as it should.
+/// Returns whether no sample failed.
 fn run(arguments: RunArguments) -> Result<bool> {
     let (rounds, seconds) =
         if arguments.quick { (1, 0.1) } else { (arguments.rounds, arguments.seconds) };
@@ -144,7 +140,7 @@ fn run(arguments: RunArguments) -> Result<bool> {
         Some(file) => std::path::absolute(file)?,
         None => Project::find()?.path("target/bench/results.json"),
     };
-    // Whether the file can be written is better known before the run.
+    // An unwritable path should fail before the run, not after it.
     let folder = file.parent().context("--json must name a file")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let plan = Plan {
@@ -157,18 +153,18 @@ fn run(arguments: RunArguments) -> Result<bool> {
     };
     let results = measure::run(&plan, |results| results.write(&file))?;
     results.write(&file)?;
-    print!("{}", report::tables(&results, Form::Terminal));
+    print!("{}", report::tables(&results, Format::Terminal));
     Ok(results.failures.is_empty())
 }
 
 fn report(arguments: &ReportArguments) -> Result<bool> {
     let results = Results::read(&arguments.file)?;
-    match &arguments.plots {
-        Some(folder) => plot::all(&results, folder)?,
-        None => {
-            let form = if arguments.markdown { Form::Markdown } else { Form::Terminal };
-            print!("{}", report::tables(&results, form));
+    match &arguments.output {
+        Some(folder) => {
+            report::write(&results, folder)?;
+            plot::all(&results, folder)?;
         }
+        None => print!("{}", report::tables(&results, Format::Terminal)),
     }
     Ok(true)
 }
@@ -176,11 +172,11 @@ fn report(arguments: &ReportArguments) -> Result<bool> {
 fn list() -> Result<bool> {
     println!("servers:");
     for server in servers::all(&Project::find()?)? {
-        println!("  {:<22}{}", server.name, server.about);
+        println!("  {:<22}{}", server.name, server.description);
     }
     println!("loads:");
     for load in &LOADS {
-        println!("  {:<22}{}", load.name, load.about);
+        println!("  {:<22}{}", load.name, load.description);
     }
     Ok(true)
 }

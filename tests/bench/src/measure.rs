@@ -1,4 +1,4 @@
-//! A whole run: every server under every load, in turns.
+//! A run: every server in turn under every load.
 
 use std::fs;
 use std::path::Path;
@@ -10,55 +10,56 @@ use mirror::project::Project;
 use mirror::report::Progress;
 
 use crate::count;
+use crate::environment::Environment;
 use crate::loads::{LOADS, Load};
 use crate::process::cpu_counter;
-use crate::results::{Count, Failure, Machine, Missing, NotMeasured, Present, Results, Sample};
+use crate::results::{
+    Count, Failure, MeasuredServer, Results, Sample, Setup, Skipped, Unavailable,
+};
 use crate::sample::Sampler;
 use crate::servers::{self, Server};
-use crate::stage::Stage;
 
-/// Where a run leaves its files, in the project's folder.
+/// The folder for the files of a run, relative to the project's.
 const OUTPUT: &str = "target/bench";
 
-/// Descriptors that a server needs besides those of its connections.
+/// Descriptors that a server needs in addition to those of its connections.
 const SPARE_DESCRIPTORS: usize = 100;
 
-/// What is to be measured.
+/// What to measure, and how.
 #[derive(Debug)]
 pub struct Plan {
-    /// The names of the servers; all, where none is named.
+    /// Names of servers; all if empty.
     pub servers: Vec<String>,
-    /// The names of the loads; all, where none is named.
+    /// Names of loads; all if empty.
     pub loads: Vec<String>,
-    /// How often the servers take their turns.
+    /// Number of rounds.
     pub rounds: usize,
-    /// How long a sample takes.
+    /// Duration of a sample.
     pub seconds: Duration,
-    /// Whether instructions and system calls are counted.
+    /// Whether to count instructions and system calls.
     pub counts: bool,
     /// The congestion control.
     pub congestion: String,
 }
 
-/// Measures all that the plan asks for. What there is after each round is kept, so that a run that is
-/// broken off is not lost.
-pub fn run(plan: &Plan, keep: impl Fn(&Results) -> Result<()>) -> Result<Results> {
+/// Runs the plan. The results are saved after each round, so that an interrupted run is not lost.
+pub fn run(plan: &Plan, save: impl Fn(&Results) -> Result<()>) -> Result<Results> {
     let project = Project::find()?;
-    // The servers' commands start in the project's folder.
+    // The servers' commands are relative to the project's folder.
     std::env::set_current_dir(project.path("."))?;
     let all = servers::all(&project)?;
-    let servers = chosen("server", &all, &plan.servers, |server| &server.name)?;
-    let loads = chosen("load", &LOADS, &plan.loads, |load| load.name)?;
-    let machine = machine(plan)?;
-    let stage = Stage::enter(&plan.congestion)?;
+    let servers = select("server", &all, &plan.servers, |server| &server.name)?;
+    let loads = select("load", &LOADS, &plan.loads, |load| load.name)?;
+    let setup = setup(plan)?;
+    let environment = Environment::enter(&plan.congestion)?;
     let mut notes = Vec::new();
-    if machine.processors == 1 {
-        notes.push("There is only one processor: the servers share it with the clients".to_owned());
+    if setup.processors == 1 {
+        notes.push("There is only one processor, which servers and clients share".to_owned());
     }
     if let Err(error) = cpu_counter() {
         notes.push(format!(
-            "The CPU time of processes that end without being waited for is missing from \
-             connect_1 and connect_16, because perf_event_open failed: {error}"
+            "connect_1 and connect_16 lack the CPU time of processes that are not waited for, \
+             because perf_event_open failed: {error}"
         ));
     }
     for note in &notes {
@@ -67,35 +68,36 @@ pub fn run(plan: &Plan, keep: impl Fn(&Results) -> Result<()>) -> Result<Results
     let logs = project.path(OUTPUT).join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     let mut run = Run {
-        sampler: Sampler::new(stage, logs),
-        results: Results { machine, notes, ..Results::default() },
+        sampler: Sampler::new(environment, logs),
+        results: Results { setup, notes, ..Results::default() },
     };
-    let servers = run.present(servers, loads[0])?;
-    run.take_samples(plan, &servers, &loads, &keep)?;
+    let servers = run.available(servers, loads[0])?;
+    run.take_samples(plan, &servers, &loads, &save)?;
     if plan.counts {
         run.count(&servers, &project.path(OUTPUT).join("count"))?;
     }
     Ok(run.results)
 }
 
-/// Those of all that are named.
-fn chosen<'a, T>(
-    what: &str,
+/// The items with the given names, or all if there are none.
+fn select<'a, T>(
+    kind: &str,
     all: &'a [T],
     names: &[String],
     name_of: impl Fn(&'a T) -> &'a str,
 ) -> Result<Vec<&'a T>> {
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|one| name_of(one) == *name)) {
-        bail!("there is no {what} '{unknown}'; 'bench list' names those that there are");
+        bail!("unknown {kind} {unknown:?}: 'bench list' lists them");
     }
-    let is_named = |one: &'a T| names.is_empty() || names.iter().any(|name| name == name_of(one));
-    Ok(all.iter().filter(|one| is_named(one)).collect())
+    let is_selected =
+        |one: &'a T| names.is_empty() || names.iter().any(|name| name == name_of(one));
+    Ok(all.iter().filter(|one| is_selected(one)).collect())
 }
 
-/// What was counted is exact, so the base need not be counted again.
-fn same_program(counts: &[Count], server: &Server) -> Option<Count> {
-    let of_base = counts.iter().find(|count| count.server == servers::BASE);
-    let count = of_base.filter(|_| server.name == servers::AGAIN)?;
+/// Counts have no noise, so the second baseline takes those of the first.
+fn known_count(counts: &[Count], server: &Server) -> Option<Count> {
+    let baseline = counts.iter().find(|count| count.server == servers::BASELINE);
+    let count = baseline.filter(|_| server.name == servers::BASELINE_AGAIN)?;
     Some(Count { server: server.name.clone(), ..count.clone() })
 }
 
@@ -104,7 +106,7 @@ struct Run {
     results: Results,
 }
 
-/// A sample to be taken.
+/// A sample to take.
 struct Turn<'a> {
     round: usize,
     server: &'a Server,
@@ -112,35 +114,33 @@ struct Turn<'a> {
 }
 
 impl Run {
-    /// The servers that start. The others are missing, and the results say why.
-    fn present<'a>(&mut self, servers: Vec<&'a Server>, load: &Load) -> Result<Vec<&'a Server>> {
-        let mut present = Vec::new();
+    /// The servers that can be started. The results say why the others cannot.
+    fn available<'a>(&mut self, servers: Vec<&'a Server>, load: &Load) -> Result<Vec<&'a Server>> {
+        let mut available = Vec::new();
         for server in servers {
-            match self.sampler.missing(server, load)? {
+            match self.sampler.start_failure(server, load)? {
                 None => {
-                    let Server { name, about, which, .. } = server.clone();
-                    self.results.servers.push(Present { name, about, which });
-                    present.push(server);
+                    let Server { name, description, category, .. } = server.clone();
+                    self.results.servers.push(MeasuredServer { name, description, category });
+                    available.push(server);
                 }
                 Some(reason) => {
-                    eprintln!("bench: {} is missing: {reason}", server.name);
-                    self.results.missing.push(Missing { name: server.name.clone(), reason });
+                    eprintln!("bench: {}: {reason}", server.name);
+                    let server = server.name.clone();
+                    self.results.unavailable.push(Unavailable { server, reason });
                 }
             }
         }
-        Ok(present)
+        Ok(available)
     }
 
-    /// Why a server is not put under a load, if so.
-    fn too_much(&mut self, server: &Server, load: &Load) -> Result<Option<String>> {
-        if let Some(reason) = server.declines(load) {
-            return Ok(Some(reason));
-        }
-        let most = self.sampler.stage.descriptors;
-        if load.connections() + SPARE_DESCRIPTORS > most {
-            return Ok(Some(format!("the limit is {most} descriptors (ulimit -Hn)")));
-        }
-        Ok(None)
+    /// The limit of the server or of this machine that a load exceeds, if any.
+    fn exceeded_limit(&self, server: &Server, load: &Load) -> Option<String> {
+        let descriptors = self.sampler.environment.descriptors;
+        server.exceeded_limit(load).or_else(|| {
+            (load.connections() + SPARE_DESCRIPTORS > descriptors)
+                .then(|| format!("limited to {descriptors} descriptors (ulimit -Hn)"))
+        })
     }
 
     fn take_samples(
@@ -148,26 +148,26 @@ impl Run {
         plan: &Plan,
         servers: &[&Server],
         loads: &[&Load],
-        keep: impl Fn(&Results) -> Result<()>,
+        save: impl Fn(&Results) -> Result<()>,
     ) -> Result<()> {
         let mut turns = Vec::new();
         for round in 0..plan.rounds {
             for load in loads.iter().filter(|load| round == 0 || load.every_round) {
-                let mut fit = Vec::new();
-                for server in servers.iter().filter(|server| server.is_for(load)) {
-                    match self.too_much(server, load)? {
-                        None => fit.push(*server),
+                let mut in_turn = Vec::new();
+                for server in servers.iter().filter(|server| server.is_measured_under(load)) {
+                    match self.exceeded_limit(server, load) {
+                        None => in_turn.push(*server),
                         Some(reason) if round == 0 => {
                             let (server, load) = (server.name.clone(), load.name.to_owned());
-                            self.results.not_measured.push(NotMeasured { server, load, reason });
+                            self.results.skipped.push(Skipped { server, load, reason });
                         }
                         Some(_) => {}
                     }
                 }
-                // Each round begins with another server, so that nobody always comes first.
-                let first = round * fit.len() / plan.rounds;
-                fit.rotate_left(first);
-                turns.extend(fit.into_iter().map(|server| Turn { round, server, load }));
+                // Each round begins with a different server, so that none is always the first.
+                let first = round * in_turn.len() / plan.rounds;
+                in_turn.rotate_left(first);
+                turns.extend(in_turn.into_iter().map(|server| Turn { round, server, load }));
             }
         }
         let progress = Progress::new(turns.len());
@@ -184,21 +184,23 @@ impl Run {
                 }
             }
             if turns.get(done + 1).is_none_or(|next| next.round != *round) {
-                keep(&self.results)?;
+                save(&self.results)?;
             }
         }
         progress.clear();
         Ok(())
     }
 
-    /// Counts instructions and system calls, in a folder that is empty afterwards.
+    /// Counts instructions and system calls. The folder is used for temporary files.
     fn count(&mut self, servers: &[&Server], folder: &Path) -> Result<()> {
-        let load = Load::find(count::LOAD).context("the load for counting is one of the loads")?;
-        let servers: Vec<_> = servers.iter().filter(|server| server.is_for(load)).collect();
+        let load = Load::find(count::LOAD).context("the load for counting is listed")?;
+        let servers: Vec<_> =
+            servers.iter().filter(|server| server.is_measured_under(load)).collect();
         let progress = Progress::new(servers.len());
         for (done, server) in servers.iter().enumerate() {
-            progress.show(done, &format!("instructions and system calls of {}", server.name));
-            let count = match same_program(&self.results.counts, server) {
+            progress
+                .show(done, &format!("counting instructions and system calls: {}", server.name));
+            let count = match known_count(&self.results.counts, server) {
                 Some(count) => count,
                 None => count::count(&mut self.sampler, server, load, folder),
             };
@@ -209,20 +211,20 @@ impl Run {
     }
 
     fn take(&mut self, plan: &Plan, server: &Server, load: &Load, round: usize) -> Result<Sample> {
-        self.sampler.stage.set_congestion(load.congestion.unwrap_or(&plan.congestion))?;
+        self.sampler.environment.set_congestion(load.congestion.unwrap_or(&plan.congestion))?;
         self.sampler.take(server, load, round, plan.seconds)
     }
 }
 
-fn machine(plan: &Plan) -> Result<Machine> {
+fn setup(plan: &Plan) -> Result<Setup> {
     let system = nix::sys::utsname::uname()?;
     let cpus = <procfs::CpuInfo as procfs::Current>::current()?;
-    // A compiler that is not there has not compiled what is measured here.
+    // A compiler that is not installed has not compiled the measured programs.
     let version = |program| {
         let output = Command::new(program).arg("--version").output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
     };
-    Ok(Machine {
+    Ok(Setup {
         date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         kernel: system.release().to_string_lossy().into_owned(),
         processor: cpus.model_name(0).unwrap_or("unknown").to_owned(),

@@ -1,4 +1,4 @@
-//! Results as drawings.
+//! Results as plots.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::loads::{Kind, Load};
-use crate::results::{Present, Results};
-use crate::servers::{FLOOR, MODELS, Which};
-use crate::statistics::{Figure, Spread};
+use crate::results::{MeasuredServer, Results};
+use crate::servers::{Category, FLOOR, MODELS};
+use crate::statistics::{Metric, Spread};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Colours that can be told apart on white, with most kinds of colour blindness too.
+/// Colours that are easy to distinguish on white, with most kinds of colour blindness too.
 const COLOURS: [RGBColor; MODELS.len()] = [
     RGBColor(0x8c, 0x51, 0x0a),
     RGBColor(0xd5, 0x5e, 0x00),
@@ -30,58 +30,58 @@ const OURS: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const PEERS: RGBColor = RGBColor(0xb0, 0xb0, 0xb0);
 
 const BAR_COLOURS: &str =
-    "blue: this project's servers, in Rust; grey: what people would take instead; black: the floor";
+    "blue: this project's servers, in Rust; grey: other runtimes and libraries; black: the floor";
 
 const TITLE: (&str, i32) = ("sans-serif", 20);
 const TEXT: (&str, i32) = ("sans-serif", 15);
 
-/// Draws everything that the results have the figures for.
+/// Draws all plots for which there are results.
 pub fn all(results: &Results, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    curves(
+    line_chart(
         results,
         &folder.join("connections.svg"),
-        "Every connection sends: server CPU for each message",
+        "All connections active: server CPU time per message",
         &["ping_1x128", "ping_50x128", "ping_1000x128", "ping_10000x128"],
     )?;
-    curves(
+    line_chart(
         results,
         &folder.join("idle.svg"),
-        "10 connections send, the others are idle: server CPU for each message",
+        "10 active connections, the others idle: server CPU time per message",
         &["idle_50", "idle_1000", "idle_10000"],
     )?;
-    bars(
+    bar_chart(
         results,
         &folder.join("peers.svg"),
-        "Server CPU for each message in µs, 50 connections, 128 bytes",
+        "Server CPU time per message in µs, 50 connections, 128 bytes",
         "ping_50x128",
-        Figure::Cpu,
+        Metric::ServerCpu,
     )?;
-    bars(
+    bar_chart(
         results,
         &folder.join("memory.svg"),
         "Resident memory in MB, 10 000 connections",
         "ping_10000x128",
-        Figure::Resident,
+        Metric::Resident,
     )
 }
 
-/// A curve, ready to be drawn.
+/// One line of a line chart.
 struct Curve {
     name: String,
     colour: RGBColor,
-    /// Connections and microseconds.
+    /// Number of connections and microseconds.
     points: Vec<(f64, f64)>,
 }
 
-/// The CPU time of every model, in Rust, against the number of connections; both axes logarithmic.
-fn curves(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Result<()> {
+/// The CPU time of each model in Rust over the number of connections, both axes logarithmic.
+fn line_chart(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Result<()> {
     let points = |server: &str| -> Result<Vec<(f64, f64)>> {
         let mut points = Vec::new();
         for name in loads {
-            let load = Load::find(name).with_context(|| format!("there is no load {name}"))?;
+            let load = Load::find(name).with_context(|| format!("unknown load {name}"))?;
             let Kind::Ping { connections, .. } = load.kind else { continue };
-            if let Some(cpu) = results.figure(server, name, Figure::Cpu) {
+            if let Some(cpu) = results.metric(server, name, Metric::ServerCpu) {
                 points.push((connections as f64, cpu.median));
             }
         }
@@ -94,14 +94,14 @@ fn curves(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Result
     }
     curves.push(Curve { name: FLOOR.to_owned(), colour: BLACK, points: points(FLOOR)? });
     curves.retain(|curve| !curve.points.is_empty());
-    // The legend lists them as they end, from the top.
+    // The legend has the order of the right ends, from top to bottom.
     curves.sort_by(|a, b| f64::total_cmp(&b.last(), &a.last()));
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let (Some(x), Some(y)) = (Spread::of(all().map(|p| p.0)), Spread::of(all().map(|p| p.1)))
     else {
         return Ok(());
     };
-    drawn(file, (860, 480), |area| {
+    write_svg(file, (860, 480), |area| {
         let (chart_area, legend) = area.split_horizontally(720);
         let mut chart = ChartBuilder::on(&chart_area)
             .caption(title, TITLE)
@@ -109,8 +109,8 @@ fn curves(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Result
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d(
-                (x.least * 0.8..x.most * 1.25).log_scale(),
-                (y.least * 0.7..y.most * 1.4).log_scale(),
+                (x.min * 0.8..x.max * 1.25).log_scale(),
+                (y.min * 0.7..y.max * 1.4).log_scale(),
             )?;
         chart
             .configure_mesh()
@@ -130,7 +130,7 @@ fn curves(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Result
             let y = 70 + 24 * row;
             legend.draw(&PathElement::new([(0, y), (24, y)], style))?;
             legend.draw(&Circle::new((12, y), 4, colour.filled()))?;
-            legend.draw(&Text::new(name.clone(), (32, y), beside(HPos::Left)))?;
+            legend.draw(&Text::new(name.clone(), (32, y), anchored(HPos::Left)))?;
         }
         Ok(())
     })
@@ -142,50 +142,56 @@ impl Curve {
     }
 }
 
-/// A figure of the Rust servers, the floor and the peers, from the least to the most.
-fn bars(results: &Results, file: &Path, title: &str, load: &str, figure: Figure) -> Result<()> {
-    let bar = |server: &Present| {
-        let colour = match server.which {
-            Which::Rust => OURS,
-            Which::Floor => BLACK,
-            Which::Peer => PEERS,
-            Which::Other => return None,
+/// A metric of the Rust servers, the floor and the peers, in ascending order.
+fn bar_chart(
+    results: &Results,
+    file: &Path,
+    title: &str,
+    load: &str,
+    metric: Metric,
+) -> Result<()> {
+    let bar = |server: &MeasuredServer| {
+        let colour = match server.category {
+            Category::Rust => OURS,
+            Category::Floor => BLACK,
+            Category::Peer => PEERS,
+            Category::Other => return None,
         };
-        Some((server.name.clone(), colour, results.figure(&server.name, load, figure)?))
+        Some((server.name.clone(), colour, results.metric(&server.name, load, metric)?))
     };
     let mut rows: Vec<(String, RGBColor, Spread)> =
         results.servers.iter().filter_map(bar).collect();
     rows.sort_by(|a, b| f64::total_cmp(&a.2.median, &b.2.median));
-    let Some(most) = Spread::of(rows.iter().map(|row| row.2.most)) else {
+    let Some(largest) = Spread::of(rows.iter().map(|row| row.2.max)) else {
         return Ok(());
     };
     let height = 84 + 24 * u32::try_from(rows.len())?;
-    drawn(file, (860, height), |area| {
+    write_svg(file, (860, height), |area| {
         area.draw(&Text::new(title.to_owned(), (16, 14), TITLE))?;
         area.draw(&Text::new(BAR_COLOURS, (16, 40), TEXT))?;
         let left = 190;
-        let place = |value: f64| left + (value / most.most * 560.0).round() as i32;
-        for (row, (name, colour, Spread { least, median, most })) in (0..).zip(&rows) {
+        let position = |value: f64| left + (value / largest.max * 560.0).round() as i32;
+        for (row, (name, colour, Spread { min, median, max })) in (0..).zip(&rows) {
             let y = 84 + 24 * row;
-            area.draw(&Text::new(name.clone(), (left - 10, y), beside(HPos::Right)))?;
-            let corners = [(left, y - 8), (place(*median), y + 8)];
+            area.draw(&Text::new(name.clone(), (left - 10, y), anchored(HPos::Right)))?;
+            let corners = [(left, y - 8), (position(*median), y + 8)];
             area.draw(&Rectangle::new(corners, colour.filled()))?;
-            let range = [(place(*least), y), (place(*most), y)];
+            let range = [(position(*min), y), (position(*max), y)];
             area.draw(&PathElement::new(range, RGBColor(0x40, 0x40, 0x40).stroke_width(2)))?;
             let label = format!("{median:.2}");
-            area.draw(&Text::new(label, (place(*most) + 8, y), beside(HPos::Left)))?;
+            area.draw(&Text::new(label, (position(*max) + 8, y), anchored(HPos::Left)))?;
         }
         Ok(())
     })
 }
 
-/// Text of which the middle of that side is at the given place.
-fn beside(side: HPos) -> TextStyle<'static> {
+/// Text whose given side is centred at the position.
+fn anchored(side: HPos) -> TextStyle<'static> {
     TEXT.into_text_style(&(860, 480)).pos(Pos::new(side, VPos::Center))
 }
 
-/// An SVG file with a background of its own, so that it can be read on any page.
-fn drawn(
+/// Draws an SVG file, with a background so that it is readable on any page.
+fn write_svg(
     file: &Path,
     size: (u32, u32),
     draw: impl FnOnce(&Area) -> Result<(), Box<dyn std::error::Error>>,

@@ -1,4 +1,4 @@
-//! A server that runs: its start, what it and its children use, and its end.
+//! A running server: start-up, resource usage of all its processes, and shutdown.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,33 +22,33 @@ use perf_event::events::Software;
 use perf_event::{Builder, Counter};
 use procfs::process::{Process, Stat};
 
-/// How long a server may take until it listens: also one that runs on valgrind's processor.
-const START: Duration = Duration::from_secs(30);
+/// How long a server may take to listen, under valgrind too.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to sleep before a condition is looked at again.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+/// How long to sleep before a condition is checked again.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A server that listens.
 #[derive(Debug)]
-pub struct Running {
-    process: Pid,
+pub struct RunningServer {
+    pid: Pid,
     address: SocketAddr,
     log: PathBuf,
     counter: Option<Counter>,
-    /// Dropped when the server is no longer needed.
-    _keep: mpsc::Sender<()>,
+    /// Keeps the thread that started the server alive.
+    _parent: mpsc::Sender<()>,
 }
 
-impl Running {
-    /// Starts a command, and returns when a connection to the port succeeds. Standard error goes
-    /// to the log. `short_lived` are the processes of a server that makes one for each connection:
-    /// what those have used the kernel counts, if it lets us, at a small price.
+impl RunningServer {
+    /// Starts a command, and returns once a connection to the port succeeds. Standard error goes to
+    /// the log. `perf_counter` has the kernel count the CPU time, where it permits that: at a small
+    /// cost, but also for processes that live for one connection only.
     pub fn start(
         command: &[String],
         port: u16,
         processors: CpuSet,
         log: &Path,
-        short_lived: bool,
+        perf_counter: bool,
     ) -> Result<Self> {
         let (program, arguments) = command.split_first().context("the command is empty")?;
         let mut command = Command::new(program);
@@ -56,98 +56,103 @@ impl Running {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(log).with_context(|| format!("cannot write {}", log.display()))?);
-        // SAFETY: two system calls, which are all that happens between fork and exec.
+            .stderr(File::create(log).with_context(|| format!("cannot create {}", log.display()))?);
+        // SAFETY: between fork and exec it makes two system calls and allocates nothing.
         unsafe {
             command.pre_exec(move || {
-                // Whatever ends this process ends the server.
+                // The server must not outlive this process.
                 set_pdeathsig(Signal::SIGKILL)?;
                 Ok(sched_setaffinity(Pid::this(), &processors)?)
             })
         };
-        let (Started { child, counter }, keep) = spawn(command, short_lived)?;
+        let (Started { child, counter }, parent) = spawn(command, perf_counter)?;
         let child = child.with_context(|| format!("cannot start {program}"))?;
         let running = Self {
-            process: Pid::from_raw(i32::try_from(child.id())?),
+            pid: Pid::from_raw(i32::try_from(child.id())?),
             address: (Ipv4Addr::LOCALHOST, port).into(),
             log: log.to_owned(),
             counter,
-            _keep: keep,
+            _parent: parent,
         };
         match running.wait_until_ready() {
             Ok(()) => Ok(running),
             Err(error) => {
-                running.end(Duration::ZERO)?;
+                running.stop(Duration::ZERO)?;
                 Err(error)
             }
         }
     }
 
     fn wait_until_ready(&self) -> Result<()> {
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(self.address).is_err() {
-            let status = waitpid(self.process, Some(WaitPidFlag::WNOHANG))?;
+            let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG))?;
             if status != WaitStatus::StillAlive {
-                bail!("it ended at once ({}): {}", how(status), self.last_words());
+                bail!(
+                    "it exited during start-up ({}): {}",
+                    describe(status),
+                    self.last_error_line()
+                );
             }
             if Instant::now() > deadline {
-                bail!("no connection succeeded within {} seconds", START.as_secs());
+                bail!("no connection succeeded within {} seconds", START_TIMEOUT.as_secs());
             }
-            sleep(BETWEEN_LOOKS);
+            sleep(POLL_INTERVAL);
         }
         Ok(())
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The last line of what it wrote to standard error.
-    pub fn last_words(&self) -> String {
+    /// The last line that it wrote to standard error.
+    pub fn last_error_line(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         match text.lines().rev().find(|line| !line.trim().is_empty()) {
             Some(line) => line.trim().to_owned(),
-            None => "it wrote nothing to standard error".to_owned(),
+            None => "nothing on standard error".to_owned(),
         }
     }
 
-    /// The CPU time of all its threads and processes so far, of those that have ended, too.
-    pub fn cpu(&mut self) -> Result<Duration> {
+    /// The CPU time of all its threads and processes so far, including those that have exited.
+    pub fn cpu_time(&mut self) -> Result<Duration> {
         if let Some(counter) = &mut self.counter {
             return Ok(Duration::from_nanos(counter.read()?));
         }
         let tick = Duration::from_secs(1) / u32::try_from(procfs::ticks_per_second())?;
         let mut sum = Duration::ZERO;
         for stat in descendants()? {
-            // Exact, and counts the threads that have ended. A process that has ended since it
-            // was listed is its parent's to account for.
+            // This clock is exact and includes threads that have exited. A process that has exited
+            // since it was listed is in its parent's times.
             if let Ok(clock) = clock_getcpuclockid(Pid::from_raw(stat.pid)) {
                 sum += clock_gettime(clock).map(Duration::from).unwrap_or_default();
             }
-            // Of children that were waited for the kernel tells the ticks only.
+            // The times of reaped children are only known in ticks.
             sum += tick * u32::try_from(stat.cutime + stat.cstime)?;
         }
         Ok(sum)
     }
 
-    /// The resident memory of all its processes, in bytes.
+    /// The resident set size of all its processes, in bytes.
     pub fn resident(&self) -> Result<u64> {
         let mut sum = 0;
         for stat in descendants()? {
-            // The running total in /proc/PID/status is off by up to some hundred KiB.
+            // VmRSS in /proc/PID/status can be off by some hundred KiB.
             let maps = Process::new(stat.pid)?.smaps_rollup()?.memory_map_rollup;
             sum += maps.iter().filter_map(|map| map.extension.map.get("Rss")).sum::<u64>();
         }
         Ok(sum)
     }
 
-    /// Asks it to end, and kills what is left after `patience`. The answer is whether nothing was.
-    pub fn end(self, patience: Duration) -> Result<bool> {
-        let deadline = Instant::now() + patience;
-        // It may have ended by itself.
-        let _ = kill(self.process, Signal::SIGTERM);
+    /// Terminates it, and kills its processes that remain after the timeout. Returns whether none
+    /// did.
+    pub fn stop(self, timeout: Duration) -> Result<bool> {
+        let deadline = Instant::now() + timeout;
+        // It may have exited already.
+        let _ = kill(self.pid, Signal::SIGTERM);
         let mut in_time = true;
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -158,38 +163,38 @@ impl Running {
                     for stat in descendants()? {
                         let _ = kill(Pid::from_raw(stat.pid), Signal::SIGKILL);
                     }
-                    sleep(BETWEEN_LOOKS);
+                    sleep(POLL_INTERVAL);
                 }
-                Ok(WaitStatus::StillAlive) => sleep(BETWEEN_LOOKS),
+                Ok(WaitStatus::StillAlive) => sleep(POLL_INTERVAL),
                 Ok(_) => {}
             }
         }
     }
 }
 
-/// What the thread that starts a server hands over.
+/// What the thread that starts a server returns.
 struct Started {
     child: io::Result<Child>,
     counter: Option<Counter>,
 }
 
-/// Starts the command on a thread of its own, which lives as long as the sender is kept: it is the
-/// parent whose end would kill the server. A counter counts this thread, which does nothing any
-/// more, and all that it has started.
-fn spawn(mut command: Command, count: bool) -> Result<(Started, mpsc::Sender<()>)> {
-    let (hand_over, handed_over) = mpsc::channel();
-    let (keep, kept) = mpsc::channel();
+/// Starts the command from a new thread. The thread lives until the sender is dropped, because its exit
+/// would kill the server (PR_SET_PDEATHSIG). The counter covers this thread, which only waits from then
+/// on, and all its descendants.
+fn spawn(mut command: Command, perf_counter: bool) -> Result<(Started, mpsc::Sender<()>)> {
+    let (started_sender, started) = mpsc::channel();
+    let (parent, parent_dropped) = mpsc::channel();
     thread::spawn(move || {
-        let counter = if count { cpu_counter().ok() } else { None };
-        // The receiver waits for this.
-        let _ = hand_over.send(Started { child: command.spawn(), counter });
+        let counter = if perf_counter { cpu_counter().ok() } else { None };
+        // The receiver is waiting.
+        let _ = started_sender.send(Started { child: command.spawn(), counter });
         // Nothing is ever sent: this returns when the sender is dropped.
-        let _ = kept.recv();
+        let _ = parent_dropped.recv();
     });
-    Ok((handed_over.recv()?, keep))
+    Ok((started.recv()?, parent))
 }
 
-/// Counts the CPU time of this thread, of all that it starts, and of all that those start.
+/// A counter of the CPU time of this thread and all its future descendants.
 pub fn cpu_counter() -> io::Result<Counter> {
     let mut builder = Builder::new().kind(Software::TASK_CLOCK);
     builder.inherit(true);
@@ -198,7 +203,7 @@ pub fn cpu_counter() -> io::Result<Counter> {
     Ok(counter)
 }
 
-fn how(status: WaitStatus) -> String {
+fn describe(status: WaitStatus) -> String {
     match status {
         WaitStatus::Exited(_, code) => format!("exit status {code}"),
         WaitStatus::Signaled(_, signal, _) => format!("killed by {signal}"),
@@ -206,9 +211,9 @@ fn how(status: WaitStatus) -> String {
     }
 }
 
-/// All processes that this one has started, and those that they have.
+/// All descendants of this process.
 fn descendants() -> Result<Vec<Stat>> {
-    // A process that ends while it is looked at is not there.
+    // Processes that exit meanwhile are left out.
     let all = procfs::process::all_processes()?;
     let mut others: Vec<Stat> = all.flatten().filter_map(|process| process.stat().ok()).collect();
     let mut found: Vec<Stat> = Vec::new();

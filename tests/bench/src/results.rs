@@ -1,4 +1,4 @@
-//! What a run leaves: every sample, what was counted, and what could not be measured.
+//! The results of a run: every sample, the counts, and what could not be measured.
 
 use std::fs;
 use std::path::Path;
@@ -6,150 +6,151 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::servers::Which;
+use crate::servers::Category;
 
-/// All of a run, as it stands in its JSON file.
+/// The results of a run, as stored in its JSON file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Results {
-    /// Where and when it was measured.
-    pub machine: Machine,
-    /// What a reader should know of this run.
+    /// Where, when and how it was measured.
+    pub setup: Setup,
+    /// Limitations of this run that a reader should know.
     pub notes: Vec<String>,
-    /// The servers that were measured, in the order of the tables.
-    pub servers: Vec<Present>,
-    /// The servers that could not be started.
-    pub missing: Vec<Missing>,
-    /// What would have been too much for a server or for this machine.
-    pub not_measured: Vec<NotMeasured>,
-    /// Every sample.
+    /// The measured servers, in the order of the tables.
+    pub servers: Vec<MeasuredServer>,
+    /// Servers that could not be started.
+    pub unavailable: Vec<Unavailable>,
+    /// Servers and loads that exceed a limit of the server or of this machine.
+    pub skipped: Vec<Skipped>,
+    /// All samples.
     pub samples: Vec<Sample>,
-    /// What was counted and does not depend on time.
+    /// Instructions and system calls, which do not depend on timing.
     pub counts: Vec<Count>,
-    /// Samples that went wrong.
+    /// Samples that failed.
     pub failures: Vec<Failure>,
 }
 
-/// The machine and the method.
+/// The machine and the parameters of the run.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Machine {
-    /// When the run began, in UTC.
+pub struct Setup {
+    /// Start of the run, in UTC.
     pub date: String,
-    /// Release of the kernel.
+    /// Kernel release.
     pub kernel: String,
-    /// Model of the processor.
+    /// Processor model.
     pub processor: String,
-    /// How many of them could be used.
+    /// Number of usable processors.
     pub processors: usize,
-    /// The congestion control, where a load does not choose its own.
+    /// TCP congestion control, unless a load sets its own.
     pub congestion: String,
-    /// The compilers.
+    /// Compiler versions.
     pub versions: Vec<String>,
-    /// How often the servers took their turns.
+    /// Number of rounds.
     pub rounds: usize,
-    /// How long each sample took, in seconds.
+    /// Duration of a sample, in seconds.
     pub seconds: f64,
 }
 
 /// A server that was measured.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Present {
+pub struct MeasuredServer {
     /// Its name.
     pub name: String,
-    /// What it is, in one line.
-    pub about: String,
-    /// What kind of server it is.
-    pub which: Which,
+    /// One line that describes it.
+    pub description: String,
+    /// How plots group it.
+    pub category: Category,
 }
 
 /// A server that could not be started.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Missing {
-    /// Its name.
-    pub name: String,
-    /// Why not.
+pub struct Unavailable {
+    /// The server's name.
+    pub server: String,
+    /// Why it could not be started.
     pub reason: String,
 }
 
-/// A server under a load, once.
+/// One measurement of a server under a load.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Sample {
     /// The server's name.
     pub server: String,
     /// The load's name.
     pub load: String,
-    /// The number of the round.
+    /// The round, counted from 0.
     pub round: usize,
     /// Round trips, MiB or connections.
     pub units: f64,
-    /// How long they took.
+    /// Elapsed time, in seconds.
     pub seconds: f64,
-    /// The CPU time of the server in that time, in seconds.
+    /// The server's CPU time in that period, in seconds.
     pub server_cpu: f64,
-    /// The CPU time of the load generator.
+    /// The load generator's CPU time in that period, in seconds.
     pub client_cpu: f64,
-    /// The time that half of the units took at most, in seconds; none for a stream.
+    /// Median latency, in seconds; none for a stream.
     pub p50: Option<f64>,
-    /// The time that 99 of 100 took at most.
+    /// 99th percentile of the latency, in seconds; none for a stream.
     pub p99: Option<f64>,
-    /// The longest time in which nothing came back, in seconds.
+    /// The longest period without received data, in seconds.
     pub longest_gap: f64,
-    /// The resident memory of the server at the end, with all connections open, in bytes.
+    /// The server's resident set size at the end, with all connections open, in bytes.
     pub resident: u64,
 }
 
-/// What was counted of a server at 50 connections and messages of 128 bytes.
+/// Instructions and system calls of a server with 50 connections and messages of 128 bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Count {
     /// The server's name.
     pub server: String,
-    /// Instructions in user space for each round trip.
+    /// User-space instructions.
     pub instructions: Counted,
-    /// System calls for each round trip.
+    /// System calls.
     pub system_calls: Counted,
 }
 
-/// A number, or why there is none.
+/// A count, or why it is missing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
-    /// For each round trip.
-    Each(f64),
-    /// Why it is not known.
-    NotMeasured(String),
+    /// The number per round trip.
+    PerRoundTrip(f64),
+    /// Why it could not be counted.
+    Failed(String),
 }
 
-/// A server and a load that is too much for it.
+/// A server and a load that was not measured on purpose.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct NotMeasured {
+pub struct Skipped {
     /// The server's name.
     pub server: String,
     /// The load's name.
     pub load: String,
-    /// Why not.
+    /// The limit that the load exceeds.
     pub reason: String,
 }
 
-/// A sample that went wrong.
+/// A sample that failed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Failure {
     /// The server's name.
     pub server: String,
     /// The load's name.
     pub load: String,
-    /// The number of the round.
+    /// The round, counted from 0.
     pub round: usize,
-    /// What went wrong.
+    /// What failed.
     pub error: String,
 }
 
 impl Results {
-    /// Reads what [`write`](Self::write) has written.
+    /// Reads a file that [`write`](Self::write) wrote.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is no result", path.display()))
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{}: invalid results file", path.display()))
     }
 
-    /// Writes everything into a JSON file.
+    /// Writes the results to a JSON file.
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');

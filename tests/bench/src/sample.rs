@@ -1,4 +1,4 @@
-//! One sample: one server under one load.
+//! Takes samples: one server under one load.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -6,62 +6,62 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::time::{ClockId, clock_gettime};
 
+use crate::environment::Environment;
 use crate::generator::{self, Until};
 use crate::loads::{Kind, Load};
-use crate::process::Running;
+use crate::process::RunningServer;
 use crate::results::Sample;
 use crate::servers::Server;
-use crate::stage::Stage;
 
-/// How long a server may take to end once it was asked to.
-const END: Duration = Duration::from_secs(2);
+/// How long a server may take to exit after SIGTERM.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The ports that servers get one after another: a port that was used shortly before may still
-/// have connections in TIME_WAIT.
+/// The ports that servers use one after another: a port that was used recently may still have
+/// connections in TIME_WAIT.
 const SERVER_PORTS: std::ops::Range<u16> = 2000..10_000;
 
-/// Takes samples.
+/// Starts servers and measures them.
 #[derive(Debug)]
 pub struct Sampler {
-    /// The network and the processors.
-    pub stage: Stage,
+    /// The network namespace and the processors.
+    pub environment: Environment,
     ports: std::iter::Cycle<std::ops::Range<u16>>,
     logs: PathBuf,
 }
 
 impl Sampler {
-    /// What servers write to standard error goes into a folder.
-    pub fn new(stage: Stage, logs: PathBuf) -> Self {
-        Self { stage, ports: SERVER_PORTS.cycle(), logs }
+    /// The standard error of the servers goes to files in the folder `logs`.
+    pub fn new(environment: Environment, logs: PathBuf) -> Self {
+        Self { environment, ports: SERVER_PORTS.cycle(), logs }
     }
 
-    /// Starts a server for a load, with an instrument's command in front of its own.
+    /// Starts a server for a load, with an instrument's command line before its own.
     pub fn start(
         &mut self,
         server: &Server,
         load: &Load,
         instrument: &[String],
-    ) -> Result<Running> {
-        let port = self.ports.next().context("the ports never run out")?;
+    ) -> Result<RunningServer> {
+        let port = self.ports.next().context("the cycle of ports never ends")?;
         let command = [instrument, &server.command(port, load.kind)].concat();
-        let processors = self.stage.server_processors(server.processors)?;
+        let processors = self.environment.server_processors(server.processors)?;
         let log = self.logs.join(format!("{}.log", server.name));
-        let short_lived = matches!(load.kind, Kind::Connect { .. });
-        Running::start(&command, port, processors, &log, short_lived)
+        let perf_counter = matches!(load.kind, Kind::Connect { .. });
+        RunningServer::start(&command, port, processors, &log, perf_counter)
     }
 
-    /// Whether a server starts at all; if not, why.
-    pub fn missing(&mut self, server: &Server, load: &Load) -> Result<Option<String>> {
+    /// Why a server cannot be started, if so.
+    pub fn start_failure(&mut self, server: &Server, load: &Load) -> Result<Option<String>> {
         match self.start(server, load, &[]) {
             Ok(running) => {
-                running.end(END)?;
+                running.stop(STOP_TIMEOUT)?;
                 Ok(None)
             }
             Err(error) => Ok(Some(format!("{error:#}"))),
         }
     }
 
-    /// Measures a server under a load for so long, after a third of that to warm up.
+    /// Measures a server under a load for `seconds`, after a third of that as warm-up.
     pub fn take(
         &mut self,
         server: &Server,
@@ -71,11 +71,11 @@ impl Sampler {
     ) -> Result<Sample> {
         let mut running = self.start(server, load, &[])?;
         let result = measure(&mut running, server, load, seconds);
-        let last_words = running.last_words();
-        running.end(END)?;
+        let last_error_line = running.last_error_line();
+        running.stop(STOP_TIMEOUT)?;
         let Measured { tally, elapsed, server_cpu, client_cpu, resident } = match result {
             Ok(measured) => measured,
-            Err(error) => bail!("{error:#} (its last words: {last_words})"),
+            Err(error) => bail!("{error:#} (standard error: {last_error_line})"),
         };
         let quantile = |quantile| {
             let nanoseconds = tally.latencies.value_at_quantile(quantile);
@@ -106,24 +106,24 @@ struct Measured {
 }
 
 fn measure(
-    running: &mut Running,
+    running: &mut RunningServer,
     server: &Server,
     load: &Load,
     seconds: Duration,
 ) -> Result<Measured> {
-    let mut clients = generator::connect(load.kind, running.address(), server.in_turn)?;
+    let mut clients = generator::connect(load.kind, running.address(), server.round_robin)?;
     clients.run(Until::Elapsed(seconds / 3))?;
-    // Before and after, nothing is in flight: the CPU time is that of these round trips.
-    let (server_before, client_before) = (running.cpu()?, own_cpu()?);
+    // Nothing is in flight before and after, so the CPU time is that of the counted round trips.
+    let (server_before, client_before) = (running.cpu_time()?, own_cpu_time()?);
     let start = Instant::now();
     let tally = clients.run(Until::Elapsed(seconds))?;
-    let (elapsed, client_after) = (start.elapsed(), own_cpu()?);
-    let server_cpu = running.cpu()?.saturating_sub(server_before);
+    let (elapsed, client_after) = (start.elapsed(), own_cpu_time()?);
+    let server_cpu = running.cpu_time()?.saturating_sub(server_before);
     let resident = running.resident()?;
     clients.finish()?;
     Ok(Measured { tally, elapsed, server_cpu, client_cpu: client_after - client_before, resident })
 }
 
-fn own_cpu() -> Result<Duration> {
+fn own_cpu_time() -> Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
 }

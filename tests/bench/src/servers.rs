@@ -1,4 +1,4 @@
-//! What is measured: the servers of this project, C and Rust, the peers, and the floor.
+//! The measured servers: this project's in C and in Rust, the peers, and the floor.
 
 use std::fs;
 
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::loads::{Kind, Load};
 
-/// The server that all others are held against.
-pub const BASE: &str = "epoll_rust";
+/// The server that all others are compared with.
+pub const BASELINE: &str = "epoll_rust";
 
-/// The same program again: what its figures differ by is what cannot be told from chance.
-pub const AGAIN: &str = "epoll_rust_again";
+/// The baseline a second time: the difference between the two is measurement noise.
+pub const BASELINE_AGAIN: &str = "epoll_rust_again";
 
-/// The floor's name.
+/// The lower bound, see [`floor`](crate::floor).
 pub const FLOOR: &str = "floor";
 
-/// The I/O models, in the order of the tutorial, and how many connections each one takes at most.
+/// The I/O models, in the order of the tutorial, with the connection limit of the loads for each.
 pub const MODELS: [(&str, Option<usize>); 8] = [
-    // A process for each connection.
+    // A process per connection.
     ("fork", Some(1000)),
     ("nonblocking", None),
     // FD_SETSIZE is 1024.
@@ -27,12 +27,12 @@ pub const MODELS: [(&str, Option<usize>); 8] = [
     ("poll", None),
     ("epoll", None),
     ("sigio", None),
-    // A thread for each connection, and some milliseconds for each message with ten thousand.
+    // A thread per connection, and with 10 000 connections some milliseconds per message.
     ("aio", Some(1000)),
     ("uring", None),
 ];
 
-/// A model with an option, for the loads on which the option tells.
+/// A model with an option, for the loads on which the option has an effect.
 struct Variant {
     model: &'static str,
     suffix: &'static str,
@@ -60,40 +60,40 @@ const VARIANTS: [Variant; 4] = [
     Variant::two_workers("uring"),
 ];
 
-/// What kind of server one is.
+/// How plots group the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Which {
-    /// A model in Rust, without an option.
+pub enum Category {
+    /// A model in Rust, without options.
     Rust,
-    /// Another of this project's servers.
+    /// Any other server of this project.
     Other,
     /// The floor.
     Floor,
-    /// What people would take instead.
+    /// An echo server on another runtime or library.
     Peer,
 }
 
 /// A server to be measured.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// What options and tables call it.
+    /// Its name in options and tables.
     pub name: String,
-    /// What it is, in one line.
-    pub about: String,
-    /// What kind of server it is.
-    pub which: Which,
-    /// Its program and arguments, to be started in the project's folder. `{port}`, `{connections}`
-    /// and `{size}` stand for numbers.
+    /// One line that describes it.
+    pub description: String,
+    /// How plots group it.
+    pub category: Category,
+    /// Its program and arguments, relative to the project's folder, with the placeholders `{port}`,
+    /// `{connections}` and `{size}`.
     command: Vec<String>,
-    /// Of how many processors it is given the use.
+    /// Number of processors that it may use.
     pub processors: usize,
-    /// How many connections it takes, where that is less than any load has.
-    connections: Option<usize>,
-    /// The loads that it is for; all, where none is named.
+    /// Its connection limit, if any.
+    max_connections: Option<usize>,
+    /// The loads under which it is measured; all if empty.
     loads: &'static [&'static str],
-    /// Whether it takes one message of a known size from each connection in turn.
-    pub in_turn: bool,
+    /// Whether it serves one message of a known size on each connection in turn.
+    pub round_robin: bool,
 }
 
 /// One entry of `peers.toml`.
@@ -101,9 +101,9 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 struct Peer {
     name: String,
-    about: String,
+    description: String,
     command: Vec<String>,
-    connections: Option<usize>,
+    max_connections: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,63 +113,76 @@ struct Peers {
 }
 
 impl Server {
-    fn new(name: String, about: String, which: Which, command: Vec<String>) -> Self {
-        let (connections, loads) = (None, &[]);
-        Self { name, about, which, command, processors: 1, connections, loads, in_turn: false }
+    fn new(name: String, description: String, category: Category, command: Vec<String>) -> Self {
+        Self {
+            name,
+            description,
+            category,
+            command,
+            processors: 1,
+            max_connections: None,
+            loads: &[],
+            round_robin: false,
+        }
     }
 
-    /// The C and the Rust of a model, with an option or without.
+    /// The C and the Rust server of a model.
     fn twins(model: &str, suffix: &str, option: &[&str]) -> [Self; 2] {
         let program = format!("echo_server_{model}");
-        let twin = |language: &str, folder: &str, which| {
-            let name = format!("{model}_{language}{suffix}");
-            let about = [&[program.as_str()], option].concat().join(" ") + " in " + language;
+        let twin = |language: &str, folder: &str, category| {
+            let name = format!("{model}_{}{suffix}", language.to_lowercase());
+            let description = [&[program.as_str()], option].concat().join(" ") + " in " + language;
             let mut command = vec![format!("{folder}/{program}")];
             command.extend(option.iter().chain(&["{port}"]).map(ToString::to_string));
-            Self::new(name, about, which, command)
+            Self::new(name, description, category, command)
         };
-        let rust = if option.is_empty() { Which::Rust } else { Which::Other };
-        [twin("c", "target/c-reference", Which::Other), twin("rust", "target/release", rust)]
+        let rust = if option.is_empty() { Category::Rust } else { Category::Other };
+        [twin("C", "target/c-reference", Category::Other), twin("Rust", "target/release", rust)]
     }
 
-    /// Its command for a load on a port.
+    /// Its command line for a port and a load.
     pub fn command(&self, port: u16, kind: Kind) -> Vec<String> {
         let (connections, size) = match kind {
             Kind::Ping { connections, sizes, .. } => (connections, sizes[0]),
             Kind::Stream { .. } | Kind::Connect { .. } => (1, 1),
         };
-        let fill = |word: &String| {
-            word.replace("{port}", &port.to_string())
+        let fill = |argument: &String| {
+            argument
+                .replace("{port}", &port.to_string())
                 .replace("{connections}", &connections.to_string())
                 .replace("{size}", &size.to_string())
         };
         self.command.iter().map(fill).collect()
     }
 
-    /// Whether it is made for such a load.
-    pub fn is_for(&self, load: &Load) -> bool {
-        let even = matches!(load.kind, Kind::Ping { connections, active, sizes: [_] }
+    /// Whether it is to be measured under the load.
+    pub fn is_measured_under(&self, load: &Load) -> bool {
+        let uniform = matches!(load.kind, Kind::Ping { connections, active, sizes: [_] }
             if connections == active);
-        (self.loads.is_empty() || self.loads.contains(&load.name)) && (even || !self.in_turn)
+        (self.loads.is_empty() || self.loads.contains(&load.name)) && (uniform || !self.round_robin)
     }
 
-    /// Why a load is too much for it, if so.
-    pub fn declines(&self, load: &Load) -> Option<String> {
-        let most = self.connections.filter(|most| load.connections() > *most)?;
-        Some(format!("it takes {most} connections at most"))
+    /// The limit of the server that the load exceeds, if any.
+    pub fn exceeded_limit(&self, load: &Load) -> Option<String> {
+        let limit = self.max_connections.filter(|limit| load.connections() > *limit)?;
+        Some(format!("limited to {limit} connections"))
     }
 }
 
 /// All servers, in the order of the tables.
 pub fn all(project: &Project) -> Result<Vec<Server>> {
     let mut servers = Vec::new();
-    for (model, connections) in MODELS {
+    for (model, max_connections) in MODELS {
         let twins = Server::twins(model, "", &[]);
-        servers.extend(twins.map(|twin| Server { connections, ..twin }));
+        servers.extend(twins.map(|twin| Server { max_connections, ..twin }));
     }
-    let base = servers.iter().find(|server| server.name == BASE).context("the base is a model")?;
-    let about = format!("{BASE} once more: what differs is chance");
-    servers.push(Server { name: AGAIN.into(), about, which: Which::Other, ..base.clone() });
+    let baseline = servers.iter().find(|server| server.name == BASELINE);
+    servers.push(Server {
+        name: BASELINE_AGAIN.into(),
+        description: format!("{BASELINE} a second time: the difference is noise"),
+        category: Category::Other,
+        ..baseline.context("the baseline is a model")?.clone()
+    });
     for Variant { model, suffix, option, processors, loads } in VARIANTS {
         let twins = Server::twins(model, suffix, &option);
         servers.extend(twins.map(|twin| Server { processors, loads, ..twin }));
@@ -177,9 +190,9 @@ pub fn all(project: &Project) -> Result<Vec<Server>> {
     let floor = std::env::current_exe()?.to_string_lossy().into_owned();
     let arguments = ["floor", "{port}", "{connections}", "{size}"].map(str::to_owned);
     let command = [floor].into_iter().chain(arguments).collect();
-    let about = "one blocking recv and one send for each message, and nothing else".to_owned();
-    let floor = Server::new(FLOOR.into(), about, Which::Floor, command);
-    servers.push(Server { in_turn: true, ..floor });
+    let description = "one blocking recv and one send per message, a lower bound".to_owned();
+    let floor = Server::new(FLOOR.into(), description, Category::Floor, command);
+    servers.push(Server { round_robin: true, ..floor });
     servers.extend(peers(project)?);
     Ok(servers)
 }
@@ -190,9 +203,15 @@ fn peers(project: &Project) -> Result<Vec<Server>> {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let peers: Peers = toml::from_str(&text).with_context(|| path.display().to_string())?;
     let server = |peer: Peer| {
-        ensure!(!peer.command.is_empty(), "{}: {}: no command", path.display(), peer.name);
-        let connections = peer.connections;
-        Ok(Server { connections, ..Server::new(peer.name, peer.about, Which::Peer, peer.command) })
+        ensure!(
+            !peer.command.is_empty(),
+            "{}: peer {}: the command is empty",
+            path.display(),
+            peer.name
+        );
+        let Peer { name, description, command, max_connections } = peer;
+        let server = Server::new(name, description, Category::Peer, command);
+        Ok(Server { max_connections, ..server })
     };
     peers.peer.into_iter().map(server).collect()
 }

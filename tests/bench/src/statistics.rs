@@ -1,67 +1,67 @@
-//! From samples to figures: medians over the rounds, and ratios within each round.
+//! From samples to metrics: medians over the rounds, and ratios within each round.
 
 use crate::results::{Counted, Results, Sample};
 
-/// The median of some numbers, and the smallest and the largest of them.
+/// The median of some numbers, with their minimum and maximum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// The smallest.
-    pub least: f64,
+    /// The minimum.
+    pub min: f64,
     /// The median.
     pub median: f64,
-    /// The largest.
-    pub most: f64,
+    /// The maximum.
+    pub max: f64,
 }
 
 impl Spread {
-    /// Of these numbers; none of none.
+    /// The spread of the numbers, or `None` if there are none.
     pub fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut numbers: Vec<f64> = numbers.into_iter().collect();
         numbers.sort_by(f64::total_cmp);
-        let (least, most) = (*numbers.first()?, *numbers.last()?);
+        let (min, max) = (*numbers.first()?, *numbers.last()?);
         let middle = numbers.len() / 2;
         let median = if numbers.len() % 2 == 1 {
             numbers[middle]
         } else {
             f64::midpoint(numbers[middle - 1], numbers[middle])
         };
-        Some(Self { least, median, most })
+        Some(Self { min, median, max })
     }
 }
 
-/// A figure of a server under a load.
+/// What is measured of a server under a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Figure {
-    /// Units in a second.
-    Rate,
-    /// Server CPU time for each unit, in microseconds.
-    Cpu,
-    /// Client CPU time for each unit, in microseconds.
+pub enum Metric {
+    /// Units per second.
+    Throughput,
+    /// Server CPU time per unit, in microseconds.
+    ServerCpu,
+    /// Client CPU time per unit, in microseconds.
     ClientCpu,
-    /// Part of the time in which the server was on a processor.
-    Busy,
-    /// Median latency in microseconds.
+    /// Server CPU time divided by elapsed time.
+    Utilisation,
+    /// Median latency, in microseconds.
     P50,
-    /// 99th percentile of the latency in microseconds.
+    /// 99th percentile of the latency, in microseconds.
     P99,
-    /// Longest time without progress, in milliseconds.
+    /// Longest period without received data, in milliseconds.
     LongestGap,
-    /// Resident memory in MB.
+    /// Resident set size, in MB.
     Resident,
-    /// Instructions in user space for each round trip.
+    /// User-space instructions per round trip.
     Instructions,
-    /// System calls for each round trip.
+    /// System calls per round trip.
     SystemCalls,
 }
 
-impl Figure {
-    /// What it is in a sample; none for what is counted once for a server.
-    fn in_sample(self, sample: &Sample) -> Option<f64> {
+impl Metric {
+    /// Its value in a sample; `None` for those that are counted once per server.
+    fn of(self, sample: &Sample) -> Option<f64> {
         match self {
-            Self::Rate => Some(sample.units / sample.seconds),
-            Self::Cpu => Some(sample.server_cpu / sample.units * 1e6),
+            Self::Throughput => Some(sample.units / sample.seconds),
+            Self::ServerCpu => Some(sample.server_cpu / sample.units * 1e6),
             Self::ClientCpu => Some(sample.client_cpu / sample.units * 1e6),
-            Self::Busy => Some(sample.server_cpu / sample.seconds),
+            Self::Utilisation => Some(sample.server_cpu / sample.seconds),
             Self::P50 => sample.p50.map(|seconds| seconds * 1e6),
             Self::P99 => sample.p99.map(|seconds| seconds * 1e6),
             Self::LongestGap => Some(sample.longest_gap * 1e3),
@@ -70,50 +70,55 @@ impl Figure {
         }
     }
 
-    /// Whether more of it is better.
-    fn more_is_better(self) -> bool {
-        self == Self::Rate
+    fn higher_is_better(self) -> bool {
+        self == Self::Throughput
     }
 }
 
 impl Results {
-    /// A figure in each round in which it was measured.
-    fn by_round(&self, server: &str, load: &str, figure: Figure) -> Vec<(usize, f64)> {
-        if let Figure::Instructions | Figure::SystemCalls = figure {
-            return self.counted(server, figure).map(|number| (0, number)).into_iter().collect();
+    /// The metric in each round in which it was measured.
+    fn by_round(&self, server: &str, load: &str, metric: Metric) -> Vec<(usize, f64)> {
+        if let Metric::Instructions | Metric::SystemCalls = metric {
+            return self.counted(server, metric).map(|number| (0, number)).into_iter().collect();
         }
-        let of_both = |sample: &&Sample| sample.server == server && sample.load == load;
-        let figure = |sample: &Sample| Some((sample.round, figure.in_sample(sample)?));
-        self.samples.iter().filter(of_both).filter_map(figure).collect()
+        let matches = |sample: &&Sample| sample.server == server && sample.load == load;
+        let value = |sample: &Sample| Some((sample.round, metric.of(sample)?));
+        self.samples.iter().filter(matches).filter_map(value).collect()
     }
 
-    /// What was counted of a server.
-    fn counted(&self, server: &str, figure: Figure) -> Option<f64> {
+    fn counted(&self, server: &str, metric: Metric) -> Option<f64> {
         let count = self.counts.iter().find(|count| count.server == server)?;
-        let counted = match figure {
-            Figure::Instructions => &count.instructions,
+        let counted = match metric {
+            Metric::Instructions => &count.instructions,
             _ => &count.system_calls,
         };
         match counted {
-            Counted::Each(number) => Some(*number),
-            Counted::NotMeasured(_) => None,
+            Counted::PerRoundTrip(number) => Some(*number),
+            Counted::Failed(_) => None,
         }
     }
 
-    /// A figure over all rounds.
-    pub fn figure(&self, server: &str, load: &str, figure: Figure) -> Option<Spread> {
-        Spread::of(self.by_round(server, load, figure).into_iter().map(|(_, number)| number))
+    /// The metric over all rounds.
+    pub fn metric(&self, server: &str, load: &str, metric: Metric) -> Option<Spread> {
+        Spread::of(self.by_round(server, load, metric).into_iter().map(|(_, number)| number))
     }
 
-    /// A figure in ratio to the best of some servers in the same round, over all rounds.
-    pub fn ratio(&self, server: &str, to: &[&str], load: &str, figure: Figure) -> Option<Spread> {
-        let others: Vec<_> = to.iter().flat_map(|to| self.by_round(to, load, figure)).collect();
+    /// The metric divided by that of the best of `others` in the same round, over all rounds.
+    pub fn ratio(
+        &self,
+        server: &str,
+        others: &[&str],
+        load: &str,
+        metric: Metric,
+    ) -> Option<Spread> {
+        let others: Vec<_> =
+            others.iter().flat_map(|other| self.by_round(other, load, metric)).collect();
         let best = |round| {
-            let of_round = others.iter().filter(|(other, _)| *other == round);
-            let spread = Spread::of(of_round.map(|(_, number)| *number))?;
-            Some(if figure.more_is_better() { spread.most } else { spread.least })
+            let same_round = others.iter().filter(|(other, _)| *other == round);
+            let spread = Spread::of(same_round.map(|(_, number)| *number))?;
+            Some(if metric.higher_is_better() { spread.max } else { spread.min })
         };
-        let numbers = self.by_round(server, load, figure);
+        let numbers = self.by_round(server, load, metric);
         Spread::of(numbers.into_iter().filter_map(|(round, number)| Some(number / best(round)?)))
     }
 }
@@ -126,7 +131,7 @@ mod tests {
     fn spreads() {
         let spread = |numbers: &[f64]| Spread::of(numbers.iter().copied());
         assert_eq!(spread(&[]), None);
-        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { least: 1.0, median: 2.0, most: 3.0 }));
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { min: 1.0, median: 2.0, max: 3.0 }));
         assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]).map(|spread| spread.median), Some(2.5));
     }
 
@@ -149,7 +154,7 @@ mod tests {
     #[test]
     fn ratios_are_taken_within_a_round() {
         let results = Results {
-            // The second round was twice as slow for everybody.
+            // In the second round every server is half as fast.
             samples: vec![
                 sample("a", 0, 1.0, 1.0),
                 sample("b", 0, 2.0, 2.0),
@@ -160,13 +165,13 @@ mod tests {
             ],
             ..Results::default()
         };
-        let all = |number| Some(Spread { least: number, median: number, most: number });
-        assert_eq!(results.ratio("a", &["b"], "load", Figure::Cpu), all(0.5));
-        // Best is what costs least, and what does most.
-        assert_eq!(results.ratio("a", &["c", "b"], "load", Figure::Cpu), all(0.5));
-        assert_eq!(results.ratio("a", &["c", "b"], "load", Figure::Rate), all(2.0));
-        assert_eq!(results.ratio("a", &["d"], "load", Figure::Cpu), None);
-        let cpu = results.figure("a", "load", Figure::Cpu);
-        assert_eq!(cpu, Some(Spread { least: 1.0, median: 2.0, most: 9.0 }));
+        let all = |number| Some(Spread { min: number, median: number, max: number });
+        assert_eq!(results.ratio("a", &["b"], "load", Metric::ServerCpu), all(0.5));
+        // The best has the lowest cost, or the highest throughput.
+        assert_eq!(results.ratio("a", &["c", "b"], "load", Metric::ServerCpu), all(0.5));
+        assert_eq!(results.ratio("a", &["c", "b"], "load", Metric::Throughput), all(2.0));
+        assert_eq!(results.ratio("a", &["d"], "load", Metric::ServerCpu), None);
+        let cpu = results.metric("a", "load", Metric::ServerCpu);
+        assert_eq!(cpu, Some(Spread { min: 1.0, median: 2.0, max: 9.0 }));
     }
 }

@@ -1,9 +1,9 @@
-// The echo server on Go's net package (Debian's golang-go, the standard library only): a goroutine
-// for each connection, with a buffer of its own.
+// The echo server on Go's net package (Debian's golang-go, standard library only): a goroutine and a
+// buffer per connection.
 //
-// io.Copy would be shorter, but on Linux it splices through a pipe: two more descriptors for each
-// connection, and no less work for a small message. net itself sets TCP_NODELAY, and its backlog is
-// the system's net.core.somaxconn.
+// io.Copy would be shorter, but on Linux it splices through a pipe: two more descriptors per
+// connection, and no less work for a small message. The net package sets TCP_NODELAY, and uses
+// net.core.somaxconn as its backlog.
 package main
 
 import (
@@ -16,7 +16,7 @@ const bufferSize = 16 * 1024
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "go: one argument was expected: PORT")
+		fmt.Fprintln(os.Stderr, "usage: go PORT")
 		os.Exit(2)
 	}
 	if err := serve(os.Args[1]); err != nil {
@@ -47,7 +47,7 @@ func echo(connection net.Conn) {
 		if err != nil {
 			return
 		}
-		// Write goes on until all of it is sent.
+		// Write returns once everything is sent.
 		if _, err := connection.Write(buffer[:received]); err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-//! Connections that live for one message.
+//! Short connections, with one message each.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,15 +8,15 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::pattern::Pattern;
-use super::{Clients, Tally, Until, at_end, open, unless_blocked, verify, wait};
+use super::{Clients, Tally, Until, at_eof, open, transferred, verify, wait};
 
-/// The size of the message.
+/// The message size, in bytes.
 const SIZE: usize = 128;
 
 /// The clients of a [`Kind::Connect`](crate::loads::Kind::Connect).
 pub struct Connect {
     server: SocketAddr,
-    at_once: usize,
+    concurrency: usize,
     /// The number of the next connection.
     next: u64,
     pattern: Pattern,
@@ -27,34 +27,34 @@ struct Connection {
     stream: TcpStream,
     number: u64,
     received: usize,
-    since: Instant,
+    started: Instant,
 }
 
 impl Connect {
-    /// Nothing is connected yet.
-    pub fn new(server: SocketAddr, at_once: usize) -> Result<Self> {
+    /// Prepares the clients, without any connection yet.
+    pub fn new(server: SocketAddr, concurrency: usize) -> Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        Ok(Self { server, at_once, next: 0, pattern: Pattern::new(), epoll })
+        Ok(Self { server, concurrency, next: 0, pattern: Pattern::new(), epoll })
     }
 
-    /// Connects and sends the message: it fits into the empty buffer.
+    /// Connects and sends the message, which fits into the empty send buffer.
     fn begin(&mut self, slot: usize) -> Result<Connection> {
-        let (since, number) = (Instant::now(), self.next);
+        let (started, number) = (Instant::now(), self.next);
         self.next += 1;
         let mut stream = open(self.server)?;
         let length = stream.write(self.pattern.message(0, number, SIZE))?;
-        ensure!(length == SIZE, "only {length} bytes could be sent");
+        ensure!(length == SIZE, "short write: {length} bytes");
         self.epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, slot as u64))?;
-        Ok(Connection { stream, number, received: 0, since })
+        Ok(Connection { stream, number, received: 0, started })
     }
 
-    /// Takes what is there. The answer is whether the connection is over.
+    /// Reads what has arrived. Returns true at EOF.
     fn receive(&self, connection: &mut Connection) -> Result<bool> {
         let mut buffer = [0; SIZE + 1];
         if connection.received == SIZE {
-            return at_end(&mut connection.stream, &mut buffer);
+            return at_eof(&mut connection.stream, &mut buffer);
         }
-        let Some(length) = unless_blocked(connection.stream.read(&mut buffer))? else {
+        let Some(length) = transferred(connection.stream.read(&mut buffer))? else {
             return Ok(false);
         };
         ensure!(length > 0, "the server closed the connection");
@@ -79,27 +79,27 @@ impl Clients for Connect {
             Until::Elapsed(time) => now < start + time,
         };
         let mut slots: Vec<Option<Connection>> = Vec::new();
-        while slots.len() < self.at_once && may_begin(self.next, start) {
+        while slots.len() < self.concurrency && may_begin(self.next, start) {
             slots.push(Some(self.begin(slots.len())?));
         }
         let mut in_flight = slots.len();
         let mut last_progress = start;
-        let mut events = vec![EpollEvent::empty(); self.at_once];
+        let mut events = vec![EpollEvent::empty(); self.concurrency];
         while in_flight > 0 {
             for event in wait(&self.epoll, &mut events)? {
                 let slot = event.data() as usize;
                 let Some(connection) = &mut slots[slot] else { continue };
                 let number = connection.number;
-                let over = self.receive(connection);
-                let over = over.with_context(|| format!("connection {number}"))?;
+                let finished = self.receive(connection);
+                let finished = finished.with_context(|| format!("connection {number}"))?;
                 let now = Instant::now();
                 tally.longest_gap = tally.longest_gap.max(now - last_progress);
                 last_progress = now;
-                if !over {
+                if !finished {
                     continue;
                 }
-                tally.record(now - connection.since);
-                // Its descriptor is closed, and so no longer watched.
+                tally.record(now - connection.started);
+                // Closing the descriptor removes it from the epoll instance.
                 slots[slot] = None;
                 if may_begin(self.next, now) {
                     slots[slot] = Some(self.begin(slot)?);

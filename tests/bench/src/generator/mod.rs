@@ -1,4 +1,4 @@
-//! The load generator: clients on one thread, which verify every byte that comes back.
+//! The load generator: single-threaded clients that verify every received byte.
 
 mod connect;
 mod pattern;
@@ -16,26 +16,26 @@ use nix::sys::epoll::{Epoll, EpollEvent};
 
 use crate::loads::Kind;
 
-/// How long nothing may come back before the server is taken to have lost something.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for data before the server counts as stuck.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to go on.
+/// When a run stops sending.
 #[derive(Debug, Clone, Copy)]
 pub enum Until {
-    /// So long; then what is in flight is waited for.
+    /// After this time. The run then waits for what is in flight.
     Elapsed(Duration),
-    /// So many messages on each active connection, chunks of the stream, or connections.
+    /// After so many messages per active connection, chunks of the stream, or connections.
     Messages(u64),
 }
 
-/// What was done in a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Tally {
     /// Round trips, MiB or connections.
     pub units: f64,
-    /// How long each took, in nanoseconds; empty for a stream.
+    /// Latency of each unit, in nanoseconds; empty for a stream.
     pub latencies: Histogram<u32>,
-    /// The longest time in which no byte came back.
+    /// The longest period without received data.
     pub longest_gap: Duration,
 }
 
@@ -52,46 +52,46 @@ impl Tally {
     }
 }
 
-/// Clients that are connected and at rest.
+/// Connected clients with nothing in flight.
 pub trait Clients {
-    /// Works so long. When this returns, nothing is in flight.
+    /// Generates load. When this returns, nothing is in flight.
     fn run(&mut self, until: Until) -> Result<Tally>;
 
-    /// Half-closes every connection; each must then end without another byte.
+    /// Half-closes every connection and waits for EOF on each.
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// Connects the clients of a load.
 ///
-/// A server that takes its connections `in_turn` gets as many messages from each.
-pub fn connect(kind: Kind, server: SocketAddr, in_turn: bool) -> Result<Box<dyn Clients>> {
+/// A `round_robin` server gets the same number of messages on each connection.
+pub fn connect(kind: Kind, server: SocketAddr, round_robin: bool) -> Result<Box<dyn Clients>> {
     Ok(match kind {
         Kind::Ping { connections, active, sizes } => {
-            Box::new(ping::Ping::connect(server, connections, active, sizes, in_turn)?)
+            Box::new(ping::Ping::connect(server, connections, active, sizes, round_robin)?)
         }
         Kind::Stream { chunk } => Box::new(stream::Stream::connect(server, chunk)?),
-        Kind::Connect { at_once } => Box::new(connect::Connect::new(server, at_once)?),
+        Kind::Connect { concurrency } => Box::new(connect::Connect::new(server, concurrency)?),
     })
 }
 
-/// A connection on which no call waits.
+/// Opens a non-blocking connection.
 fn open(server: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     Ok(stream)
 }
 
-/// Waits until a connection is ready.
+/// Waits until at least one connection is ready.
 fn wait<'a>(epoll: &Epoll, events: &'a mut [EpollEvent]) -> Result<&'a [EpollEvent]> {
-    let timeout = PollTimeout::try_from(PATIENCE)?;
+    let timeout = PollTimeout::try_from(TIMEOUT)?;
     let ready = epoll.wait(events, timeout)?;
-    ensure!(ready > 0, "nothing came back for {} seconds", PATIENCE.as_secs());
+    ensure!(ready > 0, "no data received for {} seconds", TIMEOUT.as_secs());
     Ok(&events[..ready])
 }
 
-/// What a call that does not wait did: the bytes, or `None` where it would have had to wait.
-fn unless_blocked(result: io::Result<usize>) -> Result<Option<usize>> {
+/// The number of bytes that a non-blocking call transferred, or `None` if it would block.
+fn transferred(result: io::Result<usize>) -> Result<Option<usize>> {
     match result {
         Ok(length) => Ok(Some(length)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -100,28 +100,28 @@ fn unless_blocked(result: io::Result<usize>) -> Result<Option<usize>> {
     }
 }
 
-/// Holds what came back against what was sent.
-fn verify(got: &[u8], expected: &[u8]) -> Result<()> {
-    // The comparison of slices is one call of memcmp; the place is looked for only if it is needed.
-    if got == expected {
+/// Compares the received bytes with those that were sent.
+fn verify(received: &[u8], expected: &[u8]) -> Result<()> {
+    // Comparing slices is a memcmp; the position is only searched for after a mismatch.
+    if received == expected {
         return Ok(());
     }
-    match got.iter().zip(expected).position(|(got, expected)| got != expected) {
-        Some(place) => bail!(
-            "a wrong byte came back: {:#04x} and not {:#04x}, {place} bytes into the piece",
-            got[place],
-            expected[place]
+    match received.iter().zip(expected).position(|(received, expected)| received != expected) {
+        Some(position) => bail!(
+            "wrong byte received: {:#04x} instead of {:#04x}, at offset {position} of this read",
+            received[position],
+            expected[position]
         ),
-        None => bail!("{} bytes came back that were never sent", got.len() - expected.len()),
+        None => bail!("{} bytes received that were not sent", received.len() - expected.len()),
     }
 }
 
-/// The end of a connection that was half-closed. The answer is whether it is there.
-fn at_end(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<bool> {
-    match unless_blocked(stream.read(buffer))? {
+/// Whether a half-closed connection has reached EOF.
+fn at_eof(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<bool> {
+    match transferred(stream.read(buffer))? {
         None => Ok(false),
         Some(0) => Ok(true),
-        Some(length) => bail!("{length} bytes came back that were never sent"),
+        Some(length) => bail!("{length} bytes received that were not sent"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Message and answer, on many connections at once.
+//! Ping-pong on many connections.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -7,19 +7,19 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use super::pattern::{LONGEST, Pattern};
-use super::{Clients, Tally, Until, at_end, open, unless_blocked, verify, wait};
+use super::pattern::{MAX_LENGTH, Pattern};
+use super::{Clients, Tally, Until, at_eof, open, transferred, verify, wait};
 
-/// So many connections are opened before the server must have answered on each. No server has a
-/// shorter backlog.
-const OPENED_AT_ONCE: usize = 50;
+/// Connections are opened in batches of this size, no larger than any server's backlog: the server must
+/// reply on each before the next batch.
+const BATCH_SIZE: usize = 50;
 
 /// The clients of a [`Kind::Ping`](crate::loads::Kind::Ping).
 pub struct Ping {
     connections: Vec<Connection>,
     active: usize,
     sizes: &'static [usize],
-    in_turn: bool,
+    round_robin: bool,
     pattern: Pattern,
     epoll: Epoll,
     buffer: Vec<u8>,
@@ -27,39 +27,39 @@ pub struct Ping {
 
 struct Connection {
     stream: TcpStream,
-    /// The number of the message that is in flight or comes next.
+    /// The number of the current message, in flight or next.
     message: u64,
-    /// How many of its bytes are out, and how many are back.
+    /// The numbers of its bytes that were sent and received.
     sent: usize,
     received: usize,
-    since: Instant,
-    /// How many messages were begun in this run.
-    begun: u64,
-    /// Whether it waits until more can be sent.
+    started_at: Instant,
+    /// The number of messages started in this run.
+    started: u64,
+    /// Whether it waits until the socket is writable.
     blocked: bool,
 }
 
 impl Ping {
-    /// Opens the connections. One message on each shows that the server has accepted it.
+    /// Opens the connections. A reply on each shows that the server has accepted it.
     pub fn connect(
         server: SocketAddr,
         connections: usize,
         active: usize,
         sizes: &'static [usize],
-        in_turn: bool,
+        round_robin: bool,
     ) -> Result<Self> {
         let mut ping = Self {
             connections: Vec::with_capacity(connections),
             active,
             sizes,
-            in_turn,
+            round_robin,
             pattern: Pattern::new(),
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
-            buffer: vec![0; LONGEST],
+            buffer: vec![0; MAX_LENGTH],
         };
         while ping.connections.len() < connections {
             let first = ping.connections.len();
-            let last = connections.min(first + OPENED_AT_ONCE);
+            let last = connections.min(first + BATCH_SIZE);
             for number in first..last {
                 let stream = open(server).with_context(|| format!("connection {number}"))?;
                 let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
@@ -69,8 +69,8 @@ impl Ping {
                     message: 0,
                     sent: 0,
                     received: 0,
-                    since: Instant::now(),
-                    begun: 0,
+                    started_at: Instant::now(),
+                    started: 0,
                     blocked: false,
                 });
             }
@@ -81,7 +81,7 @@ impl Ping {
 
     fn exchange(&mut self, active: std::ops::Range<usize>, until: Until) -> Result<Tally> {
         let start = Instant::now();
-        // How many messages a connection may begin, and when that is to be decided.
+        // The number of messages that a connection may start, and when to determine it.
         let (mut quota, mut deadline) = match until {
             Until::Messages(count) => (count, None),
             Until::Elapsed(time) => (u64::MAX, Some(start + time)),
@@ -90,8 +90,8 @@ impl Ping {
         let mut in_flight = active.len();
         let mut last_progress = start;
         for number in active.clone() {
-            self.connections[number].begun = 0;
-            self.begin(number, Instant::now()).with_context(|| self.place(number))?;
+            self.connections[number].started = 0;
+            self.begin(number, Instant::now()).with_context(|| self.position(number))?;
         }
         let mut events = vec![EpollEvent::empty(); 1024];
         while in_flight > 0 {
@@ -99,31 +99,31 @@ impl Ping {
                 let number = event.data() as usize;
                 let flags = event.events();
                 if flags.contains(EpollFlags::EPOLLOUT) {
-                    self.send(number).with_context(|| self.place(number))?;
+                    self.send(number).with_context(|| self.position(number))?;
                 }
-                // A reset is an event of its own, and recv tells it.
+                // EPOLLERR and EPOLLHUP: recv returns the error.
                 if !flags.intersects(!EpollFlags::EPOLLOUT) {
                     continue;
                 }
-                let complete = self.receive(number).with_context(|| self.place(number))?;
+                let complete = self.receive(number).with_context(|| self.position(number))?;
                 let now = Instant::now();
                 tally.longest_gap = tally.longest_gap.max(now - last_progress);
                 last_progress = now;
                 if !complete {
                     continue;
                 }
-                tally.record(now - self.connections[number].since);
+                tally.record(now - self.connections[number].started_at);
                 if deadline.is_some_and(|deadline| now >= deadline) {
                     deadline = None;
-                    let most = self.connections[active.clone()].iter().map(|c| c.begun).max();
-                    quota = if self.in_turn { most.unwrap_or(0) } else { 0 };
+                    let max = self.connections[active.clone()].iter().map(|c| c.started).max();
+                    quota = if self.round_robin { max.unwrap_or(0) } else { 0 };
                 }
                 let connection = &mut self.connections[number];
                 connection.message += 1;
                 connection.sent = 0;
                 connection.received = 0;
-                if self.connections[number].begun < quota {
-                    self.begin(number, now).with_context(|| self.place(number))?;
+                if self.connections[number].started < quota {
+                    self.begin(number, now).with_context(|| self.position(number))?;
                 } else {
                     in_flight -= 1;
                 }
@@ -132,7 +132,7 @@ impl Ping {
         Ok(tally)
     }
 
-    fn place(&self, number: usize) -> String {
+    fn position(&self, number: usize) -> String {
         let Connection { message, received, .. } = self.connections[number];
         format!("connection {number}, message {message}, after {received} bytes")
     }
@@ -143,8 +143,8 @@ impl Ping {
 
     fn begin(&mut self, number: usize, now: Instant) -> Result<()> {
         let connection = &mut self.connections[number];
-        connection.since = now;
-        connection.begun += 1;
+        connection.started_at = now;
+        connection.started += 1;
         self.send(number)
     }
 
@@ -153,7 +153,7 @@ impl Ping {
         let connection = &mut self.connections[number];
         let message = self.pattern.message(number, connection.message, size);
         while let rest @ [_, ..] = &message[connection.sent..] {
-            match unless_blocked(connection.stream.write(rest))? {
+            match transferred(connection.stream.write(rest))? {
                 Some(length) => connection.sent += length,
                 None => break,
             }
@@ -169,11 +169,11 @@ impl Ping {
         Ok(())
     }
 
-    /// Takes what is there. The answer is whether the message is complete.
+    /// Reads what has arrived. Returns whether the reply is complete.
     fn receive(&mut self, number: usize) -> Result<bool> {
         let size = self.size(self.connections[number].message);
         let connection = &mut self.connections[number];
-        let Some(length) = unless_blocked(connection.stream.read(&mut self.buffer))? else {
+        let Some(length) = transferred(connection.stream.read(&mut self.buffer))? else {
             return Ok(false);
         };
         ensure!(length > 0, "the server closed the connection");
@@ -201,8 +201,8 @@ impl Clients for Ping {
             for event in wait(&self.epoll, &mut events)? {
                 let number = event.data() as usize;
                 let stream = &mut self.connections[number].stream;
-                let ended = at_end(stream, &mut self.buffer);
-                if ended.with_context(|| format!("connection {number}, half-closed"))? {
+                let closed = at_eof(stream, &mut self.buffer);
+                if closed.with_context(|| format!("connection {number}, half-closed"))? {
                     self.epoll.delete(&*stream)?;
                     open -= 1;
                 }

@@ -1,4 +1,4 @@
-//! As many bytes as one connection carries, in both directions at once.
+//! One connection at full throughput, in both directions at once.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,16 +9,16 @@ use anyhow::{Context, Result, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::pattern::Pattern;
-use super::{Clients, PATIENCE, Tally, Until, at_end, open, unless_blocked, verify};
+use super::{Clients, TIMEOUT, Tally, Until, at_eof, open, transferred, verify};
 
-/// What one read takes at most.
-const READ_AT_ONCE: usize = 1 << 18;
+/// The buffer size of a read, in bytes.
+const READ_SIZE: usize = 1 << 18;
 
 /// The client of a [`Kind::Stream`](crate::loads::Kind::Stream).
 pub struct Stream {
     stream: TcpStream,
     chunk: usize,
-    /// The numbers of bytes that are out, and that are back.
+    /// The numbers of bytes sent and received.
     sent: u64,
     received: u64,
     pattern: Pattern,
@@ -34,22 +34,22 @@ impl Stream {
             sent: 0,
             received: 0,
             pattern: Pattern::new(),
-            buffer: vec![0; READ_AT_ONCE],
+            buffer: vec![0; READ_SIZE],
         })
     }
 
-    /// Sends what goes out of the chunk at hand; whether anything went.
+    /// Sends from the current chunk. Returns whether anything was sent.
     fn send(&mut self) -> Result<bool> {
         let rest = self.chunk - (self.sent % self.chunk as u64) as usize;
         let bytes = self.pattern.stream(self.sent, rest);
-        let length = unless_blocked(self.stream.write(bytes))?.unwrap_or(0);
+        let length = transferred(self.stream.write(bytes))?.unwrap_or(0);
         self.sent += length as u64;
         Ok(length > 0)
     }
 
-    /// Takes what is there; whether anything was.
+    /// Reads what has arrived. Returns whether anything had.
     fn receive(&mut self) -> Result<bool> {
-        let Some(length) = unless_blocked(self.stream.read(&mut self.buffer))? else {
+        let Some(length) = transferred(self.stream.read(&mut self.buffer))? else {
             return Ok(false);
         };
         ensure!(length > 0, "the server closed the connection");
@@ -62,12 +62,12 @@ impl Stream {
 
     fn wait(&self, flags: PollFlags) -> Result<()> {
         let mut ready = [PollFd::new(self.stream.as_fd(), flags)];
-        let count = poll(&mut ready, PollTimeout::try_from(PATIENCE)?)?;
-        ensure!(count > 0, "nothing came back for {} seconds", PATIENCE.as_secs());
+        let count = poll(&mut ready, PollTimeout::try_from(TIMEOUT)?)?;
+        ensure!(count > 0, "no data received for {} seconds", TIMEOUT.as_secs());
         Ok(())
     }
 
-    fn place(&self) -> String {
+    fn position(&self) -> String {
         format!("after {} bytes sent and {} received", self.sent, self.received)
     }
 }
@@ -78,8 +78,7 @@ impl Clients for Stream {
         let first = self.received;
         let mut tally = Tally::new();
         let mut last_progress = start;
-        // The byte with which sending stops; none while that is left to the clock. The last chunk
-        // is sent whole.
+        // The position at which sending stops, always the end of a chunk. None until time is up.
         let mut last = match until {
             Until::Messages(count) => Some(self.sent + count * self.chunk as u64),
             Until::Elapsed(_) => None,
@@ -91,8 +90,8 @@ impl Clients for Stream {
                 last = Some(self.sent.next_multiple_of(self.chunk as u64));
             }
             let sending = last.is_none_or(|last| self.sent < last);
-            let sent = sending && self.send().with_context(|| self.place())?;
-            let received = self.receive().with_context(|| self.place())?;
+            let sent = sending && self.send().with_context(|| self.position())?;
+            let received = self.receive().with_context(|| self.position())?;
             if received {
                 let now = Instant::now();
                 tally.longest_gap = tally.longest_gap.max(now - last_progress);
@@ -105,7 +104,7 @@ impl Clients for Stream {
             if !sent && !received {
                 let mut flags = PollFlags::POLLIN;
                 flags.set(PollFlags::POLLOUT, sending);
-                self.wait(flags).with_context(|| self.place())?;
+                self.wait(flags).with_context(|| self.position())?;
             }
         }
     }
@@ -114,7 +113,7 @@ impl Clients for Stream {
         self.stream.shutdown(Shutdown::Write)?;
         loop {
             self.wait(PollFlags::POLLIN)?;
-            if at_end(&mut self.stream, &mut self.buffer).context("half-closed")? {
+            if at_eof(&mut self.stream, &mut self.buffer).context("half-closed")? {
                 return Ok(());
             }
         }

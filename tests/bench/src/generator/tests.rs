@@ -1,4 +1,4 @@
-//! Wrong servers are caught.
+//! The clients detect wrong replies.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -6,21 +6,20 @@ use std::thread;
 
 use super::*;
 
-/// What a server does with the bytes that it has just received.
-type Answer = fn(&mut TcpStream, Vec<u8>) -> io::Result<()>;
+/// How a server replies to the bytes that it has just received.
+type Reply = fn(&mut TcpStream, Vec<u8>) -> io::Result<()>;
 
-const FAITHFUL: Answer = |stream, bytes| stream.write_all(&bytes);
+const CORRECT: Reply = |stream, bytes| stream.write_all(&bytes);
 
-/// The error that clients report of a server, if any. It answers all connections on one thread
-/// each.
-fn complaint(kind: Kind, answer: Answer, at_the_end: &'static [u8]) -> Option<String> {
+/// The error that the clients report about a server, if any. The server has a thread per connection.
+fn client_error(kind: Kind, reply: Reply, after_eof: &'static [u8]) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the listener is bound");
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let mut stream = stream.expect("a client connects");
-            // An error here is the client's to notice.
-            thread::spawn(move || serve(&mut stream, answer, at_the_end));
+            let mut stream = stream.expect("accept succeeds");
+            // If this fails, the client reports an error.
+            thread::spawn(move || serve(&mut stream, reply, after_eof));
         }
     });
     let messages = |clients: &mut dyn Clients| clients.run(Until::Messages(3)).map(|_| ());
@@ -32,12 +31,12 @@ fn complaint(kind: Kind, answer: Answer, at_the_end: &'static [u8]) -> Option<St
     result.err().map(|error| format!("{error:#}"))
 }
 
-fn serve(stream: &mut TcpStream, answer: Answer, at_the_end: &[u8]) -> io::Result<()> {
+fn serve(stream: &mut TcpStream, reply: Reply, after_eof: &[u8]) -> io::Result<()> {
     let mut buffer = [0; 1000];
     loop {
         match stream.read(&mut buffer)? {
-            0 => return stream.write_all(at_the_end),
-            length => answer(stream, buffer[..length].to_vec())?,
+            0 => return stream.write_all(after_eof),
+            length => reply(stream, buffer[..length].to_vec())?,
         }
     }
 }
@@ -46,72 +45,72 @@ const KINDS: [Kind; 4] = [
     Kind::Ping { connections: 3, active: 2, sizes: &[128] },
     Kind::Ping { connections: 1, active: 1, sizes: &[1, 300_000, 5] },
     Kind::Stream { chunk: 70_000 },
-    Kind::Connect { at_once: 2 },
+    Kind::Connect { concurrency: 2 },
 ];
 
-/// Each kind of load must complain of it, in one of these words.
-fn caught(answer: Answer, at_the_end: &'static [u8], words: &[&str]) {
+/// Checks that each kind of load reports one of the errors.
+fn assert_detected(reply: Reply, after_eof: &'static [u8], errors: &[&str]) {
     for kind in KINDS {
-        let complaint = complaint(kind, answer, at_the_end).unwrap_or_default();
-        assert!(words.iter().any(|word| complaint.contains(word)), "{kind:?}: {complaint:?}");
+        let error = client_error(kind, reply, after_eof).unwrap_or_default();
+        assert!(errors.iter().any(|expected| error.contains(expected)), "{kind:?}: {error:?}");
     }
 }
 
 #[test]
-fn a_faithful_server_passes() {
+fn a_correct_server_passes() {
     for kind in KINDS {
-        assert_eq!(complaint(kind, FAITHFUL, b""), None, "{kind:?}");
+        assert_eq!(client_error(kind, CORRECT, b""), None, "{kind:?}");
     }
 }
 
 #[test]
-fn a_wrong_byte_is_caught() {
-    let answer: Answer = |stream, mut bytes| {
+fn a_wrong_byte_is_detected() {
+    let reply: Reply = |stream, mut bytes| {
         bytes[0] ^= 1;
         stream.write_all(&bytes)
     };
-    caught(answer, b"", &["a wrong byte came back"]);
+    assert_detected(reply, b"", &["wrong byte received"]);
 }
 
 #[test]
-fn a_byte_too_many_is_caught() {
-    let answer: Answer = |stream, mut bytes| {
+fn an_extra_byte_is_detected() {
+    let reply: Reply = |stream, mut bytes| {
         bytes.push(b'x');
         stream.write_all(&bytes)
     };
-    // In the midst of a longer message it is a wrong byte.
-    caught(answer, b"", &["never sent", "a wrong byte came back"]);
+    // Within a longer message it shows as a wrong byte.
+    assert_detected(reply, b"", &["received that were not sent", "wrong byte received"]);
 }
 
 #[test]
-fn a_byte_after_the_end_is_caught() {
-    caught(FAITHFUL, b"x", &["1 bytes came back that were never sent"]);
+fn a_byte_after_eof_is_detected() {
+    assert_detected(CORRECT, b"x", &["1 bytes received that were not sent"]);
 }
 
 #[test]
-fn an_early_close_is_caught() {
-    let answer: Answer = |stream, bytes| {
+fn an_early_close_is_detected() {
+    let reply: Reply = |stream, bytes| {
         stream.write_all(&bytes[1..])?;
         stream.shutdown(std::net::Shutdown::Both)
     };
-    let words = ["closed the connection", "a wrong byte", "reset by peer", "Broken pipe"];
-    caught(answer, b"", &words);
+    let errors = ["closed the connection", "wrong byte received", "reset by peer", "Broken pipe"];
+    assert_detected(reply, b"", &errors);
 }
 
 #[test]
-fn every_run_is_exact() {
+fn every_run_sends_the_exact_number() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the listener is bound");
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let mut stream = stream.expect("a client connects");
-            thread::spawn(move || serve(&mut stream, FAITHFUL, b""));
+            let mut stream = stream.expect("accept succeeds");
+            thread::spawn(move || serve(&mut stream, CORRECT, b""));
         }
     });
     let units = [6.0, 3.0, 210_000.0 / f64::from(1 << 20), 3.0];
     for (kind, units) in KINDS.into_iter().zip(units) {
-        let mut clients = connect(kind, address, false).expect("the server accepts");
-        let tally = clients.run(Until::Messages(3)).expect("the server is faithful");
+        let mut clients = connect(kind, address, false).expect("the clients connect");
+        let tally = clients.run(Until::Messages(3)).expect("the replies are correct");
         assert!((tally.units - units).abs() < 1e-9, "{kind:?}: {}", tally.units);
     }
 }

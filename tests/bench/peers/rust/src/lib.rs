@@ -1,4 +1,4 @@
-//! What the Rust peers share: the port, the listening socket, and what both tokio peers do.
+//! Shared code of the Rust peers: the listener, and the tokio echo server.
 
 pub mod tokio_echo;
 
@@ -8,21 +8,20 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::{Context, Result, bail};
 use socket2::SockRef;
 
-/// How much is read at once, as these libraries' own examples and users have it.
+/// Read buffer size, as is usual in examples and users of these libraries.
 pub const BUFFER_SIZE: usize = 16 * 1024;
 
-/// Listens on the loopback interface, on the port that the command line names.
+/// Listens on 127.0.0.1, on the port that the command line gives.
 pub fn listen() -> Result<TcpListener> {
     let mut arguments = env::args().skip(1);
     let (Some(port), None) = (arguments.next(), arguments.next()) else {
-        bail!("one argument was expected: PORT");
+        bail!("expected one argument: PORT");
     };
-    let port: u16 = port
-        .parse()
-        .with_context(|| format!("PORT is {port:?}: a number from 0 to 65535 was expected"))?;
+    let port: u16 =
+        port.parse().with_context(|| format!("invalid port {port:?}: expected 0 to 65535"))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .with_context(|| format!("port {port} of 127.0.0.1 could not be bound"))?;
-    // std's backlog is 128; a second listen makes it longer.
+        .with_context(|| format!("cannot bind port {port} of 127.0.0.1"))?;
+    // std uses a backlog of 128; a second listen raises it.
     SockRef::from(&listener).listen(4096)?;
     Ok(listener)
 }

@@ -1,5 +1,5 @@
-//! The echo server on tokio 1.54, the same for both of its runtimes: a task for each connection,
-//! with a buffer of its own, as tokio's tutorial teaches it.
+//! The echo server on tokio 1.54, for both of its runtimes: a task and a buffer per connection, as in
+//! tokio's tutorial.
 
 use std::io;
 
@@ -7,14 +7,14 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Serves for ever on the port that the command line names.
+/// Serves forever on the port that the command line gives.
 pub async fn serve() -> Result<()> {
     let listener = crate::listen()?;
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        // What goes wrong with a connection, such as a reset, ends that connection only.
+        // An error, such as a reset, closes this connection only.
         tokio::spawn(echo(stream));
     }
 }

@@ -1,6 +1,6 @@
-//! The echo server on mio 1.2: edge-triggered epoll in one thread, and nothing between the events
-//! and the connections but a slab. All connections share one buffer; what could not be sent at
-//! once is kept with its connection, which is not read until that is gone.
+//! The echo server on mio 1.2: edge-triggered epoll in one thread, with the connections in a slab. All
+//! connections share one read buffer. What a short write leaves is stored with its connection, from
+//! which nothing is read until that is sent.
 
 use std::io::{ErrorKind, Read, Result, Write};
 
@@ -13,12 +13,12 @@ const LISTENER: Token = Token(usize::MAX);
 struct Connection {
     stream: TcpStream,
     pending: Vec<u8>,
-    /// The FIN or a reset is there: no further event tells of what a short read left.
+    /// FIN or a reset has arrived: there is no further event for what a short read leaves.
     read_closed: bool,
 }
 
 impl Connection {
-    /// Echoes until the socket has nothing more to give or to take; false once it is at its end.
+    /// Echoes until the socket is neither readable nor writable. Returns false at EOF.
     fn advance(&mut self, buffer: &mut [u8]) -> Result<bool> {
         loop {
             while !self.pending.is_empty() {
@@ -34,7 +34,7 @@ impl Connection {
                 result => result?,
             };
             self.pending.extend_from_slice(&buffer[sent..received]);
-            // As in tokio: what comes after a short write or read is an event of its own.
+            // As in tokio: after a short write or read there will be a new event.
             if sent < received || received < buffer.len() && !self.read_closed {
                 return Ok(true);
             }
@@ -60,11 +60,11 @@ fn main() -> anyhow::Result<()> {
             }
             let connection = &mut connections[event.token().0];
             connection.read_closed |= event.is_read_closed();
-            let lives_on = match connection.advance(&mut buffer) {
+            let open = match connection.advance(&mut buffer) {
                 Err(error) => error.kind() == ErrorKind::WouldBlock,
-                Ok(lives_on) => lives_on,
+                Ok(open) => open,
             };
-            if !lives_on {
+            if !open {
                 connections.remove(event.token().0);
             }
         }

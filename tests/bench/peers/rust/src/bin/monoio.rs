@@ -1,7 +1,7 @@
 //! The echo server on monoio 0.2, with its io_uring driver.
 //!
-//! The crate's `legacy` feature (epoll, and the fusion of both drivers) is off: where io_uring is
-//! not to be had, this server says so and ends. The ring is monoio's default.
+//! The crate's `legacy` feature (epoll, with a choice at run time) is off: without io_uring this server
+//! exits with an error. The ring has monoio's default size.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use monoio::{IoUringDriver, RuntimeBuilder};
 fn main() -> Result<()> {
     RuntimeBuilder::<IoUringDriver>::new()
         .build()
-        .context("io_uring cannot be used")?
+        .context("cannot set up io_uring")?
         .block_on(serve())
 }
 
@@ -21,7 +21,7 @@ async fn serve() -> Result<()> {
     let listener = TcpListener::from_std(peers::listen()?)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        // What goes wrong with a connection, such as a reset, ends that connection only.
+        // An error, such as a reset, closes this connection only.
         monoio::spawn(echo(stream));
     }
 }
@@ -30,7 +30,7 @@ async fn echo(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(peers::BUFFER_SIZE);
     loop {
-        // The kernel has the buffer until it has read or written, then hands it back.
+        // The kernel owns the buffer until the operation completes.
         let (received, filled) = stream.read(buffer).await;
         if received? == 0 {
             return Ok(());

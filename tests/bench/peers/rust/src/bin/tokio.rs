@@ -1,4 +1,4 @@
-//! tokio's current-thread runtime: one thread does everything, as in our own servers.
+//! tokio's current-thread runtime: one thread does everything, as in this project's servers.
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

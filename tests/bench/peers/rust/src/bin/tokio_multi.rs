@@ -1,7 +1,7 @@
-//! tokio's multi-thread runtime, the default: a worker for each processor that it may run on.
+//! tokio's multi-thread runtime, the default: a worker thread per usable processor.
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // A task of its own, so that a worker accepts: what main itself awaits is polled by no worker.
+    // Spawned, so that a worker accepts: the future of main is not polled by a worker.
     tokio::spawn(peers::tokio_echo::serve()).await?
 }

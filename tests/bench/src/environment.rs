@@ -1,4 +1,4 @@
-//! Where everything is measured: a network of its own, a core for the servers and one for the
+//! The environment of the measurements: a network namespace, and separate processors for server and
 //! clients.
 
 use std::fs;
@@ -10,68 +10,68 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Pid, getgid, getuid};
 
-/// Servers listen below the ports that clients get.
+/// Above the ports that servers listen on.
 const CLIENT_PORTS: &str = "10000 65535";
 
-/// The network and the processors.
+/// The network namespace and the processors.
 #[derive(Debug)]
-pub struct Stage {
-    /// The processors that may be used.
+pub struct Environment {
+    /// The usable processors.
     processors: Vec<usize>,
-    /// How many descriptors a process may have.
+    /// The descriptor limit of a process.
     pub descriptors: usize,
-    /// The congestion control that is set now.
+    /// The current congestion control.
     congestion: String,
 }
 
-impl Stage {
-    /// Moves this process, which must have one thread only, into namespaces of its own and onto
-    /// the last of its processors.
+impl Environment {
+    /// Moves this process, which must be single-threaded, into new namespaces and pins it to the
+    /// last of its processors.
     pub fn enter(congestion: &str) -> Result<Self> {
         let processors = mirror::run::processors()?;
         let (user, group) = (getuid(), getgid());
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).with_context(|| {
-            format!("namespaces cannot be created: {}", mirror::namespaces::what_forbids())
+            format!("cannot create namespaces: {}", mirror::namespaces::what_forbids())
         })?;
-        // A user namespace without privileges may not set groups; only then may it map one.
+        // Without privileges a group can only be mapped once setgroups is denied.
         fs::write("/proc/self/setgroups", "deny")?;
         fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
         fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
         let status = Command::new("ip").args(["link", "set", "lo", "up"]).status();
         ensure!(
-            status.context("ip is missing (package iproute2)")?.success(),
-            "the network namespace cannot be set up"
+            status.context("cannot run ip (package iproute2)")?.success(),
+            "cannot bring up the loopback interface"
         );
         fs::write("/proc/sys/net/ipv4/ip_local_port_range", CLIENT_PORTS)
-            .context("the clients' ports cannot be set")?;
-        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-        setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
-        // What a server leaves behind becomes this process's to find and to wait for.
+            .context("cannot set the port range of the clients")?;
+        let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, limit, limit)?;
+        // Orphans of a server become children of this process, which can find and reap them.
         set_child_subreaper(true)?;
-        let mut stage =
-            Self { processors, descriptors: usize::try_from(most)?, congestion: String::new() };
-        sched_setaffinity(Pid::this(), &set_of(&[stage.client_processor()])?)?;
-        stage.set_congestion(congestion)?;
-        Ok(stage)
+        let mut environment =
+            Self { processors, descriptors: usize::try_from(limit)?, congestion: String::new() };
+        sched_setaffinity(Pid::this(), &cpu_set(&[environment.client_processor()])?)?;
+        environment.set_congestion(congestion)?;
+        Ok(environment)
     }
 
-    /// Chooses the congestion control of the sockets that are made from now on.
+    /// Sets the congestion control of new sockets.
     pub fn set_congestion(&mut self, name: &str) -> Result<()> {
         if self.congestion != name {
             fs::write("/proc/sys/net/ipv4/tcp_congestion_control", name).with_context(|| {
                 let sysctl = "/proc/sys/net/ipv4/tcp_allowed_congestion_control";
                 let allowed = fs::read_to_string(sysctl).unwrap_or_default();
                 let allowed = allowed.trim();
-                format!("the congestion control cannot be {name} (allowed here: {allowed})")
+                format!("cannot set congestion control {name:?}: allowed are {allowed}")
             })?;
             name.clone_into(&mut self.congestion);
         }
         Ok(())
     }
 
-    /// The processors of a server that may use so many: not the clients' while there are enough.
+    /// The processors for a server that uses `count`: not the clients' one if there are enough.
     pub fn server_processors(&self, count: usize) -> Result<CpuSet> {
-        set_of(&self.processors[..count.clamp(1, self.processors.len())])
+        cpu_set(&self.processors[..count.clamp(1, self.processors.len())])
     }
 
     fn client_processor(&self) -> usize {
@@ -79,7 +79,7 @@ impl Stage {
     }
 }
 
-fn set_of(processors: &[usize]) -> Result<CpuSet> {
+fn cpu_set(processors: &[usize]) -> Result<CpuSet> {
     let mut set = CpuSet::new();
     for processor in processors {
         set.set(*processor)?;
