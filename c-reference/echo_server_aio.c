@@ -43,7 +43,7 @@
 #define USAGE "./echo_server_aio PORT"
 #define BUFFER_SIZE 65536
 /* The last wait for a thread that is lacking, in milliseconds. The first is 1, and each is twice the one before. */
-#define LAST_WAIT 64
+#define MAX_WAIT_MS 64
 
 /* A connection's request, and what was read and is to be written: `length` bytes, of which `sent` are. */
 struct exchange {
@@ -56,7 +56,7 @@ struct exchange {
 };
 
 /* aio_read(), or aio_write() if there is something to write: hands the next request over. */
-static int hand_over(struct exchange *exchange)
+static int submit(struct exchange *exchange)
 {
     struct aiocb *request = &exchange->request;
 
@@ -72,13 +72,13 @@ static int hand_over(struct exchange *exchange)
 }
 
 /* Which of the two it is. */
-static const char *call_for(const struct exchange *exchange)
+static const char *call_name(const struct exchange *exchange)
 {
     return exchange->length == 0 ? "aio_read" : "aio_write";
 }
 
 /* free(): forgets a connection that is over. */
-static void forget(struct exchange **place)
+static void free_exchange(struct exchange **place)
 {
     struct exchange *exchange = *place;
 
@@ -87,7 +87,7 @@ static void forget(struct exchange **place)
 }
 
 /* malloc(): begins with a connection. */
-static void begin(struct server *server, struct exchange **first, int sock)
+static void start_exchange(struct server *server, struct exchange **first, int sock)
 {
     struct exchange *exchange;
     struct aiocb *request;
@@ -106,18 +106,18 @@ static void begin(struct server *server, struct exchange **first, int sock)
     exchange->next = *first;
     *first = exchange;
 
-    if (hand_over(exchange) < 0) {
-        reset_connection(server, sock, call_for(exchange), errno);
-        forget(first);
+    if (submit(exchange) < 0) {
+        reset_connection(server, sock, call_name(exchange), errno);
+        free_exchange(first);
     }
 }
 
 /* poll(): if a connection waits, whatever the signals have told, there is another one. */
-static void look(int listener)
+static void requeue_if_ready(int listener)
 {
-    struct pollfd asked = {.fd = listener, .events = POLLIN};
+    struct pollfd entry = {.fd = listener, .events = POLLIN};
 
-    if (poll(&asked, 1, 0) != 0)
+    if (poll(&entry, 1, 0) != 0)
         kill(getpid(), SIGUSR1);
 }
 
@@ -133,14 +133,14 @@ static bool enough_threads(const struct server *server)
 }
 
 /* aio_cancel(): resets a connection whose request waits for a thread, if there is one. */
-static bool give_up_one(struct server *server, struct exchange **place)
+static bool cancel_one(struct server *server, struct exchange **place)
 {
     struct exchange *exchange;
 
     while ((exchange = *place) != NULL) {
         if (aio_cancel(exchange->sock, &exchange->request) == AIO_CANCELED) {
-            reset_connection(server, exchange->sock, call_for(exchange), EAGAIN);
-            forget(place);
+            reset_connection(server, exchange->sock, call_name(exchange), EAGAIN);
+            free_exchange(place);
             return true;
         }
 
@@ -151,7 +151,7 @@ static bool give_up_one(struct server *server, struct exchange **place)
 }
 
 /* aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there. */
-static bool go_on(struct server *server, struct exchange *exchange)
+static bool reap_completion(struct server *server, struct exchange *exchange)
 {
     struct aiocb *request = &exchange->request;
     int error = aio_error(request);
@@ -161,7 +161,7 @@ static bool go_on(struct server *server, struct exchange *exchange)
         return true;
 
     if ((done = aio_return(request)) < 0) {
-        reset_connection(server, exchange->sock, call_for(exchange), error);
+        reset_connection(server, exchange->sock, call_name(exchange), error);
         return false;
     }
 
@@ -181,41 +181,41 @@ static bool go_on(struct server *server, struct exchange *exchange)
         exchange->length = 0;
         exchange->sent = 0;
 
-        if (server->finishing && !finish_connection(server, exchange->sock))
+        if (server->draining && !drain_connection(server, exchange->sock))
             return false;
     }
 
-    if (hand_over(exchange) == 0)
+    if (submit(exchange) == 0)
         return true;
 
-    reset_connection(server, exchange->sock, call_for(exchange), errno);
+    reset_connection(server, exchange->sock, call_name(exchange), errno);
     return false;
 }
 
 /* Looks at all requests, since nobody knows which of them are done. */
-static void go_on_with_all(struct server *server, struct exchange **place)
+static void reap_completions(struct server *server, struct exchange **place)
 {
     struct exchange *exchange;
 
     while ((exchange = *place) != NULL) {
-        if (go_on(server, exchange))
+        if (reap_completion(server, exchange))
             place = &exchange->next;
         else
-            forget(place);
+            free_exchange(place);
     }
 }
 
 /* Begins the end: what comes is read and written, and then each connection has only the client's end to wait for. */
-static void finish(struct server *server, struct exchange **place)
+static void start_draining(struct server *server, struct exchange **place)
 {
     struct exchange *exchange;
 
-    go_on_with_all(server, place);
+    reap_completions(server, place);
     stop_accepting(server);
 
     while ((exchange = *place) != NULL) {
         /* A thread waits with what is left out of the list, and has it until the server ends. */
-        if (exchange->length == 0 && !finish_connection(server, exchange->sock))
+        if (exchange->length == 0 && !drain_connection(server, exchange->sock))
             *place = exchange->next;
         else
             place = &exchange->next;
@@ -223,12 +223,12 @@ static void finish(struct server *server, struct exchange **place)
 }
 
 /* Ends at once. A client whose echo is not complete is reset. The threads still have what they wait with. */
-static void abandon(struct server *server, struct exchange **place)
+static void abort_all(struct server *server, struct exchange **place)
 {
     struct exchange *exchange;
 
     while ((exchange = *place) != NULL) {
-        abandon_connection(server, exchange->sock, call_for(exchange));
+        abort_connection(server, exchange->sock, call_name(exchange));
         place = &exchange->next;
     }
 }
@@ -245,12 +245,12 @@ int main(int argc, char *argv[])
     bool listening = false;
 
     /* [1] Take the port, and let signals wait until they are asked for. A client that is gone sends none (SIGPIPE) */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    keep_back_signals(PROGRAM, &signals);
+    block_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGUSR1);
-    block_signals(PROGRAM, &signals);
+    block_set(PROGRAM, &signals);
 
     /* [2] Have as many threads as the system makes, and keep them */
     aio_init(&threads);
@@ -258,56 +258,56 @@ int main(int argc, char *argv[])
     /* [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait */
     listener = start_listening(PROGRAM, &settings, &signals, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    announce(PROGRAM, &settings);
+    announce_ready(PROGRAM, &settings);
     server.flags = SOCK_CLOEXEC;
 
-    if (drive_by_signals(server.listener, SIGUSR1) < 0)
+    if (enable_sigio(server.listener, SIGUSR1) < 0)
         fail(PROGRAM, "fcntl", errno);
 
-    while (!server.finishing || server.open > 0) {
+    while (!server.draining || server.open > 0) {
         /* [4] Look for connections that came when accept() was not to be called: before now, or while it rested */
-        if (accepting(&server) && !listening)
-            look(server.listener);
+        if (can_accept(&server) && !listening)
+            requeue_if_ready(server.listener);
 
-        listening = accepting(&server);
+        listening = can_accept(&server);
 
         /* [5] Sleep until a signal comes */
         if ((number = sigwaitinfo(&signals, NULL)) < 0) {
             wait_failed(&server, "sigwaitinfo", errno);
         } else if (number == SIGUSR1) {
             /* [6] Take a connection and begin to read. If others wait, they have the next turn */
-            if (accepting(&server) && (sock = accept_connection(&server)) >= 0)
-                begin(&server, &first, sock);
+            if (can_accept(&server) && (sock = accept_connection(&server)) >= 0)
+                start_exchange(&server, &first, sock);
 
             /* [7] A thread is lacking: it is not made yet, or cannot be made. Rest, and see */
-            if (accepting(&server) && !enough_threads(&server)) {
-                server.resting = true;
+            if (can_accept(&server) && !enough_threads(&server)) {
+                server.accept_paused = true;
                 wait = 1;
                 set_timer(PROGRAM, wait);
             }
 
-            if (accepting(&server))
-                look(server.listener);
+            if (can_accept(&server))
+                requeue_if_ready(server.listener);
         } else if (number == SIGIO) {
             /* [8] Requests are done: go on with those connections */
-            go_on_with_all(&server, &first);
+            reap_completions(&server, &first);
         } else {
             /* [9] A signal begins the end, which is when the last connection has ended; or ends a rest */
-            wanted = asked_for(&server, number);
+            wanted = shutdown_request(&server, number);
 
-            if (wanted != GO_ON && !server.finishing)
-                finish(&server, &first);
+            if (wanted != CONTINUE && !server.draining)
+                start_draining(&server, &first);
 
-            if (wanted == ABANDON)
-                abandon(&server, &first);
+            if (wanted == ABORT)
+                abort_all(&server, &first);
 
             /* [10] It goes on as long as threads are lacking. In the end connections are given up for the others */
-            if (accepting(&server) && !enough_threads(&server)) {
-                if (wait < LAST_WAIT) {
+            if (can_accept(&server) && !enough_threads(&server)) {
+                if (wait < MAX_WAIT_MS) {
                     wait *= 2;
-                    server.resting = true;
+                    server.accept_paused = true;
                 } else {
-                    server.resting = give_up_one(&server, &first);
+                    server.accept_paused = cancel_one(&server, &first);
                 }
 
                 if (!enough_threads(&server))

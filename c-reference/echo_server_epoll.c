@@ -32,57 +32,57 @@
     "./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT\n"                      \
     "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)\n"      \
     "  -w  serve with so many processes, 1 to 64 (this process alone)"
-#define MOST_EVENTS 512
+#define MAX_EVENTS 512
 /* What a connection that waits to receive is told of: bytes, the end, and an urgent byte. A recv() stops before that
    one, and has not emptied the socket although it brings less than there is room for. */
-#define TO_BE_TOLD (EPOLLIN | EPOLLRDHUP | EPOLLPRI)
+#define READ_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLPRI)
 
 /* epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too. */
-static int ask(int poller, int operation, int sock, uint32_t wanted)
+static int watch(int epoll, int operation, int sock, uint32_t wanted)
 {
     struct epoll_event event;
 
     memset(&event, 0, sizeof(event));
     event.events = wanted;
     event.data.fd = sock;
-    return epoll_ctl(poller, operation, sock, &event);
+    return epoll_ctl(epoll, operation, sock, &event);
 }
 
 int main(int argc, char *argv[])
 {
-    struct epoll_event events[MOST_EVENTS];
+    struct epoll_event events[MAX_EVENTS];
     struct settings settings;
     struct server server;
     sigset_t set;
-    int listener, poller, signals, sock, wanted, count = 0;
+    int listener, epoll, signals, sock, wanted, count = 0;
     bool listening = true, signalled;
 
     /* [1] Take options and port, and keep signals back */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
-    keep_back_signals(PROGRAM, &set);
+    block_signals(PROGRAM, &set);
 
     /* [2] Listen, and let signals be read like bytes. With workers, each goes on from here */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    signals = open_signals(PROGRAM, &set);
+    signals = open_signalfd(PROGRAM, &set);
     server.busy_poll = settings.busy_poll;
-    server.led = settings.led;
+    server.is_worker = settings.is_worker;
 
     /* [3] Make the set of sockets that the kernel watches: first the listening one, and the signals */
-    if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0)
+    if ((epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
         fail(PROGRAM, "epoll_create1", errno);
 
-    if (ask(poller, EPOLL_CTL_ADD, server.listener, EPOLLIN) < 0 || ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
+    if (watch(epoll, EPOLL_CTL_ADD, server.listener, EPOLLIN) < 0 || watch(epoll, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
         fail(PROGRAM, "epoll_ctl", errno);
 
-    announce(PROGRAM, &settings);
+    announce_ready(PROGRAM, &settings);
 
-    while (!server.finishing || server.open > 0) {
+    while (!server.draining || server.open > 0) {
         signalled = false;
 
         /* [4] Sleep until something is ready; the kernel says what */
-        if ((count = epoll_wait(poller, events, MOST_EVENTS, patience(&server, count))) < 0) {
+        if ((count = epoll_wait(epoll, events, MAX_EVENTS, poll_timeout(&server, count))) < 0) {
             wait_failed(&server, "epoll_wait", errno);
             signalled = true;
             count = 0;
@@ -96,7 +96,7 @@ int main(int argc, char *argv[])
                 if ((sock = accept_connection(&server)) < 0)
                     continue;
 
-                if (ask(poller, EPOLL_CTL_ADD, sock, TO_BE_TOLD | EPOLLET) < 0)
+                if (watch(epoll, EPOLL_CTL_ADD, sock, READ_EVENTS | EPOLLET) < 0)
                     reset_connection(&server, sock, "epoll_ctl", errno);
             } else if (sock == signals) {
                 signalled = true;
@@ -105,23 +105,23 @@ int main(int argc, char *argv[])
                 wanted = serve(&server, sock);
 
                 /* [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already */
-                if (wanted == GONE || (wanted == TO_RECEIVE && event->events == EPOLLIN))
+                if (wanted == CLOSED || (wanted == WANT_READ && event->events == EPOLLIN))
                     continue;
 
-                if (ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (wanted == TO_SEND ? EPOLLOUT : TO_BE_TOLD)) < 0)
+                if (watch(epoll, EPOLL_CTL_MOD, sock, EPOLLET | (wanted == WANT_WRITE ? EPOLLOUT : READ_EVENTS)) < 0)
                     reset_connection(&server, sock, "epoll_ctl", errno);
             }
         }
 
         /* [8] A signal begins the end, which is when the last connection has ended */
         if (signalled)
-            read_signal(&server, signals);
+            handle_signalfd(&server, signals);
 
         /* [9] Watch the listening socket only while accept() does not rest */
-        if (listening == server.resting && !server.finishing) {
+        if (listening == server.accept_paused && !server.draining) {
             listening = !listening;
 
-            if (ask(poller, EPOLL_CTL_MOD, server.listener, listening ? EPOLLIN : 0) < 0)
+            if (watch(epoll, EPOLL_CTL_MOD, server.listener, listening ? EPOLLIN : 0) < 0)
                 explain_errno(PROGRAM, "epoll_ctl", errno);
         }
     }

@@ -40,35 +40,33 @@
 /* What is received at once, at most. A process has as much of it in memory as its client has filled. */
 #define BUFFER_SIZE 262144
 /* How long accept() and fork() rest if the system has not enough for another client, in nanoseconds. */
-#define REST 100000000
+#define ACCEPT_BACKOFF_NS 100000000
 /* After so long without a failure a shortage is over, in milliseconds. */
-#define CALM 1000
-/* How long the end may take, in seconds. */
-#define GRACE 5
+#define RECOVERY_MS 1000
 /* What a process is told by signals. */
-#define TO_END 1
-#define TIME_IS_OVER 2
+#define DRAINING 1
+#define TIMED_OUT 2
 
-static volatile sig_atomic_t told;
+static volatile sig_atomic_t shutdown_state;
 static int connection;
 /* The process that accepts, and the group of all but the first process. */
 static pid_t acceptor;
 /* What is short, as long as accept() or fork() fails, and whether it has not failed for some time. */
 static int shortage;
-static volatile sig_atomic_t calm;
+static volatile sig_atomic_t recovered;
 
 /*
  * Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
  * the connection sleeps from now on, be it asleep already or about to be made, so that no moment is wrong.
  */
-static void tell(int number)
+static void on_signal(int number)
 {
     if (number == SIGALRM)
-        told = TIME_IS_OVER;
+        shutdown_state = TIMED_OUT;
 
-    if (told == 0) {
-        told = TO_END;
-        alarm(GRACE);
+    if (shutdown_state == 0) {
+        shutdown_state = DRAINING;
+        alarm(DRAIN_TIMEOUT_MS / 1000);
     }
 
     fcntl(connection, F_SETFL, O_NONBLOCK);
@@ -82,7 +80,7 @@ static bool interrupted(int error)
 }
 
 /* Resets the connection, because `call` failed, and ends its process. */
-static _Noreturn void give_up(const char *call, int error)
+static _Noreturn void reset_and_exit(const char *call, int error)
 {
     reset_on_close(PROGRAM, connection, call, error);
     exit(1);
@@ -91,55 +89,55 @@ static _Noreturn void give_up(const char *call, int error)
 /* Whether the echo is complete, of so many bytes. */
 static bool is_complete(uint64_t received)
 {
-    int all = is_all(connection, received);
+    int all = is_fully_received(connection, received);
 
     if (all < 0)
-        give_up("getsockopt", errno);
+        reset_and_exit("getsockopt", errno);
 
     return all;
 }
 
 /* Takes the signal of the timer that runs while something is short. */
-static void calm_down(int number)
+static void on_recovery_timer(int number)
 {
     (void)number;
-    calm = 1;
+    recovered = 1;
 }
 
 /* nanosleep(): rests after `call` failed for want of something. That is said once, however often it happens. */
-static void rest_after(const char *call, int error)
+static void back_off(const char *call, int error)
 {
-    const struct timespec rest = {0, REST};
+    const struct timespec rest = {0, ACCEPT_BACKOFF_NS};
 
     if (shortage == 0)
         explain_errno(PROGRAM, call, error);
 
     shortage = error;
-    calm = 0;
-    set_timer(PROGRAM, CALM);
+    recovered = 0;
+    set_timer(PROGRAM, RECOVERY_MS);
     nanosleep(&rest, NULL);
 }
 
 /* Says that a shortage is over. */
-static void end_shortage(void)
+static void report_recovery(void)
 {
     fprintf(stderr, "%s: it is over: %s (errno %d)\n", PROGRAM, strerror(shortage), shortage);
     shortage = 0;
-    calm = 0;
+    recovered = 0;
 }
 
 /*
  * Takes the signals of the first process once the end has begun. SIGTERM may reach the others from elsewhere as well, and
  * counts once. So it is SIGALRM that tells them to end at once.
  */
-static void hurry(int number)
+static void forward_signal(int number)
 {
     (void)number;
     kill(-acceptor, SIGALRM);
 }
 
 /* Passes requests to end on to the others, and ends with the last of them. */
-static _Noreturn void watch_over(sigset_t *signals)
+static _Noreturn void supervise(sigset_t *signals)
 {
     pid_t ended = 0;
     int number, status, failed = 0;
@@ -159,10 +157,10 @@ static _Noreturn void watch_over(sigset_t *signals)
         failed = 1;
     }
 
-    take_as_one();
-    signal(SIGTERM, hurry);
-    signal(SIGINT, hurry);
-    signal(SIGALRM, hurry);
+    coalesce_requests();
+    signal(SIGTERM, forward_signal);
+    signal(SIGINT, forward_signal);
+    signal(SIGALRM, forward_signal);
     sigdelset(signals, SIGCHLD);
 
     if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
@@ -194,15 +192,15 @@ int main(int argc, char *argv[])
     ssize_t received, sent, count;
 
     /* [1] Take the port, and keep signals back */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    keep_back_signals(PROGRAM, &signals);
-    sigaddset(&signals, SIGCHLD);
     block_signals(PROGRAM, &signals);
+    sigaddset(&signals, SIGCHLD);
+    block_set(PROGRAM, &signals);
 
     /* [2] Listen */
     listener = start_listening(PROGRAM, &settings, &signals, SOCK_CLOEXEC);
-    announce(PROGRAM, &settings);
+    announce_ready(PROGRAM, &settings);
 
     if ((buffer = malloc(BUFFER_SIZE)) == NULL)
         fail(PROGRAM, "malloc", errno);
@@ -218,16 +216,16 @@ int main(int argc, char *argv[])
 
     if (acceptor > 0) {
         close(listener);
-        watch_over(&signals);
+        supervise(&signals);
     }
 
     /* [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing */
     if (setpgid(0, 0) < 0)
         fail(PROGRAM, "setpgid", errno);
 
-    end_with(parent);
+    exit_with_parent(parent);
     signal(SIGCHLD, SIG_IGN);
-    signal(SIGALRM, calm_down);
+    signal(SIGALRM, on_recovery_timer);
 
     if (sigprocmask(SIG_UNBLOCK, &signals, NULL) < 0)
         fail(PROGRAM, "sigprocmask", errno);
@@ -237,12 +235,12 @@ int main(int argc, char *argv[])
     for (;;) {
         /* [5] Sleep until a client comes */
         while ((sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
-            if (!next_may_come(errno))
-                rest_after("accept4", errno);
+            if (!is_transient_accept_error(errno))
+                back_off("accept4", errno);
 
         /* [6] Make a process for it. The connection is that one's: this one waits for the next client */
         while ((child = fork()) < 0)
-            rest_after("fork", errno);
+            back_off("fork", errno);
 
         if (child == 0)
             break;
@@ -250,21 +248,21 @@ int main(int argc, char *argv[])
         if (close(sock) < 0)
             explain_errno(PROGRAM, "close", errno);
 
-        if (calm != 0)
-            end_shortage();
+        if (recovered != 0)
+            report_recovery();
     }
 
     /* [7] In the client's process, signals are heard. It ends with the one that has made it */
     close(listener);
     connection = sock;
-    signal(SIGTERM, tell);
-    signal(SIGINT, tell);
-    signal(SIGALRM, tell);
-    end_with(parent);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    signal(SIGALRM, on_signal);
+    exit_with_parent(parent);
 
-    while (told == 0 || !is_complete(total)) {
-        if (told == TIME_IS_OVER)
-            give_up("recv", ETIMEDOUT);
+    while (shutdown_state == 0 || !is_complete(total)) {
+        if (shutdown_state == TIMED_OUT)
+            reset_and_exit("recv", ETIMEDOUT);
 
         /* [8] Sleep until the client sends something. When it has closed, the end of this process does so, too */
         if ((received = recv(sock, buffer, BUFFER_SIZE, 0)) == 0)
@@ -272,7 +270,7 @@ int main(int argc, char *argv[])
 
         if (received < 0) {
             if (!interrupted(errno))
-                give_up("recv", errno);
+                reset_and_exit("recv", errno);
 
             continue;
         }
@@ -288,18 +286,18 @@ int main(int argc, char *argv[])
             }
 
             if (!interrupted(errno))
-                give_up("send", errno);
+                reset_and_exit("send", errno);
 
-            if (told == TIME_IS_OVER)
-                give_up("send", ETIMEDOUT);
+            if (shutdown_state == TIMED_OUT)
+                reset_and_exit("send", ETIMEDOUT);
         }
     }
 
     /* [10] The echo is complete, and the client learns it. What it still sends, until it closes, gets no answer */
     if (shutdown(sock, SHUT_WR) < 0)
-        give_up("shutdown", errno);
+        reset_and_exit("shutdown", errno);
 
-    while (told != TIME_IS_OVER) {
+    while (shutdown_state != TIMED_OUT) {
         received = recv(sock, buffer, BUFFER_SIZE, 0);
 
         if (received == 0 || (received < 0 && !interrupted(errno)))

@@ -29,21 +29,21 @@ int main(int argc, char *argv[])
     int listener, signals, sock, taken, highest = -1;
 
     /* [1] Take the port, and keep signals back */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    keep_back_signals(PROGRAM, &set);
+    block_signals(PROGRAM, &set);
 
     /* [2] Listen, and let signals be read like bytes */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    signals = open_signals(PROGRAM, &set);
-    announce(PROGRAM, &settings);
+    signals = open_signalfd(PROGRAM, &set);
+    announce_ready(PROGRAM, &settings);
 
-    while (!server.finishing || server.open > 0) {
+    while (!server.draining || server.open > 0) {
         /* [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long */
         taken = 0;
 
-        while (taken < MOST_ACCEPTED && accepting(&server)) {
+        while (taken < MAX_ACCEPTS && can_accept(&server)) {
             taken++;
 
             if ((sock = accept_connection(&server)) < 0)
@@ -63,7 +63,7 @@ int main(int argc, char *argv[])
             highest--;
 
         /* [5] A signal begins the end, which is when the last connection has ended */
-        read_signal(&server, signals);
+        handle_signalfd(&server, signals);
     }
 
     exit(0);

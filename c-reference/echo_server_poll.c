@@ -35,7 +35,7 @@
 
 /* The list: what is asked of the kernel, and its answer. */
 struct list {
-    struct pollfd *watched;
+    struct pollfd *fds;
     int capacity;
     int count;
 };
@@ -43,20 +43,20 @@ struct list {
 /* realloc(): puts a socket at the end of the list, to wait until it can be received from. */
 static int add(struct list *list, int sock)
 {
-    struct pollfd *watched;
+    struct pollfd *fds;
     int capacity = list->capacity > 0 ? 2 * list->capacity : 64;
 
     if (list->count == list->capacity) {
-        if ((watched = realloc(list->watched, capacity * sizeof(*watched))) == NULL)
+        if ((fds = realloc(list->fds, capacity * sizeof(*fds))) == NULL)
             return -1;
 
-        list->watched = watched;
+        list->fds = fds;
         list->capacity = capacity;
     }
 
-    list->watched[list->count].fd = sock;
-    list->watched[list->count].events = POLLIN;
-    list->watched[list->count].revents = 0;
+    list->fds[list->count].fd = sock;
+    list->fds[list->count].events = POLLIN;
+    list->fds[list->count].revents = 0;
     list->count++;
     return 0;
 }
@@ -71,29 +71,29 @@ int main(int argc, char *argv[])
     int listener, signals, sock, wanted, left, taken, ready = 0;
 
     /* [1] Take options and port, and keep signals back */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:h", argc, argv);
-    keep_back_signals(PROGRAM, &set);
+    block_signals(PROGRAM, &set);
 
     /* [2] Listen, and let signals be read like bytes */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    signals = open_signals(PROGRAM, &set);
-    announce(PROGRAM, &settings);
+    signals = open_signalfd(PROGRAM, &set);
+    announce_ready(PROGRAM, &settings);
     server.busy_poll = settings.busy_poll;
 
     /* [3] Begin the list with the listening socket and the signals */
     if (add(&list, server.listener) < 0 || add(&list, signals) < 0)
         fail(PROGRAM, "realloc", errno);
 
-    while (!server.finishing || server.open > 0) {
+    while (!server.draining || server.open > 0) {
         /* [4] A negative descriptor is passed over, as the listening socket is while accept() rests */
-        list.watched[LISTENER].fd = accepting(&server) ? server.listener : -1;
+        list.fds[LISTENER].fd = can_accept(&server) ? server.listener : -1;
 
         /* [5] Sleep until something is ready; the kernel marks what */
-        if ((ready = poll(list.watched, list.count, patience(&server, ready))) < 0) {
+        if ((ready = poll(list.fds, list.count, poll_timeout(&server, ready))) < 0) {
             wait_failed(&server, "poll", errno);
-            read_signal(&server, signals);
+            handle_signalfd(&server, signals);
             ready = 0;
             continue;
         }
@@ -103,7 +103,7 @@ int main(int argc, char *argv[])
         /* [6] Look for the connections that are marked: from the end, so that one that goes is replaced by one
            that has been looked at */
         for (int i = list.count - 1; i >= FIRST && left > 0; i--) {
-            entry = &list.watched[i];
+            entry = &list.fds[i];
 
             if (entry->revents == 0)
                 continue;
@@ -112,17 +112,17 @@ int main(int argc, char *argv[])
             left--;
             wanted = serve(&server, entry->fd);
 
-            if (wanted == GONE)
-                *entry = list.watched[--list.count];
+            if (wanted == CLOSED)
+                *entry = list.fds[--list.count];
             else
-                entry->events = wanted == TO_SEND ? POLLOUT : POLLIN;
+                entry->events = wanted == WANT_WRITE ? POLLOUT : POLLIN;
         }
 
         /* [8] Take connections that wait */
-        if (list.watched[LISTENER].revents != 0) {
+        if (list.fds[LISTENER].revents != 0) {
             taken = 0;
 
-            while (taken < MOST_ACCEPTED) {
+            while (taken < MAX_ACCEPTS) {
                 taken++;
 
                 if ((sock = accept_connection(&server)) < 0)
@@ -134,8 +134,8 @@ int main(int argc, char *argv[])
         }
 
         /* [9] A signal begins the end, which is when the last connection has ended */
-        if (list.watched[SIGNALS].revents != 0)
-            read_signal(&server, signals);
+        if (list.fds[SIGNALS].revents != 0)
+            handle_signalfd(&server, signals);
     }
 
     exit(0);

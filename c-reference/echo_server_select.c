@@ -44,7 +44,7 @@ static void refuse_connection(struct server *server, int sock, bool *full)
 
 int main(int argc, char *argv[])
 {
-    fd_set receiving, sending, readable, writable, *waiting;
+    fd_set want_read, want_write, readable, writable, *waiting;
     struct settings settings;
     struct server server;
     sigset_t set;
@@ -52,14 +52,14 @@ int main(int argc, char *argv[])
     bool signalled, full = false;
 
     /* [1] Take the port, and keep signals back */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    keep_back_signals(PROGRAM, &set);
+    block_signals(PROGRAM, &set);
 
     /* [2] Listen, and let signals be read like bytes */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    signals = open_signals(PROGRAM, &set);
+    signals = open_signalfd(PROGRAM, &set);
     highest = signals > server.listener ? signals : server.listener;
 
     if (highest >= FD_SETSIZE) {
@@ -68,26 +68,26 @@ int main(int argc, char *argv[])
         exit(1);
     }
 
-    announce(PROGRAM, &settings);
+    announce_ready(PROGRAM, &settings);
 
     /* [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send */
-    FD_ZERO(&receiving);
-    FD_ZERO(&sending);
-    FD_SET(signals, &receiving);
-    FD_SET(server.listener, &receiving);
+    FD_ZERO(&want_read);
+    FD_ZERO(&want_write);
+    FD_SET(signals, &want_read);
+    FD_SET(server.listener, &want_read);
 
-    while (!server.finishing || server.open > 0) {
-        readable = receiving;
-        writable = sending;
+    while (!server.draining || server.open > 0) {
+        readable = want_read;
+        writable = want_write;
 
         /* [4] Leave the listening socket out while accept() rests */
-        if (!accepting(&server))
+        if (!can_accept(&server))
             FD_CLR(server.listener, &readable);
 
         /* [5] Sleep until something is ready; the kernel leaves it, and nothing else, in the sets */
         if ((ready = select(highest + 1, &readable, &writable, NULL, NULL)) < 0) {
             wait_failed(&server, "select", errno);
-            read_signal(&server, signals);
+            handle_signalfd(&server, signals);
             continue;
         }
 
@@ -104,7 +104,7 @@ int main(int argc, char *argv[])
                 /* [7] Take connections that wait, if the sets have room for them */
                 taken = 0;
 
-                while (taken < MOST_ACCEPTED) {
+                while (taken < MAX_ACCEPTS) {
                     taken++;
 
                     if ((accepted = accept_connection(&server)) < 0)
@@ -115,7 +115,7 @@ int main(int argc, char *argv[])
                         continue;
                     }
 
-                    FD_SET(accepted, &receiving);
+                    FD_SET(accepted, &want_read);
                     highest = accepted > highest ? accepted : highest;
                     full = false;
                 }
@@ -124,11 +124,11 @@ int main(int argc, char *argv[])
             } else {
                 /* [8] A connection is ready: serve it, and put it into the set of what it waits for now */
                 wanted = serve(&server, sock);
-                FD_CLR(sock, &receiving);
-                FD_CLR(sock, &sending);
+                FD_CLR(sock, &want_read);
+                FD_CLR(sock, &want_write);
 
-                if (wanted != GONE) {
-                    waiting = wanted == TO_SEND ? &sending : &receiving;
+                if (wanted != CLOSED) {
+                    waiting = wanted == WANT_WRITE ? &want_write : &want_read;
                     FD_SET(sock, waiting);
                 }
             }
@@ -136,7 +136,7 @@ int main(int argc, char *argv[])
 
         /* [9] A signal begins the end, which is when the last connection has ended */
         if (signalled)
-            read_signal(&server, signals);
+            handle_signalfd(&server, signals);
     }
 
     exit(0);

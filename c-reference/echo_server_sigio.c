@@ -44,7 +44,7 @@ struct turn {
     int next;
     bool told;
     /* Whether more may be there than the signals tell of. */
-    bool untold;
+    bool may_have_missed;
 };
 
 /* Those that have a turn in this round, each once, however many signals tell of it. */
@@ -55,45 +55,45 @@ struct round {
     int last;
     /* How many clients wait, and whether more may. */
     int clients;
-    bool untold;
+    bool may_have_missed;
 };
 
 /*
  * poll(): if the socket is ready, whatever the signals have told, it has another turn in the next round. If the queue
  * is full, all have one.
  */
-static void look(int sock, short events)
+static void requeue_if_ready(int sock, short events)
 {
-    struct pollfd asked = {.fd = sock, .events = events};
+    struct pollfd entry = {.fd = sock, .events = events};
     sigval_t value = {.sival_ptr = (void *)(intptr_t)sock};
 
-    if (poll(&asked, 1, 0) != 0 && sigqueue(getpid(), SIGRTMIN, value) < 0)
+    if (poll(&entry, 1, 0) != 0 && sigqueue(getpid(), SIGRTMIN, value) < 0)
         kill(getpid(), SIGIO);
 }
 
 /* Takes connections: as many as signals tell of. */
-static void take(struct server *server, int clients, bool untold)
+static void accept_clients(struct server *server, int clients, bool may_have_missed)
 {
     int sock;
 
-    for (int taken = 0; taken < clients && accepting(server); taken++) {
-        if (taken == MOST_ACCEPTED || (sock = accept_connection(server)) < 0) {
-            untold = true;
+    for (int taken = 0; taken < clients && can_accept(server); taken++) {
+        if (taken == MAX_ACCEPTS || (sock = accept_connection(server)) < 0) {
+            may_have_missed = true;
             break;
         }
 
-        if (drive_by_signals(sock, SIGRTMIN) < 0)
+        if (enable_sigio(sock, SIGRTMIN) < 0)
             reset_connection(server, sock, "fcntl", errno);
         else
-            look(sock, POLLIN);
+            requeue_if_ready(sock, POLLIN);
     }
 
-    if (untold && accepting(server))
-        look(server->listener, POLLIN);
+    if (may_have_missed && can_accept(server))
+        requeue_if_ready(server->listener, POLLIN);
 }
 
 /* Serves a connection, if it is still there: a signal can be older than the end of its socket. */
-static void attend(struct server *server, int sock, bool untold)
+static void serve_if_open(struct server *server, int sock, bool may_have_missed)
 {
     int wanted;
 
@@ -101,20 +101,20 @@ static void attend(struct server *server, int sock, bool untold)
         return;
 
     /* What came while it waited to send has used up its signals. */
-    if (is_sending(server, sock))
-        untold = true;
+    if (has_pending(server, sock))
+        may_have_missed = true;
 
     wanted = serve(server, sock);
 
     /* There is room already if it was not for want of room that nothing was sent. */
-    if (wanted == TO_SEND)
-        look(sock, POLLOUT);
-    else if (wanted == NEXT_TURN || (wanted == TO_RECEIVE && untold))
-        look(sock, POLLIN);
+    if (wanted == WANT_WRITE)
+        requeue_if_ready(sock, POLLOUT);
+    else if (wanted == YIELD || (wanted == WANT_READ && may_have_missed))
+        requeue_if_ready(sock, POLLIN);
 }
 
 /* realloc(): gives a connection its turn in this round. Without memory it has it at once. */
-static void give_turn(struct server *server, struct round *round, int sock, bool untold)
+static void schedule(struct server *server, struct round *round, int sock, bool may_have_missed)
 {
     struct turn *table, *turn;
     int capacity = server->capacity;
@@ -124,7 +124,7 @@ static void give_turn(struct server *server, struct round *round, int sock, bool
 
     if (round->capacity < capacity) {
         if ((table = realloc(round->table, capacity * sizeof(*table))) == NULL) {
-            attend(server, sock, true);
+            serve_if_open(server, sock, true);
             return;
         }
 
@@ -135,7 +135,7 @@ static void give_turn(struct server *server, struct round *round, int sock, bool
 
     turn = &round->table[sock];
     /* Of two signals the first may tell of bytes and the second of the end, which one recv() does not bring. */
-    turn->untold = turn->untold || untold || turn->told;
+    turn->may_have_missed = turn->may_have_missed || may_have_missed || turn->told;
 
     if (turn->told)
         return;
@@ -152,34 +152,34 @@ static void give_turn(struct server *server, struct round *round, int sock, bool
 }
 
 /* Gives everybody a turn, since nobody knows of which sockets there was no signal. */
-static void give_all_turns(struct server *server, struct round *round)
+static void schedule_all(struct server *server, struct round *round)
 {
     round->clients++;
-    round->untold = true;
+    round->may_have_missed = true;
 
     for (int sock = 0; sock < server->capacity; sock++)
-        give_turn(server, round, sock, true);
+        schedule(server, round, sock, true);
 }
 
 /* Serves those that have a turn, and takes the clients that wait. */
-static void take_turns(struct server *server, struct round *round, bool urgent)
+static void run_round(struct server *server, struct round *round, bool urgent)
 {
     struct turn *turn;
-    bool untold;
+    bool may_have_missed;
     int sock;
 
     while ((sock = round->first) >= 0) {
         turn = &round->table[sock];
-        untold = turn->untold || urgent;
+        may_have_missed = turn->may_have_missed || urgent;
         turn->told = false;
-        turn->untold = false;
+        turn->may_have_missed = false;
         round->first = turn->next;
-        attend(server, sock, untold);
+        serve_if_open(server, sock, may_have_missed);
     }
 
-    take(server, round->clients, round->untold);
+    accept_clients(server, round->clients, round->may_have_missed);
     round->clients = 0;
-    round->untold = false;
+    round->may_have_missed = false;
 }
 
 int main(int argc, char *argv[])
@@ -194,28 +194,28 @@ int main(int argc, char *argv[])
     bool listening = false, urgent = false, own;
 
     /* [1] Take the port, and let signals wait until they are asked for */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    keep_back_signals(PROGRAM, &signals);
+    block_signals(PROGRAM, &signals);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGURG);
     sigaddset(&signals, SIGRTMIN);
-    block_signals(PROGRAM, &signals);
+    block_set(PROGRAM, &signals);
 
     /* [2] Listen, and be told by a signal of each connection */
     listener = start_listening(PROGRAM, &settings, &signals, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
-    announce(PROGRAM, &settings);
+    announce_ready(PROGRAM, &settings);
 
-    if (drive_by_signals(server.listener, SIGRTMIN) < 0)
+    if (enable_sigio(server.listener, SIGRTMIN) < 0)
         fail(PROGRAM, "fcntl", errno);
 
-    while (!server.finishing || server.open > 0) {
+    while (!server.draining || server.open > 0) {
         /* [3] Look for connections that came when accept() was not to be called: before now, or while it rested */
-        if (accepting(&server) && !listening)
-            look(server.listener, POLLIN);
+        if (can_accept(&server) && !listening)
+            requeue_if_ready(server.listener, POLLIN);
 
-        listening = accepting(&server);
+        listening = can_accept(&server);
 
         /* [4] Sleep until a signal comes */
         if ((number = sigwaitinfo(&signals, &told)) < 0)
@@ -230,27 +230,27 @@ int main(int argc, char *argv[])
 
                 if (sock == server.listener) {
                     round.clients++;
-                    round.untold = round.untold || own;
+                    round.may_have_missed = round.may_have_missed || own;
                 } else {
-                    give_turn(&server, &round, sock, own);
+                    schedule(&server, &round, sock, own);
                 }
             } else if (number == SIGIO) {
                 /* [7] The queue was full, and nobody knows which sockets the lost signals told of: note all */
-                give_all_turns(&server, &round);
+                schedule_all(&server, &round);
             } else if (number == SIGURG) {
                 /* [8] A recv() stops before an urgent byte. From now on it is not taken to have emptied a socket */
                 urgent = true;
-                give_all_turns(&server, &round);
+                schedule_all(&server, &round);
             } else {
                 /* [9] A signal begins the end, which is when the last connection has ended */
-                obey_signal(&server, number);
+                handle_signal(&server, number);
             }
 
             number = sigtimedwait(&signals, &told, &at_once);
         }
 
         /* [10] Serve each socket that was noted, once */
-        take_turns(&server, &round, urgent);
+        run_round(&server, &round, urgent);
     }
 
     exit(0);

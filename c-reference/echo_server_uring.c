@@ -37,7 +37,7 @@
 
 int main(int argc, char *argv[])
 {
-    struct io_uring_cqe completion;
+    struct io_uring_cqe cqe;
     struct settings settings;
     struct server server;
     struct streams streams;
@@ -46,57 +46,57 @@ int main(int argc, char *argv[])
     bool watching = false, listening = false, signalled;
 
     /* [1] Take options and port, and keep signals back */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:w:h", argc, argv);
-    keep_back_signals(PROGRAM, &set);
+    block_signals(PROGRAM, &set);
 
     /* [2] Listen, and let signals be read like bytes. With workers, each goes on from here */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_CLOEXEC);
-    signals = open_signals(PROGRAM, &set);
+    signals = open_signalfd(PROGRAM, &set);
 
     /* [3] Make the two queues, and the buffers to receive into */
     server = new_server(PROGRAM, listener);
     streams = new_streams(server);
-    streams.server.led = settings.led;
-    announce(PROGRAM, &settings);
+    streams.server.is_worker = settings.is_worker;
+    announce_ready(PROGRAM, &settings);
 
-    while (!streams.server.finishing || streams.server.open > 0 || listening) {
+    while (!streams.server.draining || streams.server.open > 0 || listening) {
         /* [4] Ask for the next signal, unless that is done already */
         if (!watching) {
             watching = true;
-            ask_poll(&streams.uring, signals);
+            prep_poll_add(&streams.uring, signals);
         }
 
         /* [5] Ask for connections, unless that is done already, or accept() rests */
-        if (!listening && accepting(&streams.server)) {
+        if (!listening && can_accept(&streams.server)) {
             listening = true;
-            ask_accept(&streams.uring, streams.server.listener);
+            prep_accept_multishot(&streams.uring, streams.server.listener);
         }
 
         /* [6] Hand over what is asked, and sleep until something is done */
         signalled = false;
 
-        if (submit(&streams.uring, 1) < 0 && errno != EBUSY) {
+        if (submit_and_wait(&streams.uring, 1) < 0 && errno != EBUSY) {
             wait_failed(&streams.server, "io_uring_enter", errno);
             signalled = true;
         }
 
-        while (next_completion(&streams.uring, &completion)) {
-            sock = (int)completion.user_data;
+        while (next_cqe(&streams.uring, &cqe)) {
+            sock = (int)cqe.user_data;
 
-            switch (completion.user_data >> 32) {
+            switch (cqe.user_data >> 32) {
             case IORING_OP_RECV:
                 /* [7] Bytes have been received, or will be no more: ask to send them back */
-                received(&streams, sock, completion.res, completion.flags);
+                received(&streams, sock, cqe.res, cqe.flags);
                 break;
             case IORING_OP_SEND:
                 /* [8] Bytes have been sent: ask to send what has come since */
-                sent(&streams, sock, completion.res);
+                sent(&streams, sock, cqe.res);
                 break;
             case IORING_OP_ACCEPT:
                 /* [9] A client is there: ask to receive from it. Or there will be none any more */
-                listening = completion.flags & IORING_CQE_F_MORE;
-                accepted(&streams, completion.res);
+                listening = cqe.flags & IORING_CQE_F_MORE;
+                on_accept(&streams, cqe.res);
                 break;
             case IORING_OP_POLL_ADD:
                 signalled = true;
@@ -107,12 +107,12 @@ int main(int argc, char *argv[])
 
         /* [10] A signal begins the end, which is when the last connection has ended */
         if (signalled) {
-            number = take_signal(&streams.server, signals);
-            obey(&streams, number);
+            number = read_signalfd(&streams.server, signals);
+            on_signal(&streams, number);
         }
 
         /* [11] Ask to receive again where there was no buffer */
-        receive_again(&streams);
+        resume_waiting(&streams);
     }
 
     exit(0);

@@ -50,7 +50,7 @@ int main(int argc, char *argv[])
     int sock, error, said = 0;
 
     /* [1] Take the port from the command line, and nothing else from whoever has started the server */
-    inherit_nothing(PROGRAM);
+    reset_inherited_state(PROGRAM);
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     port = number_argument(PROGRAM, USAGE, "PORT", argv[1], 10, 0, 65535);
 

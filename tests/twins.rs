@@ -45,7 +45,7 @@ const NOT_DECLARED_IN_C: &[(&str, &str)] = &[
     ("digit", "what the pattern of a loop found; C looks again"),
     ("error", "the Err of a call that failed; C has errno"),
     ("failed", "a Result that is no success; C has the number in the variable"),
-    ("finishing", "a field in C; in Rust only its module may change it"),
+    ("draining", "a field in C; in Rust only its module may change it"),
     ("listener", "a field in C; in Rust only its module may change it"),
 ];
 

@@ -29,11 +29,10 @@
 
 /* What is received at once, at most. The larger, the fewer calls for a client that sends much. */
 #define BUFFER_SIZE 262144
-/* How long accept() rests at least while there is a shortage, and how long the end may take. In milliseconds. */
-#define REST 100
-#define GRACE 5000
+/* How long accept() is left alone at least while there is a shortage, in milliseconds. */
+#define ACCEPT_BACKOFF_MS 100
 /* After so many rests without another one, a shortage is over. */
-#define CALM 10
+#define RECOVERY_BACKOFFS 10
 /* Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it. */
 #define BYTES_RECEIVED 16
 
@@ -57,7 +56,7 @@ void close_connection(struct server *server, int sock)
     connection->pending = NULL;
     connection->open = false;
     server->open--;
-    server->resting = false;
+    server->accept_paused = false;
 
     if (close(sock) < 0)
         explain_errno(server->program, "close", errno);
@@ -83,7 +82,7 @@ void reset_connection(struct server *server, int sock, const char *call, int err
 }
 
 /* realloc(): makes the table reach a descriptor. */
-static bool make_room(struct server *server, int sock)
+static bool grow_table(struct server *server, int sock)
 {
     struct connection *connections;
     int before = server->capacity;
@@ -105,7 +104,7 @@ static bool make_room(struct server *server, int sock)
 }
 
 /* Whether accept() can be called again at once, although it has failed. */
-bool next_may_come(int error)
+bool is_transient_accept_error(int error)
 {
     switch (error) {
     /* This connection is over already, or somebody else has it. The next one may be there. */
@@ -131,12 +130,12 @@ bool next_may_come(int error)
 /* Decides what becomes of a failed accept(). */
 void accept_failed(struct server *server, int error)
 {
-    if (next_may_come(error))
+    if (is_transient_accept_error(error))
         return;
 
     /* There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin. */
-    server->resting = true;
-    server->calm = 0;
+    server->accept_paused = true;
+    server->quiet_backoffs = 0;
 
     if (server->shortage != 0)
         return;
@@ -144,21 +143,21 @@ void accept_failed(struct server *server, int error)
     /* It is said once, however often a connection that ends makes room for another one. */
     explain_errno(server->program, "accept4", error);
     server->shortage = error;
-    set_timer(server->program, REST);
+    set_timer(server->program, ACCEPT_BACKOFF_MS);
 }
 
 /* Lets accept() be called again, and says when it has not failed for some time. */
-static void end_rest(struct server *server)
+static void resume_accepting(struct server *server)
 {
-    server->resting = false;
+    server->accept_paused = false;
 
     if (server->shortage == 0)
         return;
 
-    server->calm++;
+    server->quiet_backoffs++;
 
-    if (server->calm < CALM) {
-        set_timer(server->program, REST);
+    if (server->quiet_backoffs < RECOVERY_BACKOFFS) {
+        set_timer(server->program, ACCEPT_BACKOFF_MS);
         return;
     }
 
@@ -173,7 +172,7 @@ static void end_rest(struct server *server)
  */
 void wait_failed(struct server *server, const char *call, int error)
 {
-    const struct timespec rest = {0, REST * 1000000};
+    const struct timespec rest = {0, ACCEPT_BACKOFF_MS * 1000000};
 
     if (error == EINTR)
         return;
@@ -190,7 +189,7 @@ bool add_connection(struct server *server, int sock)
 {
     struct connection *connection;
 
-    if (!make_room(server, sock)) {
+    if (!grow_table(server, sock)) {
         explain_errno(server->program, "realloc", ENOMEM);
         close(sock);
         return false;
@@ -221,7 +220,7 @@ int accept_connection(struct server *server)
  * How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
  * all as long as the server polls busily.
  */
-int patience(struct server *server, int ready)
+int poll_timeout(struct server *server, int ready)
 {
     struct timespec now;
 
@@ -247,15 +246,15 @@ bool is_open(const struct server *server, int sock)
 }
 
 /* Whether a connection has something to send before it receives more. */
-bool is_sending(const struct server *server, int sock)
+bool has_pending(const struct server *server, int sock)
 {
     return server->connections[sock].pending != NULL;
 }
 
 /* Whether accept() is to be called when a connection waits. */
-bool accepting(const struct server *server)
+bool can_accept(const struct server *server)
 {
-    return !server->resting && !server->finishing;
+    return !server->accept_paused && !server->draining;
 }
 
 /* Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo. */
@@ -271,7 +270,7 @@ bool count_received(struct server *server, int sock, size_t length)
  * getsockopt(): whether so many bytes are all that the kernel has taken from a client, whose end counts as one
  * more. To ask whether more can be received is not enough: a thread may have received it just now.
  */
-int is_all(int sock, uint64_t received)
+int is_fully_received(int sock, uint64_t received)
 {
     uint64_t info[BYTES_RECEIVED + 1];
     socklen_t length = sizeof(info);
@@ -286,10 +285,10 @@ int is_all(int sock, uint64_t received)
  * shutdown(): if the echo is complete, the client learns it. What it still sends gets no answer. Otherwise there is
  * more to receive, and this is called again after that. Returns false if the connection is over instead.
  */
-bool finish_connection(struct server *server, int sock)
+bool drain_connection(struct server *server, int sock)
 {
     struct connection *connection = &server->connections[sock];
-    int all = is_all(sock, connection->received);
+    int all = is_fully_received(sock, connection->received);
 
     if (all < 0) {
         reset_connection(server, sock, "getsockopt", errno);
@@ -312,10 +311,10 @@ bool finish_connection(struct server *server, int sock)
 static int send_failed(struct server *server, int sock, int error)
 {
     if (error == EAGAIN || error == EINTR)
-        return TO_SEND;
+        return WANT_WRITE;
 
     reset_connection(server, sock, "send", error);
-    return GONE;
+    return CLOSED;
 }
 
 /* send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent. */
@@ -331,27 +330,27 @@ static int send_pending(struct server *server, int sock)
     pending->sent += sent;
 
     if (pending->sent < pending->length)
-        return TO_SEND;
+        return WANT_WRITE;
 
     free(pending);
     connection->pending = NULL;
 
-    if (server->finishing && !finish_connection(server, sock))
-        return GONE;
+    if (server->draining && !drain_connection(server, sock))
+        return CLOSED;
 
-    return TO_RECEIVE;
+    return WANT_READ;
 }
 
 /* malloc(): keeps what send() has not taken, all of it if it failed. */
-static int keep_rest(struct server *server, int sock, ssize_t received, ssize_t sent)
+static int keep_unsent(struct server *server, int sock, ssize_t received, ssize_t sent)
 {
     struct connection *connection = &server->connections[sock];
     struct pending *pending;
     size_t length;
 
     if (sent < 0) {
-        if (send_failed(server, sock, errno) == GONE)
-            return GONE;
+        if (send_failed(server, sock, errno) == CLOSED)
+            return CLOSED;
 
         sent = 0;
     }
@@ -360,29 +359,29 @@ static int keep_rest(struct server *server, int sock, ssize_t received, ssize_t 
 
     if ((pending = malloc(sizeof(*pending) + length)) == NULL) {
         reset_connection(server, sock, "malloc", errno);
-        return GONE;
+        return CLOSED;
     }
 
     pending->length = length;
     pending->sent = 0;
     memcpy(pending->bytes, server->buffer + sent, length);
     connection->pending = pending;
-    return TO_SEND;
+    return WANT_WRITE;
 }
 
 /* Decides what becomes of a connection if recv() brought nothing. */
-static int nothing_received(struct server *server, int sock, ssize_t received)
+static int handle_no_data(struct server *server, int sock, ssize_t received)
 {
     if (received == 0)
         close_connection(server, sock);
     else if (errno == EAGAIN)
-        return TO_RECEIVE;
+        return WANT_READ;
     else if (errno == EINTR)
-        return NEXT_TURN;
+        return YIELD;
     else
         reset_connection(server, sock, "recv", errno);
 
-    return GONE;
+    return CLOSED;
 }
 
 /* Sends and receives what can be without waiting, once. Returns what the connection waits for now. */
@@ -393,36 +392,36 @@ int serve(struct server *server, int sock)
     int wanted;
 
     if (connection->pending != NULL) {
-        if ((wanted = send_pending(server, sock)) != TO_RECEIVE)
+        if ((wanted = send_pending(server, sock)) != WANT_READ)
             return wanted;
     }
 
     if ((received = recv(sock, server->buffer, BUFFER_SIZE, 0)) <= 0)
-        return nothing_received(server, sock, received);
+        return handle_no_data(server, sock, received);
 
     if (!count_received(server, sock, received))
-        return NEXT_TURN;
+        return YIELD;
 
     if ((sent = send(sock, server->buffer, received, MSG_NOSIGNAL)) != received)
-        return keep_rest(server, sock, received, sent);
+        return keep_unsent(server, sock, received, sent);
 
-    if (server->finishing && !finish_connection(server, sock))
-        return GONE;
+    if (server->draining && !drain_connection(server, sock))
+        return CLOSED;
 
     /* A buffer that is not full has emptied the socket. Otherwise others come first. */
-    return received < BUFFER_SIZE ? TO_RECEIVE : NEXT_TURN;
+    return received < BUFFER_SIZE ? WANT_READ : YIELD;
 }
 
 /* close(): nobody is accepted any more, and SIGALRM will come when the end takes too long. */
 void stop_accepting(struct server *server)
 {
-    server->finishing = true;
+    server->draining = true;
     close(server->listener);
-    set_timer(server->program, GRACE);
+    set_timer(server->program, DRAIN_TIMEOUT_MS);
 }
 
 /* Begins the end: each connection ends once all that was taken from it is sent back. */
-static void finish(struct server *server)
+static void start_draining(struct server *server)
 {
     struct connection *connection;
 
@@ -432,12 +431,12 @@ static void finish(struct server *server)
         connection = &server->connections[sock];
 
         if (connection->open && connection->pending == NULL)
-            finish_connection(server, sock);
+            drain_connection(server, sock);
     }
 }
 
 /* Ends a connection at once. If its echo is not complete, for want of `call`, it is reset. */
-void abandon_connection(struct server *server, int sock, const char *call)
+void abort_connection(struct server *server, int sock, const char *call)
 {
     if (server->connections[sock].shut)
         close_connection(server, sock);
@@ -446,14 +445,14 @@ void abandon_connection(struct server *server, int sock, const char *call)
 }
 
 /* Ends all connections at once. */
-static void abandon(struct server *server)
+static void abort_all(struct server *server)
 {
     bool sending;
 
     for (int sock = 0; sock < server->capacity; sock++) {
         if (is_open(server, sock)) {
-            sending = is_sending(server, sock);
-            abandon_connection(server, sock, sending ? "send" : "recv");
+            sending = has_pending(server, sock);
+            abort_connection(server, sock, sending ? "send" : "recv");
         }
     }
 }
@@ -462,43 +461,43 @@ static void abandon(struct server *server)
  * What a signal asks for. SIGTERM, SIGINT and SIGHUP begin the end; the second request, or the time, completes it. A
  * worker takes any number of them for one, and SIGUSR2 for the second. Before the end, SIGALRM ends a rest.
  */
-int asked_for(struct server *server, int number)
+int shutdown_request(struct server *server, int number)
 {
     if (number == 0)
-        return GO_ON;
+        return CONTINUE;
 
-    if (number == SIGALRM && !server->finishing) {
-        end_rest(server);
-        return GO_ON;
+    if (number == SIGALRM && !server->draining) {
+        resume_accepting(server);
+        return CONTINUE;
     }
 
     if (number == SIGALRM || number == SIGUSR2)
-        return ABANDON;
+        return ABORT;
 
     /* A timer that has ended a rest must not be taken for the one that will end all. */
-    if (!server->finishing) {
+    if (!server->draining) {
         set_timer(server->program, 0);
-        take_as_one();
-        return FINISH;
+        coalesce_requests();
+        return DRAIN;
     }
 
-    return server->led ? GO_ON : ABANDON;
+    return server->is_worker ? CONTINUE : ABORT;
 }
 
 /* Does what a signal asks for. */
-void obey_signal(struct server *server, int number)
+void handle_signal(struct server *server, int number)
 {
-    int wanted = asked_for(server, number);
+    int wanted = shutdown_request(server, number);
 
-    if (wanted != GO_ON && !server->finishing)
-        finish(server);
+    if (wanted != CONTINUE && !server->draining)
+        start_draining(server);
 
-    if (wanted == ABANDON)
-        abandon(server);
+    if (wanted == ABORT)
+        abort_all(server);
 }
 
 /* read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none. */
-int take_signal(struct server *server, int signals)
+int read_signalfd(struct server *server, int signals)
 {
     struct signalfd_siginfo signal;
     ssize_t length = read(signals, &signal, sizeof(signal));
@@ -513,9 +512,9 @@ int take_signal(struct server *server, int signals)
 }
 
 /* Takes a signal, if there is one, and obeys it. */
-void read_signal(struct server *server, int signals)
+void handle_signalfd(struct server *server, int signals)
 {
-    int number = take_signal(server, signals);
+    int number = read_signalfd(server, signals);
 
-    obey_signal(server, number);
+    handle_signal(server, number);
 }

@@ -18,17 +18,17 @@
 #include "../common/explain.h"
 
 /* How long it takes until a request to end counts as another one, in nanoseconds. */
-#define MOMENT 30000000
+#define COALESCE_NS 30000000
 
 /* sigprocmask(): from now on these signals come only when they are asked for. */
-void block_signals(const char *program, const sigset_t *signals)
+void block_set(const char *program, const sigset_t *signals)
 {
     if (sigprocmask(SIG_BLOCK, signals, NULL) < 0)
         fail(program, "sigprocmask", errno);
 }
 
 /* Keeps back those that every server is told by, and leaves them in the set. */
-void keep_back_signals(const char *program, sigset_t *signals)
+void block_signals(const char *program, sigset_t *signals)
 {
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
@@ -39,16 +39,16 @@ void keep_back_signals(const char *program, sigset_t *signals)
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN)
         sigaddset(signals, SIGHUP);
 
-    block_signals(program, signals);
+    block_set(program, signals);
 }
 
 /*
  * nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
  * timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
  */
-void take_as_one(void)
+void coalesce_requests(void)
 {
-    const struct timespec moment = {0, MOMENT}, none = {0, 0};
+    const struct timespec moment = {0, COALESCE_NS}, none = {0, 0};
     sigset_t requests;
 
     sigemptyset(&requests);
@@ -63,7 +63,7 @@ void take_as_one(void)
 }
 
 /* signalfd(): a descriptor from which the signals are read. */
-int open_signals(const char *program, const sigset_t *signals)
+int open_signalfd(const char *program, const sigset_t *signals)
 {
     int descriptor;
 
@@ -74,7 +74,7 @@ int open_signals(const char *program, const sigset_t *signals)
 }
 
 /* fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking. */
-int drive_by_signals(int sock, int number)
+int enable_sigio(int sock, int number)
 {
     if (fcntl(sock, F_SETOWN, getpid()) < 0 || fcntl(sock, F_SETSIG, number) < 0)
         return -1;

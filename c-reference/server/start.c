@@ -36,7 +36,7 @@
  * Has what is written to a standard stream be lost where its reader has no room for it, or is gone: a server does not
  * wait for its log. A pipe or terminal is opened anew, so that nobody else who has it open notices.
  */
-static void never_wait_for(int descriptor, const char *path)
+static void make_nonblocking(int descriptor, const char *path)
 {
     struct stat status;
     int opened;
@@ -58,10 +58,10 @@ static void never_wait_for(int descriptor, const char *path)
 }
 
 /* Makes the process what it would be if it had been started in the usual way. Comes before all else. */
-void inherit_nothing(const char *program)
+void reset_inherited_state(const char *program)
 {
     const int timers[3] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
-    const int heard[3] = {SIGTERM, SIGINT, SIGCHLD};
+    const int restored[3] = {SIGTERM, SIGINT, SIGCHLD};
     const int ignored[6] = {SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE, SIGXFSZ, SIGTTOU};
     struct itimerval none;
     struct stat status;
@@ -72,8 +72,8 @@ void inherit_nothing(const char *program)
         if (fstat(descriptor, &status) < 0 && open("/dev/null", O_RDWR) < 0)
             fail(program, "open", errno);
 
-    never_wait_for(1, "/proc/self/fd/1");
-    never_wait_for(2, "/proc/self/fd/2");
+    make_nonblocking(1, "/proc/self/fd/1");
+    make_nonblocking(2, "/proc/self/fd/2");
 
     /* Timers that run would go off here. */
     memset(&none, 0, sizeof(none));
@@ -83,7 +83,7 @@ void inherit_nothing(const char *program)
 
     /* Children whose end is not told cannot be waited for, and a request to end must not go unheard. */
     for (int i = 0; i < 3; i++)
-        signal(heard[i], SIG_DFL);
+        signal(restored[i], SIG_DFL);
 
     /* A log that is gone, full or of a terminal in use by others must not end or stop the server. */
     for (int i = 0; i < 6; i++)
@@ -195,7 +195,7 @@ int listen_on(const char *program, const struct settings *settings, long number,
 }
 
 /* Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody. */
-void announce(const char *program, struct settings *settings)
+void announce_ready(const char *program, struct settings *settings)
 {
     if (settings->ready >= 0) {
         /* That one may have given up waiting. */
@@ -204,7 +204,7 @@ void announce(const char *program, struct settings *settings)
 
         close(settings->ready);
         settings->ready = -1;
-    } else if (!settings->led) {
+    } else if (!settings->is_worker) {
         printf("Waiting for connections on port %d\n", settings->port);
         fflush(stdout);
     }

@@ -13,7 +13,7 @@ struct settings {
     /* -w; 0: the process itself serves. */
     long workers;
     /* Whether this process is a worker. */
-    bool led;
+    bool is_worker;
     /* Where a worker tells the first process that it is ready, or −1. */
     int ready;
 };
@@ -21,10 +21,10 @@ struct settings {
 /* The most workers that a server may have. */
 #define MAX_WORKERS 64
 
-void inherit_nothing(const char *program);
+void reset_inherited_state(const char *program);
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[]);
 void raise_descriptor_limit(const char *program);
 int listen_on(const char *program, const struct settings *settings, long number, int flags);
-void announce(const char *program, struct settings *settings);
+void announce_ready(const char *program, struct settings *settings);
 
 #endif

@@ -30,13 +30,13 @@
 #include "../common/explain.h"
 
 /* How many requests are handed over at once, at most, and how many completions find room; powers of two. */
-#define MOST_REQUESTS 256
-#define MOST_COMPLETIONS 4096
+#define SQ_ENTRIES 256
+#define CQ_ENTRIES 4096
 /* How long it takes until requests are handed over again that the kernel did not take, in nanoseconds. */
-#define REST 1000000
+#define ENTER_BACKOFF_NS 1000000
 
 /* mmap(): memory that is written and read, that of a descriptor or new. */
-static char *map(const char *program, size_t length, int flags, int descriptor, off_t offset)
+static char *map_ring(const char *program, size_t length, int flags, int descriptor, off_t offset)
 {
     char *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, descriptor, offset);
 
@@ -60,17 +60,17 @@ static void explain_limit(const char *program)
 }
 
 /* io_uring_setup(): asks the kernel for the queues. It does what is asked only while io_uring_enter() is called. */
-static void make_queues(struct uring *uring, struct io_uring_params *parameters)
+static void setup_rings(struct uring *uring, struct io_uring_params *parameters)
 {
     int error;
 
     memset(parameters, 0, sizeof(*parameters));
     parameters->flags =
         IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-    parameters->cq_entries = MOST_COMPLETIONS;
+    parameters->cq_entries = CQ_ENTRIES;
 
     /* Nothing but the call itself says what type a number has here, and syscall() takes longs. */
-    if ((uring->descriptor = syscall(SYS_io_uring_setup, (long)MOST_REQUESTS, parameters)) >= 0)
+    if ((uring->descriptor = syscall(SYS_io_uring_setup, (long)SQ_ENTRIES, parameters)) >= 0)
         return;
 
     error = errno;
@@ -86,41 +86,41 @@ static void make_queues(struct uring *uring, struct io_uring_params *parameters)
 }
 
 /* mmap(): finds the queues in the memory that the kernel shares. */
-static void share_queues(struct uring *uring, const struct io_uring_params *parameters)
+static void map_rings(struct uring *uring, const struct io_uring_params *parameters)
 {
-    size_t requests_length = parameters->sq_off.array + MOST_REQUESTS * sizeof(uint32_t);
-    size_t completions_length = parameters->cq_off.cqes + MOST_COMPLETIONS * sizeof(struct io_uring_cqe);
+    size_t requests_length = parameters->sq_off.array + SQ_ENTRIES * sizeof(uint32_t);
+    size_t completions_length = parameters->cq_off.cqes + CQ_ENTRIES * sizeof(struct io_uring_cqe);
     size_t length = requests_length > completions_length ? requests_length : completions_length;
-    char *queues = map(uring->program, length, MAP_SHARED, uring->descriptor, IORING_OFF_SQ_RING);
+    char *queues = map_ring(uring->program, length, MAP_SHARED, uring->descriptor, IORING_OFF_SQ_RING);
     uint32_t *order = (uint32_t *)(queues + parameters->sq_off.array);
 
-    length = MOST_REQUESTS * sizeof(struct io_uring_sqe);
-    uring->requests =
-        (struct io_uring_sqe *)map(uring->program, length, MAP_SHARED, uring->descriptor, IORING_OFF_SQES);
-    uring->taken = (uint32_t *)(queues + parameters->sq_off.head);
-    uring->asked = (uint32_t *)(queues + parameters->sq_off.tail);
-    uring->completions = (struct io_uring_cqe *)(queues + parameters->cq_off.cqes);
-    uring->seen = (uint32_t *)(queues + parameters->cq_off.head);
-    uring->completed = (uint32_t *)(queues + parameters->cq_off.tail);
+    length = SQ_ENTRIES * sizeof(struct io_uring_sqe);
+    uring->sqes =
+        (struct io_uring_sqe *)map_ring(uring->program, length, MAP_SHARED, uring->descriptor, IORING_OFF_SQES);
+    uring->sq_head = (uint32_t *)(queues + parameters->sq_off.head);
+    uring->sq_tail = (uint32_t *)(queues + parameters->sq_off.tail);
+    uring->cqes = (struct io_uring_cqe *)(queues + parameters->cq_off.cqes);
+    uring->cq_head = (uint32_t *)(queues + parameters->cq_off.head);
+    uring->cq_tail = (uint32_t *)(queues + parameters->cq_off.tail);
 
     /* Requests could be handed over in another order than they were written. These never are. */
-    for (uint32_t i = 0; i < MOST_REQUESTS; i++)
+    for (uint32_t i = 0; i < SQ_ENTRIES; i++)
         order[i] = i;
 }
 
 /* mmap() and io_uring_register(): makes the buffers. Memory that nothing is received into is not used up. */
-static void offer_buffers(struct uring *uring)
+static void register_buffers(struct uring *uring)
 {
     struct io_uring_buf_reg queue;
     int error;
 
-    uring->offered = (struct io_uring_buf_ring *)map(uring->program, BUFFERS * sizeof(struct io_uring_buf),
+    uring->buf_ring = (struct io_uring_buf_ring *)map_ring(uring->program, BUFFER_COUNT * sizeof(struct io_uring_buf),
                                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uring->buffers = map(uring->program, BUFFERS * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uring->buffers = map_ring(uring->program, BUFFER_COUNT * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     memset(&queue, 0, sizeof(queue));
-    queue.ring_addr = (uintptr_t)uring->offered;
-    queue.ring_entries = BUFFERS;
+    queue.ring_addr = (uintptr_t)uring->buf_ring;
+    queue.ring_entries = BUFFER_COUNT;
 
     if (syscall(SYS_io_uring_register, (long)uring->descriptor, (long)IORING_REGISTER_PBUF_RING, &queue, 1L) < 0) {
         error = errno;
@@ -131,8 +131,8 @@ static void offer_buffers(struct uring *uring)
         fail(uring->program, "io_uring_register", error);
     }
 
-    for (uint16_t buffer = 0; buffer < BUFFERS; buffer++)
-        offer(uring, buffer);
+    for (uint16_t buffer = 0; buffer < BUFFER_COUNT; buffer++)
+        provide_buffer(uring, buffer);
 }
 
 /* Makes queues and buffers, or ends the program with 1. Only the process that calls it may use them. */
@@ -141,9 +141,9 @@ struct uring new_uring(const char *program)
     struct uring uring = {.program = program};
     struct io_uring_params parameters;
 
-    make_queues(&uring, &parameters);
-    share_queues(&uring, &parameters);
-    offer_buffers(&uring);
+    setup_rings(&uring, &parameters);
+    map_rings(&uring, &parameters);
+    register_buffers(&uring);
     return uring;
 }
 
@@ -151,108 +151,108 @@ struct uring new_uring(const char *program)
  * io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. What is not taken, for
  * want of memory or room, is handed over the next time.
  */
-int submit(struct uring *uring, uint32_t awaited)
+int submit_and_wait(struct uring *uring, uint32_t awaited)
 {
     uint32_t flags = awaited > 0 ? IORING_ENTER_GETEVENTS : 0;
-    uint32_t count = *uring->asked - *uring->taken;
+    uint32_t count = *uring->sq_tail - *uring->sq_head;
 
     return syscall(SYS_io_uring_enter, (long)uring->descriptor, (long)count, (long)awaited, (long)flags, NULL, 0L);
 }
 
 /* Takes the next completion, if there is one. */
-bool next_completion(struct uring *uring, struct io_uring_cqe *completion)
+bool next_cqe(struct uring *uring, struct io_uring_cqe *cqe)
 {
-    uint32_t seen = *uring->seen;
-    struct io_uring_cqe *place = uring->completions + (seen & (MOST_COMPLETIONS - 1));
+    uint32_t cq_head = *uring->cq_head;
+    struct io_uring_cqe *place = uring->cqes + (cq_head & (CQ_ENTRIES - 1));
 
-    if (seen == *uring->completed)
+    if (cq_head == *uring->cq_tail)
         return false;
 
-    *completion = *place;
-    *uring->seen = seen + 1;
+    *cqe = *place;
+    *uring->cq_head = cq_head + 1;
     return true;
 }
 
 /* Writes a request's operation, descriptor and number. The caller fills in the rest. */
-static struct io_uring_sqe *ask(struct uring *uring, uint8_t operation, int descriptor)
+static struct io_uring_sqe *prep(struct uring *uring, uint8_t operation, int descriptor)
 {
-    const struct timespec rest = {0, REST};
-    struct io_uring_sqe *request;
+    const struct timespec rest = {0, ENTER_BACKOFF_NS};
+    struct io_uring_sqe *sqe;
     uint32_t place;
 
     /* If the kernel takes none, the next submit() for completions says why. */
-    while (*uring->asked - *uring->taken == MOST_REQUESTS)
-        if (submit(uring, 0) < 0)
+    while (*uring->sq_tail - *uring->sq_head == SQ_ENTRIES)
+        if (submit_and_wait(uring, 0) < 0)
             nanosleep(&rest, NULL);
 
-    place = *uring->asked;
-    request = uring->requests + (place & (MOST_REQUESTS - 1));
-    *uring->asked = place + 1;
-    memset(request, 0, sizeof(*request));
-    request->opcode = operation;
-    request->fd = descriptor;
-    request->user_data = (uint64_t)operation << 32 | descriptor;
-    return request;
+    place = *uring->sq_tail;
+    sqe = uring->sqes + (place & (SQ_ENTRIES - 1));
+    *uring->sq_tail = place + 1;
+    memset(sqe, 0, sizeof(*sqe));
+    sqe->opcode = operation;
+    sqe->fd = descriptor;
+    sqe->user_data = (uint64_t)operation << 32 | descriptor;
+    return sqe;
 }
 
 /* Asks for every connection: one completion for each, until one has failed. */
-void ask_accept(struct uring *uring, int listener)
+void prep_accept_multishot(struct uring *uring, int listener)
 {
-    struct io_uring_sqe *request = ask(uring, IORING_OP_ACCEPT, listener);
+    struct io_uring_sqe *sqe = prep(uring, IORING_OP_ACCEPT, listener);
 
-    request->ioprio = IORING_ACCEPT_MULTISHOT;
-    request->accept_flags = SOCK_CLOEXEC;
+    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+    sqe->accept_flags = SOCK_CLOEXEC;
 }
 
 /* Asks to be told, once, when something can be read. */
-void ask_poll(struct uring *uring, int descriptor)
+void prep_poll_add(struct uring *uring, int descriptor)
 {
-    ask(uring, IORING_OP_POLL_ADD, descriptor)->poll32_events = POLLIN;
+    prep(uring, IORING_OP_POLL_ADD, descriptor)->poll32_events = POLLIN;
 }
 
 /*
  * Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. Or, `once`, for
  * the next piece.
  */
-void ask_recv(struct uring *uring, int sock, bool once)
+void prep_recv_multishot(struct uring *uring, int sock, bool once)
 {
-    struct io_uring_sqe *request = ask(uring, IORING_OP_RECV, sock);
+    struct io_uring_sqe *sqe = prep(uring, IORING_OP_RECV, sock);
 
-    request->flags = IOSQE_BUFFER_SELECT;
-    request->ioprio = once ? 0 : IORING_RECV_MULTISHOT;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->ioprio = once ? 0 : IORING_RECV_MULTISHOT;
 }
 
 /* Asks to send. The bytes stay where they are until the completion is there. */
-void ask_send(struct uring *uring, int sock, const char *bytes, size_t length, int flags)
+void prep_send(struct uring *uring, int sock, const char *bytes, size_t length, int flags)
 {
-    struct io_uring_sqe *request = ask(uring, IORING_OP_SEND, sock);
+    struct io_uring_sqe *sqe = prep(uring, IORING_OP_SEND, sock);
 
-    request->addr = (uintptr_t)bytes;
-    request->len = length;
-    request->msg_flags = MSG_NOSIGNAL | flags;
+    sqe->addr = (uintptr_t)bytes;
+    sqe->len = length;
+    sqe->msg_flags = MSG_NOSIGNAL | flags;
 }
 
 /* Takes back what was asked of a socket. It has a completion nevertheless. */
-void ask_cancel(struct uring *uring, uint8_t operation, int sock)
+void prep_cancel(struct uring *uring, uint8_t operation, int sock)
 {
-    ask(uring, IORING_OP_ASYNC_CANCEL, -1)->addr = (uint64_t)operation << 32 | sock;
+    prep(uring, IORING_OP_ASYNC_CANCEL, -1)->addr = (uint64_t)operation << 32 | sock;
 }
 
 /* Where a buffer is. */
-char *buffer_at(const struct uring *uring, uint16_t buffer)
+char *buffer_address(const struct uring *uring, uint16_t buffer)
 {
     return uring->buffers + buffer * BUFFER_SIZE;
 }
 
 /* Lets the kernel receive into a buffer. */
-void offer(struct uring *uring, uint16_t buffer)
+void provide_buffer(struct uring *uring, uint16_t buffer)
 {
-    uint16_t place = uring->offered->tail;
-    struct io_uring_buf *entry = uring->offered->bufs + (place & (BUFFERS - 1));
+    uint16_t place = uring->buf_ring->tail;
+    struct io_uring_buf *entry = uring->buf_ring->bufs + (place & (BUFFER_COUNT - 1));
 
-    entry->addr = (uintptr_t)buffer_at(uring, buffer);
+    entry->addr = (uintptr_t)buffer_address(uring, buffer);
     entry->len = BUFFER_SIZE;
     entry->bid = buffer;
-    uring->offered->tail = place + 1;
+    uring->buf_ring->tail = place + 1;
     uring->free_buffers++;
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* How many buffers the kernel has to receive into: a power of two. */
-#define BUFFERS 128
+#define BUFFER_COUNT 128
 /* How many bytes each of them has room for. */
 #define BUFFER_SIZE 32768
 
@@ -16,28 +16,28 @@ struct uring {
     const char *program;
     int descriptor;
     /* The queue of what is asked: how many requests there have been so far, and how many the kernel has taken. */
-    struct io_uring_sqe *requests;
-    uint32_t *asked;
-    uint32_t *taken;
+    struct io_uring_sqe *sqes;
+    uint32_t *sq_tail;
+    uint32_t *sq_head;
     /* The queue of what has come of it: how many completions there have been, and how many have been looked at. */
-    struct io_uring_cqe *completions;
-    uint32_t *completed;
-    uint32_t *seen;
+    struct io_uring_cqe *cqes;
+    uint32_t *cq_tail;
+    uint32_t *cq_head;
     /* The queue of buffers, how many of them the kernel has, and where they are. */
-    struct io_uring_buf_ring *offered;
+    struct io_uring_buf_ring *buf_ring;
     uint32_t free_buffers;
     char *buffers;
 };
 
 struct uring new_uring(const char *program);
-int submit(struct uring *uring, uint32_t awaited);
-bool next_completion(struct uring *uring, struct io_uring_cqe *completion);
-void ask_accept(struct uring *uring, int listener);
-void ask_poll(struct uring *uring, int descriptor);
-void ask_recv(struct uring *uring, int sock, bool once);
-void ask_send(struct uring *uring, int sock, const char *bytes, size_t length, int flags);
-void ask_cancel(struct uring *uring, uint8_t operation, int sock);
-char *buffer_at(const struct uring *uring, uint16_t buffer);
-void offer(struct uring *uring, uint16_t buffer);
+int submit_and_wait(struct uring *uring, uint32_t awaited);
+bool next_cqe(struct uring *uring, struct io_uring_cqe *cqe);
+void prep_accept_multishot(struct uring *uring, int listener);
+void prep_poll_add(struct uring *uring, int descriptor);
+void prep_recv_multishot(struct uring *uring, int sock, bool once);
+void prep_send(struct uring *uring, int sock, const char *bytes, size_t length, int flags);
+void prep_cancel(struct uring *uring, uint8_t operation, int sock);
+char *buffer_address(const struct uring *uring, uint16_t buffer);
+void provide_buffer(struct uring *uring, uint16_t buffer);
 
 #endif

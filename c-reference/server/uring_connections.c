@@ -40,16 +40,16 @@ struct streams new_streams(struct server server)
 }
 
 /* Takes the first piece from a connection, and offers its buffer. */
-static void give_back(struct streams *streams, struct stream *stream)
+static void release_first(struct streams *streams, struct stream *stream)
 {
     uint8_t buffer = stream->first;
 
     stream->first = streams->pieces[buffer].next;
-    offer(&streams->uring, buffer);
+    provide_buffer(&streams->uring, buffer);
 }
 
 /* Notes that a connection cannot go on, and why. It is reset once nothing is asked for it any more. */
-static void give_up(struct streams *streams, int sock, const char *call, int error)
+static void fail_stream(struct streams *streams, int sock, const char *call, int error)
 {
     struct stream *stream = &streams->table[sock];
 
@@ -61,13 +61,13 @@ static void give_up(struct streams *streams, int sock, const char *call, int err
 }
 
 /* shutdown(): if the echo is complete, the client learns it. Otherwise there is more to receive first. */
-static void finish_stream(struct streams *streams, int sock)
+static void drain_stream(struct streams *streams, int sock)
 {
     struct connection *connection = &streams->server.connections[sock];
-    int all = is_all(sock, connection->received);
+    int all = is_fully_received(sock, connection->received);
 
     if (all < 0) {
-        give_up(streams, sock, "getsockopt", errno);
+        fail_stream(streams, sock, "getsockopt", errno);
         return;
     }
 
@@ -77,11 +77,11 @@ static void finish_stream(struct streams *streams, int sock)
     connection->shut = true;
 
     if (shutdown(sock, SHUT_WR) < 0)
-        give_up(streams, sock, "shutdown", errno);
+        fail_stream(streams, sock, "shutdown", errno);
 }
 
 /* Asks for what comes next for a connection: nothing, as long as something is asked that must be done first. */
-static void go_on(struct streams *streams, int sock)
+static void advance(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
     struct connection *connection = &streams->server.connections[sock];
@@ -94,26 +94,26 @@ static void go_on(struct streams *streams, int sock)
         return;
 
     while (stream->failed && stream->first != NO_BUFFER)
-        give_back(streams, stream);
+        release_first(streams, stream);
 
     if ((buffer = stream->first) != NO_BUFFER) {
-        bytes = buffer_at(&streams->uring, buffer);
+        bytes = buffer_address(&streams->uring, buffer);
         length = streams->pieces[buffer].length;
         stream->sending = true;
-        ask_send(&streams->uring, sock, bytes, length, MSG_DONTWAIT);
+        prep_send(&streams->uring, sock, bytes, length, MSG_DONTWAIT);
         return;
     }
 
     if (stream->waiting)
         return;
 
-    if (streams->server.finishing && pending == NULL && !connection->shut && !stream->ended && !stream->failed)
-        finish_stream(streams, sock);
+    if (streams->server.draining && pending == NULL && !connection->shut && !stream->ended && !stream->failed)
+        drain_stream(streams, sock);
 
     if (stream->receiving) {
         if (!stream->cancelled && (stream->failed || stream->ended || pending != NULL)) {
             stream->cancelled = true;
-            ask_cancel(&streams->uring, IORING_OP_RECV, sock);
+            prep_cancel(&streams->uring, IORING_OP_RECV, sock);
         }
     } else if (stream->failed || (stream->ended && pending == NULL)) {
         close_connection(&streams->server, sock);
@@ -121,16 +121,16 @@ static void go_on(struct streams *streams, int sock)
         bytes = pending->bytes + pending->sent;
         length = pending->length - pending->sent;
         stream->sending = true;
-        ask_send(&streams->uring, sock, bytes, length, MSG_WAITALL);
+        prep_send(&streams->uring, sock, bytes, length, MSG_WAITALL);
     } else {
         stream->receiving = true;
-        ask_recv(&streams->uring, sock, stream->once);
+        prep_recv_multishot(&streams->uring, sock, stream->once);
         stream->once = false;
     }
 }
 
 /* Begins with a new connection: the first thing is to receive from it. */
-static void begin(struct streams *streams, int sock)
+static void start_stream(struct streams *streams, int sock)
 {
     struct stream *table, *stream;
     int capacity;
@@ -152,29 +152,29 @@ static void begin(struct streams *streams, int sock)
     stream = &streams->table[sock];
     memset(stream, 0, sizeof(*stream));
     stream->first = NO_BUFFER;
-    go_on(streams, sock);
+    advance(streams, sock);
 }
 
 /* A client is there, or accepting has ended. */
-void accepted(struct streams *streams, int result)
+void on_accept(struct streams *streams, int result)
 {
-    if (result >= 0 && !streams->server.finishing)
-        begin(streams, result);
+    if (result >= 0 && !streams->server.draining)
+        start_stream(streams, result);
     else if (result >= 0)
         close(result);
-    else if (!streams->server.finishing)
+    else if (!streams->server.draining)
         accept_failed(&streams->server, -result);
 }
 
 /* realloc(): keeps bytes that could not be sent, after those that are kept already. */
-static bool keep(struct streams *streams, int sock, const char *bytes, size_t length)
+static bool keep_unsent(struct streams *streams, int sock, const char *bytes, size_t length)
 {
     struct connection *connection = &streams->server.connections[sock];
     size_t kept = connection->pending == NULL ? 0 : connection->pending->length;
     struct pending *pending;
 
     if ((pending = realloc(connection->pending, sizeof(*pending) + kept + length)) == NULL) {
-        give_up(streams, sock, "realloc", errno);
+        fail_stream(streams, sock, "realloc", errno);
         return false;
     }
 
@@ -195,11 +195,11 @@ static void add_piece(struct streams *streams, int sock, uint8_t buffer, uint32_
     streams->uring.free_buffers--;
 
     if (!count_received(&streams->server, sock, length) || stream->failed) {
-        offer(&streams->uring, buffer);
+        provide_buffer(&streams->uring, buffer);
     } else if (pending != NULL) {
-        bytes = buffer_at(&streams->uring, buffer);
-        keep(streams, sock, bytes, length);
-        offer(&streams->uring, buffer);
+        bytes = buffer_address(&streams->uring, buffer);
+        keep_unsent(streams, sock, bytes, length);
+        provide_buffer(&streams->uring, buffer);
     } else {
         streams->pieces[buffer] = (struct piece){.length = length, .next = NO_BUFFER};
 
@@ -244,13 +244,13 @@ void received(struct streams *streams, int sock, int result, uint32_t flags)
     else if (result == -ENOBUFS)
         wait_for_buffers(streams, sock);
     else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN)
-        give_up(streams, sock, "recv", -result);
+        fail_stream(streams, sock, "recv", -result);
 
-    go_on(streams, sock);
+    advance(streams, sock);
 }
 
 /* A part of what was kept has been sent, mostly all of it. */
-static void sent_kept(struct connection *connection, uint32_t length)
+static void on_pending_sent(struct connection *connection, uint32_t length)
 {
     struct pending *pending = connection->pending;
 
@@ -273,13 +273,13 @@ static void keep_pieces(struct streams *streams, int sock, uint32_t done)
 
     while (stream->first != NO_BUFFER) {
         buffer = stream->first;
-        bytes = buffer_at(&streams->uring, buffer) + done;
+        bytes = buffer_address(&streams->uring, buffer) + done;
         length = streams->pieces[buffer].length - done;
 
-        if (!keep(streams, sock, bytes, length))
+        if (!keep_unsent(streams, sock, bytes, length))
             return;
 
-        give_back(streams, stream);
+        release_first(streams, stream);
         done = 0;
     }
 }
@@ -294,19 +294,19 @@ void sent(struct streams *streams, int sock, int result)
     stream->sending = false;
 
     if (result < 0 && result != -EAGAIN && result != -EINTR)
-        give_up(streams, sock, "send", -result);
+        fail_stream(streams, sock, "send", -result);
     else if (connection->pending != NULL)
-        sent_kept(connection, done);
+        on_pending_sent(connection, done);
     else if (done == streams->pieces[stream->first].length)
-        give_back(streams, stream);
+        release_first(streams, stream);
     else
         keep_pieces(streams, sock, done);
 
-    go_on(streams, sock);
+    advance(streams, sock);
 }
 
 /* Receives again from those that have waited for buffers, as many as there are buffers now. */
-void receive_again(struct streams *streams)
+void resume_waiting(struct streams *streams)
 {
     struct stream *stream;
     int sock;
@@ -316,56 +316,56 @@ void receive_again(struct streams *streams)
         stream = &streams->table[sock];
         streams->first_waiting = stream->next;
         stream->waiting = false;
-        go_on(streams, sock);
+        advance(streams, sock);
     }
 }
 
 /* Ends a connection at once. If its echo is not complete, it is reset. */
-static void abandon(struct streams *streams, int sock)
+static void abort_stream(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
     struct connection *connection = &streams->server.connections[sock];
     bool sending = stream->sending || connection->pending != NULL;
 
     if (stream->sending)
-        ask_cancel(&streams->uring, IORING_OP_SEND, sock);
+        prep_cancel(&streams->uring, IORING_OP_SEND, sock);
 
     if (connection->shut)
         stream->ended = true;
     else
-        give_up(streams, sock, sending ? "send" : "recv", ETIMEDOUT);
+        fail_stream(streams, sock, sending ? "send" : "recv", ETIMEDOUT);
 }
 
 /* Begins the end: each connection ends once all that was taken from it is sent back. */
-static void finish(struct streams *streams)
+static void start_draining(struct streams *streams)
 {
-    ask_cancel(&streams->uring, IORING_OP_ACCEPT, streams->server.listener);
+    prep_cancel(&streams->uring, IORING_OP_ACCEPT, streams->server.listener);
     stop_accepting(&streams->server);
 
     for (int sock = 0; sock < streams->capacity; sock++)
         if (is_open(&streams->server, sock))
-            go_on(streams, sock);
+            advance(streams, sock);
 }
 
 /* Ends all connections at once. */
-static void abandon_all(struct streams *streams)
+static void abort_all(struct streams *streams)
 {
     for (int sock = 0; sock < streams->capacity; sock++) {
         if (is_open(&streams->server, sock)) {
-            abandon(streams, sock);
-            go_on(streams, sock);
+            abort_stream(streams, sock);
+            advance(streams, sock);
         }
     }
 }
 
 /* Does what a signal asks for. */
-void obey(struct streams *streams, int number)
+void on_signal(struct streams *streams, int number)
 {
-    int wanted = asked_for(&streams->server, number);
+    int wanted = shutdown_request(&streams->server, number);
 
-    if (wanted != GO_ON && !streams->server.finishing)
-        finish(streams);
+    if (wanted != CONTINUE && !streams->server.draining)
+        start_draining(streams);
 
-    if (wanted == ABANDON)
-        abandon_all(streams);
+    if (wanted == ABORT)
+        abort_all(streams);
 }

@@ -40,14 +40,14 @@ struct streams {
     int capacity;
     int first_waiting;
     int last_waiting;
-    struct piece pieces[BUFFERS];
+    struct piece pieces[BUFFER_COUNT];
 };
 
 struct streams new_streams(struct server server);
-void accepted(struct streams *streams, int result);
+void on_accept(struct streams *streams, int result);
 void received(struct streams *streams, int sock, int result, uint32_t flags);
 void sent(struct streams *streams, int sock, int result);
-void receive_again(struct streams *streams);
-void obey(struct streams *streams, int number);
+void resume_waiting(struct streams *streams);
+void on_signal(struct streams *streams, int number);
 
 #endif

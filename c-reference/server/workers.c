@@ -25,7 +25,7 @@
 #include "signals.h"
 
 /* How long it takes until a worker that was killed is replaced, in nanoseconds. */
-#define REST 100000000
+#define RESPAWN_DELAY_NS 100000000
 
 /* What the first process knows of its workers. */
 struct workers {
@@ -41,7 +41,7 @@ struct workers {
 static volatile pid_t pids[MAX_WORKERS];
 
 /* prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself. */
-void end_with(pid_t parent)
+void exit_with_parent(pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
 
@@ -50,7 +50,7 @@ void end_with(pid_t parent)
 }
 
 /* fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone. */
-static bool make_worker(const char *program, struct workers *workers, long number)
+static bool fork_worker(const char *program, struct workers *workers, long number)
 {
     if ((pids[number] = fork()) < 0)
         explain_errno(program, "fork", errno);
@@ -58,7 +58,7 @@ static bool make_worker(const char *program, struct workers *workers, long numbe
     if (pids[number] != 0)
         return false;
 
-    end_with(workers->first);
+    exit_with_parent(workers->first);
 
     for (long i = 0; i < workers->count; i++)
         if (i != number && workers->listeners[i] >= 0)
@@ -68,7 +68,7 @@ static bool make_worker(const char *program, struct workers *workers, long numbe
 }
 
 /* close(): what connects to this worker from now on goes to the others, or is refused if there are none. */
-static void stop_listening(struct workers *workers, long number)
+static void close_listener(struct workers *workers, long number)
 {
     if (workers->listeners[number] >= 0)
         close(workers->listeners[number]);
@@ -77,7 +77,7 @@ static void stop_listening(struct workers *workers, long number)
 }
 
 /* kill(): takes the second request, and has all workers end at once. */
-static void hurry(int number)
+static void on_second_request(int number)
 {
     (void)number;
 
@@ -87,21 +87,21 @@ static void hurry(int number)
 }
 
 /* Ends the workers, and with the last of them itself: with 1 if one has failed. */
-static _Noreturn void end_workers(const char *program, struct workers *workers, const sigset_t *signals)
+static _Noreturn void stop_workers(const char *program, struct workers *workers, const sigset_t *signals)
 {
     pid_t ended;
     int status;
 
     for (long i = 0; i < workers->count; i++) {
-        stop_listening(workers, i);
+        close_listener(workers, i);
 
         if (pids[i] > 0)
             kill(pids[i], SIGTERM);
     }
 
-    signal(SIGTERM, hurry);
-    signal(SIGINT, hurry);
-    signal(SIGUSR2, hurry);
+    signal(SIGTERM, on_second_request);
+    signal(SIGINT, on_second_request);
+    signal(SIGUSR2, on_second_request);
 
     if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
         fail(program, "sigprocmask", errno);
@@ -124,9 +124,9 @@ static _Noreturn void end_workers(const char *program, struct workers *workers, 
 }
 
 /* waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one. */
-static bool look_after(const char *program, struct workers *workers, long number)
+static bool reap_worker(const char *program, struct workers *workers, long number)
 {
-    const struct timespec rest = {0, REST};
+    const struct timespec rest = {0, RESPAWN_DELAY_NS};
     pid_t worker = pids[number];
     int status;
 
@@ -141,7 +141,7 @@ static bool look_after(const char *program, struct workers *workers, long number
         /* If that one is killed, too, the log is not filled. */
         nanosleep(&rest, NULL);
 
-        if (make_worker(program, workers, number))
+        if (fork_worker(program, workers, number))
             return true;
 
         if (pids[number] > 0)
@@ -152,7 +152,7 @@ static bool look_after(const char *program, struct workers *workers, long number
     }
 
     workers->failed = workers->failed || status != 0;
-    stop_listening(workers, number);
+    close_listener(workers, number);
     return false;
 }
 
@@ -160,23 +160,23 @@ static bool look_after(const char *program, struct workers *workers, long number
  * Looks after the workers until all have ended, or are to end. Returns only in a worker that has taken the place of
  * another one, with its number.
  */
-static long watch_over(const char *program, struct workers *workers, const sigset_t *signals)
+static long supervise(const char *program, struct workers *workers, const sigset_t *signals)
 {
-    sigset_t heard = *signals;
+    sigset_t awaited = *signals;
     int number = SIGCHLD;
     long left = workers->count;
 
-    sigaddset(&heard, SIGCHLD);
+    sigaddset(&awaited, SIGCHLD);
 
     while (left > 0 && (number < 0 || number == SIGCHLD || number == SIGALRM)) {
-        if ((number = sigwaitinfo(&heard, NULL)) != SIGCHLD)
+        if ((number = sigwaitinfo(&awaited, NULL)) != SIGCHLD)
             continue;
 
         left = 0;
 
         /* One SIGCHLD may stand for several workers. */
         for (long i = 0; i < workers->count; i++) {
-            if (look_after(program, workers, i))
+            if (reap_worker(program, workers, i))
                 return i;
 
             left += pids[i] > 0;
@@ -185,13 +185,13 @@ static long watch_over(const char *program, struct workers *workers, const sigse
 
     /* A worker hears of the end from anybody, but that it is to end at once only from this process. */
     if (left > 0)
-        take_as_one();
+        coalesce_requests();
 
-    end_workers(program, workers, signals);
+    stop_workers(program, workers, signals);
 }
 
 /* Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number. */
-static long lead(const char *program, struct workers *workers, struct settings *settings, const sigset_t *signals)
+static long start_workers(const char *program, struct workers *workers, struct settings *settings, const sigset_t *signals)
 {
     int ready[2];
     char byte;
@@ -200,7 +200,7 @@ static long lead(const char *program, struct workers *workers, struct settings *
         fail(program, "pipe2", errno);
 
     for (long i = 0; i < workers->count && !workers->failed; i++) {
-        if (make_worker(program, workers, i)) {
+        if (fork_worker(program, workers, i)) {
             close(ready[0]);
             settings->ready = ready[1];
             return i;
@@ -218,10 +218,10 @@ static long lead(const char *program, struct workers *workers, struct settings *
     close(ready[0]);
 
     if (workers->failed)
-        end_workers(program, workers, signals);
+        stop_workers(program, workers, signals);
 
-    announce(program, settings);
-    return watch_over(program, workers, signals);
+    announce_ready(program, settings);
+    return supervise(program, workers, signals);
 }
 
 /*
@@ -251,11 +251,11 @@ int start_listening(const char *program, struct settings *settings, sigset_t *si
 
     /* SIGUSR2 tells a worker to end at once, and SIGCHLD the first process that one has ended. */
     sigaddset(signals, SIGUSR2);
-    block_signals(program, signals);
+    block_set(program, signals);
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    block_signals(program, &children);
-    number = lead(program, &workers, settings, signals);
-    settings->led = true;
+    block_set(program, &children);
+    number = start_workers(program, &workers, settings, signals);
+    settings->is_worker = true;
     return workers.listeners[number];
 }

@@ -6,7 +6,7 @@
 
 #include "start.h"
 
-void end_with(pid_t parent);
+void exit_with_parent(pid_t parent);
 int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags);
 
 #endif

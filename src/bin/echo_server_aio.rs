@@ -39,18 +39,18 @@ use sockmirror::unistd::getpid;
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
-    ABANDON, GO_ON, Server, abandon_connection, accept_connection, accepting, asked_for, close_connection,
-    count_received, finish_connection, new_server, reset_connection, stop_accepting, wait_failed,
+    ABORT, CONTINUE, Server, abort_connection, accept_connection, can_accept, close_connection, count_received,
+    drain_connection, new_server, reset_connection, shutdown_request, stop_accepting, wait_failed,
 };
-use sockmirror::server::signals::{block_signals, drive_by_signals, keep_back_signals, set_timer};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::signals::{block_set, block_signals, enable_sigio, set_timer};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_aio";
 const USAGE: &CStr = c"./echo_server_aio PORT";
 const BUFFER_SIZE: usize = 65536;
 // The last wait for a thread that is lacking, in milliseconds. The first is 1, and each is twice the one before.
-const LAST_WAIT: c_long = 64;
+const MAX_WAIT_MS: c_long = 64;
 
 /// A connection's request, and what was read and is to be written: `length` bytes, of which `sent` are.
 // Rust: a thread of the C library uses what is in an UnsafeCell, so no reference to it is ever made.
@@ -67,7 +67,7 @@ struct Exchange {
 sockmirror::entry!(main);
 
 /// aio_read(), or aio_write() if there is something to write: hands the next request over.
-fn hand_over(exchange: &Exchange) -> Result<(), Errno> {
+fn submit(exchange: &Exchange) -> Result<(), Errno> {
     let request = exchange.request.get();
 
     // SAFETY: no request is under way.
@@ -89,12 +89,12 @@ fn hand_over(exchange: &Exchange) -> Result<(), Errno> {
 }
 
 /// Which of the two it is.
-fn call_for(exchange: &Exchange) -> &'static CStr {
+fn call_name(exchange: &Exchange) -> &'static CStr {
     if exchange.length.get() == 0 { c"aio_read" } else { c"aio_write" }
 }
 
 /// free(): forgets a connection that is over.
-fn forget(place: &Cell<*mut Exchange>) {
+fn free_exchange(place: &Cell<*mut Exchange>) {
     let exchange = place.get();
 
     // SAFETY: it is in the list.
@@ -105,7 +105,7 @@ fn forget(place: &Cell<*mut Exchange>) {
 
 /// malloc(): begins with a connection.
 #[inline(never)]
-fn begin(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
+fn start_exchange(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
     let exchange = malloc(size_of::<Exchange>()).cast::<Exchange>();
     if exchange.is_null() {
         // SAFETY: it was just accepted.
@@ -127,19 +127,19 @@ fn begin(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
     exchange.next.set(first.get());
     first.set((&raw const *exchange).cast_mut());
 
-    if let Err(error) = hand_over(exchange) {
+    if let Err(error) = submit(exchange) {
         // SAFETY: the same connection.
-        unsafe { reset_connection(server, sock, call_for(exchange), error) };
-        forget(first);
+        unsafe { reset_connection(server, sock, call_name(exchange), error) };
+        free_exchange(first);
     }
 }
 
 /// poll(): if a connection waits, whatever the signals have told, there is another one.
-fn look(listener: c_int) {
-    let mut asked = pollfd { fd: listener, events: POLLIN, revents: 0 };
+fn requeue_if_ready(listener: c_int) {
+    let mut entry = pollfd { fd: listener, events: POLLIN, revents: 0 };
 
     // SAFETY: one entry, as it says.
-    if unsafe { poll(&raw mut asked, 1, 0) } != Ok(0) {
+    if unsafe { poll(&raw mut entry, 1, 0) } != Ok(0) {
         _ = kill(getpid(), SIGUSR1);
     }
 }
@@ -159,14 +159,14 @@ fn enough_threads(server: &Server<'_>) -> bool {
 }
 
 /// aio_cancel(): resets a connection whose request waits for a thread, if there is one.
-fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool {
+fn cancel_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // SAFETY: the request was handed over.
         if unsafe { aio_cancel(exchange.sock, exchange.request.get()) } == Ok(AIO_CANCELED) {
             // SAFETY: it is in the list, so it is open.
-            unsafe { reset_connection(server, exchange.sock, call_for(exchange), Errno(EAGAIN)) };
-            forget(place);
+            unsafe { reset_connection(server, exchange.sock, call_name(exchange), Errno(EAGAIN)) };
+            free_exchange(place);
             return true;
         }
 
@@ -177,7 +177,7 @@ fn give_up_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool
 }
 
 /// aio_error() and aio_return(): goes on with a connection if its request is done. Says whether it is still there.
-fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
+fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     let request = exchange.request.get();
     // SAFETY: the request was handed over.
     let error = unsafe { aio_error(request) };
@@ -190,7 +190,7 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     let done = unsafe { aio_return(request) };
     if done < 0 {
         // SAFETY: it is in the list, so it is open.
-        unsafe { reset_connection(server, exchange.sock, call_for(exchange), Errno(error)) };
+        unsafe { reset_connection(server, exchange.sock, call_name(exchange), Errno(error)) };
         return false;
     }
 
@@ -214,36 +214,36 @@ fn go_on(server: &mut Server<'_>, exchange: &Exchange) -> bool {
         exchange.sent.set(0);
 
         // SAFETY: the same.
-        if server.finishing() && !unsafe { finish_connection(server, exchange.sock) } {
+        if server.draining() && !unsafe { drain_connection(server, exchange.sock) } {
             return false;
         }
     }
 
-    match hand_over(exchange) {
+    match submit(exchange) {
         Ok(()) => true,
         Err(error) => {
             // SAFETY: the same.
-            unsafe { reset_connection(server, exchange.sock, call_for(exchange), error) };
+            unsafe { reset_connection(server, exchange.sock, call_name(exchange), error) };
             false
         }
     }
 }
 
 /// Looks at all requests, since nobody knows which of them are done.
-fn go_on_with_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
+fn reap_completions(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
-        if go_on(server, exchange) {
+        if reap_completion(server, exchange) {
             place = &exchange.next;
         } else {
-            forget(place);
+            free_exchange(place);
         }
     }
 }
 
 /// Begins the end: what comes is read and written, and then each connection has only the client's end to wait for.
-fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
-    go_on_with_all(server, place);
+fn start_draining(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
+    reap_completions(server, place);
     // SAFETY: the end begins once.
     unsafe { stop_accepting(server) };
 
@@ -251,7 +251,7 @@ fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // A thread waits with what is left out of the list, and has it until the server ends.
         // SAFETY: it is in the list, so it is open.
-        if exchange.length.get() == 0 && !unsafe { finish_connection(server, exchange.sock) } {
+        if exchange.length.get() == 0 && !unsafe { drain_connection(server, exchange.sock) } {
             place.set(exchange.next.get());
         } else {
             place = &exchange.next;
@@ -260,11 +260,11 @@ fn finish(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 }
 
 /// Ends at once. A client whose echo is not complete is reset. The threads still have what they wait with.
-fn abandon(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
+fn abort_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // SAFETY: it is in the list, so it is open.
-        unsafe { abandon_connection(server, exchange.sock, call_for(exchange)) };
+        unsafe { abort_connection(server, exchange.sock, call_name(exchange)) };
         place = &exchange.next;
     }
 }
@@ -287,16 +287,16 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the port, and let signals wait until they are asked for. A client that is gone sends none (SIGPIPE)
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut signals) };
+    unsafe { block_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR1) };
     // SAFETY: one thread; the set is made.
-    unsafe { block_signals(PROGRAM, signals.as_ptr()) };
+    unsafe { block_set(PROGRAM, signals.as_ptr()) };
 
     // [2] Have as many threads as the system makes, and keep them
     // SAFETY: the structure is filled in.
@@ -307,19 +307,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    announce(PROGRAM, &mut settings);
+    announce_ready(PROGRAM, &mut settings);
     server.flags = SOCK_CLOEXEC;
 
     // SAFETY: the listening socket is the server's own, which takes these signals.
-    unsafe { drive_by_signals(server.listener(), SIGUSR1) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
+    unsafe { enable_sigio(server.listener(), SIGUSR1) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
-    while !server.finishing() || server.open > 0 {
+    while !server.draining() || server.open > 0 {
         // [4] Look for connections that came when accept() was not to be called: before now, or while it rested
-        if accepting(&server) && !listening {
-            look(server.listener());
+        if can_accept(&server) && !listening {
+            requeue_if_ready(server.listener());
         }
 
-        listening = accepting(&server);
+        listening = can_accept(&server);
 
         // [5] Sleep until a signal comes
         // SAFETY: the set is made, and what is known of the signal is not asked for.
@@ -329,47 +329,47 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             }
             Ok(number) if number == SIGUSR1 => {
                 // [6] Take a connection and begin to read. If others wait, they have the next turn
-                if accepting(&server) {
+                if can_accept(&server) {
                     let sock = accept_connection(&mut server);
                     if sock >= 0 {
-                        begin(&mut server, &first, sock);
+                        start_exchange(&mut server, &first, sock);
                     }
                 }
 
                 // [7] A thread is lacking: it is not made yet, or cannot be made. Rest, and see
-                if accepting(&server) && !enough_threads(&server) {
-                    server.resting = true;
+                if can_accept(&server) && !enough_threads(&server) {
+                    server.accept_paused = true;
                     wait = 1;
                     set_timer(PROGRAM, wait);
                 }
 
-                if accepting(&server) {
-                    look(server.listener());
+                if can_accept(&server) {
+                    requeue_if_ready(server.listener());
                 }
             }
             Ok(number) if number == SIGIO => {
                 // [8] Requests are done: go on with those connections
-                go_on_with_all(&mut server, &first);
+                reap_completions(&mut server, &first);
             }
             Ok(number) => {
                 // [9] A signal begins the end, which is when the last connection has ended; or ends a rest
-                let wanted = asked_for(&mut server, number);
+                let wanted = shutdown_request(&mut server, number);
 
-                if wanted != GO_ON && !server.finishing() {
-                    finish(&mut server, &first);
+                if wanted != CONTINUE && !server.draining() {
+                    start_draining(&mut server, &first);
                 }
 
-                if wanted == ABANDON {
-                    abandon(&mut server, &first);
+                if wanted == ABORT {
+                    abort_all(&mut server, &first);
                 }
 
                 // [10] It goes on as long as threads are lacking. In the end connections are given up for the others
-                if accepting(&server) && !enough_threads(&server) {
-                    if wait < LAST_WAIT {
+                if can_accept(&server) && !enough_threads(&server) {
+                    if wait < MAX_WAIT_MS {
                         wait *= 2;
-                        server.resting = true;
+                        server.accept_paused = true;
                     } else {
-                        server.resting = give_up_one(&mut server, &first);
+                        server.accept_paused = cancel_one(&mut server, &first);
                     }
 
                     if !enough_threads(&server) {

@@ -28,47 +28,47 @@ use sockmirror::sys::epoll::{epoll_create1, epoll_ctl, epoll_wait};
 
 use sockmirror::common::explain::{explain_errno, fail};
 use sockmirror::server::connections::{
-    GONE, TO_RECEIVE, TO_SEND, accept_connection, new_server, patience, read_signal, reset_connection, serve,
-    wait_failed,
+    CLOSED, WANT_READ, WANT_WRITE, accept_connection, handle_signalfd, new_server, poll_timeout, reset_connection,
+    serve, wait_failed,
 };
-use sockmirror::server::signals::{keep_back_signals, open_signals};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::signals::{block_signals, open_signalfd};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_epoll";
 const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT
   -b  ask again and again for so long before sleeping, 0 to 1000000 (0)
   -w  serve with so many processes, 1 to 64 (this process alone)";
-const MOST_EVENTS: usize = 512;
+const MAX_EVENTS: usize = 512;
 // What a connection that waits to receive is told of: bytes, the end, and an urgent byte. A recv() stops before that
 // one, and has not emptied the socket although it brings less than there is room for.
-const TO_BE_TOLD: c_int = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
+const READ_EVENTS: c_int = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 
 sockmirror::entry!(main);
 
 /// epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too.
 #[cold]
-fn ask(poller: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<(), Errno> {
+fn watch(epoll: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<(), Errno> {
     let mut event: epoll_event = zeroed();
     event.events = wanted as u32;
     event.u64 = sock as u64;
     // SAFETY: the structure is filled in.
-    unsafe { epoll_ctl(poller, operation, sock, &raw mut event) }
+    unsafe { epoll_ctl(epoll, operation, sock, &raw mut event) }
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
-    let mut events = [MaybeUninit::<epoll_event>::uninit(); MOST_EVENTS];
+    let mut events = [MaybeUninit::<epoll_event>::uninit(); MAX_EVENTS];
     let mut count = 0;
     let mut listening = true;
     let mut signalled: bool;
 
     // [1] Take options and port, and keep signals back
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut set) };
+    unsafe { block_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
     // SAFETY: one thread, and the set is made.
@@ -76,20 +76,20 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
-    let signals = unsafe { open_signals(PROGRAM, &set) };
+    let signals = unsafe { open_signalfd(PROGRAM, &set) };
     server.busy_poll = settings.busy_poll;
-    server.led = settings.led;
+    server.is_worker = settings.is_worker;
 
     // [3] Make the set of sockets that the kernel watches: first the listening one, and the signals
-    let poller = epoll_create1(EPOLL_CLOEXEC).unwrap_or_else(|error| fail(PROGRAM, c"epoll_create1", error));
+    let epoll = epoll_create1(EPOLL_CLOEXEC).unwrap_or_else(|error| fail(PROGRAM, c"epoll_create1", error));
 
-    ask(poller, EPOLL_CTL_ADD, server.listener(), EPOLLIN)
-        .and_then(|()| ask(poller, EPOLL_CTL_ADD, signals, EPOLLIN))
+    watch(epoll, EPOLL_CTL_ADD, server.listener(), EPOLLIN)
+        .and_then(|()| watch(epoll, EPOLL_CTL_ADD, signals, EPOLLIN))
         .unwrap_or_else(|error| fail(PROGRAM, c"epoll_ctl", error));
 
-    announce(PROGRAM, &mut settings);
+    announce_ready(PROGRAM, &mut settings);
 
-    while !server.finishing() || server.open > 0 {
+    while !server.draining() || server.open > 0 {
         signalled = false;
 
         // [4] Sleep until something is ready; the kernel says what
@@ -97,10 +97,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             // SAFETY: `events` has MOST_EVENTS entries.
             unsafe {
                 epoll_wait(
-                    poller,
+                    epoll,
                     events.as_mut_ptr().cast(),
-                    MOST_EVENTS as c_int,
-                    patience(&mut server, count),
+                    MAX_EVENTS as c_int,
+                    poll_timeout(&mut server, count),
                 )
             }
         {
@@ -124,7 +124,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     continue;
                 }
 
-                if let Err(error) = ask(poller, EPOLL_CTL_ADD, sock, TO_BE_TOLD | EPOLLET) {
+                if let Err(error) = watch(epoll, EPOLL_CTL_ADD, sock, READ_EVENTS | EPOLLET) {
                     // SAFETY: it was just accepted.
                     unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
                 }
@@ -136,28 +136,33 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 let wanted = unsafe { serve(&mut server, sock) };
 
                 // [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already
-                if wanted == GONE || (wanted == TO_RECEIVE && event.events == EPOLLIN as u32) {
+                if wanted == CLOSED || (wanted == WANT_READ && event.events == EPOLLIN as u32) {
                     continue;
                 }
 
-                ask(poller, EPOLL_CTL_MOD, sock, EPOLLET | (if wanted == TO_SEND { EPOLLOUT } else { TO_BE_TOLD }))
-                    .unwrap_or_else(|error| {
-                        // SAFETY: it is not GONE.
-                        unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
-                    });
+                watch(
+                    epoll,
+                    EPOLL_CTL_MOD,
+                    sock,
+                    EPOLLET | (if wanted == WANT_WRITE { EPOLLOUT } else { READ_EVENTS }),
+                )
+                .unwrap_or_else(|error| {
+                    // SAFETY: it is not GONE.
+                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
+                });
             }
         }
 
         // [8] A signal begins the end, which is when the last connection has ended
         if signalled {
-            read_signal(&mut server, signals);
+            handle_signalfd(&mut server, signals);
         }
 
         // [9] Watch the listening socket only while accept() does not rest
-        if listening == server.resting && !server.finishing() {
+        if listening == server.accept_paused && !server.draining() {
             listening = !listening;
 
-            if let Err(error) = ask(poller, EPOLL_CTL_MOD, server.listener(), if listening { EPOLLIN } else { 0 }) {
+            if let Err(error) = watch(epoll, EPOLL_CTL_MOD, server.listener(), if listening { EPOLLIN } else { 0 }) {
                 explain_errno(PROGRAM, c"epoll_ctl", error);
             }
         }

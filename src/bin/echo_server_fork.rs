@@ -38,27 +38,25 @@ use sockmirror::time::nanosleep;
 use sockmirror::unistd::{alarm, close, fork, getpid, setpgid};
 
 use sockmirror::common::explain::{explain_errno, fail};
-use sockmirror::server::connections::{is_all, next_may_come, reset_on_close};
-use sockmirror::server::signals::{block_signals, keep_back_signals, set_timer, take_as_one};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
-use sockmirror::server::workers::{end_with, start_listening};
+use sockmirror::server::connections::{DRAIN_TIMEOUT_MS, is_fully_received, is_transient_accept_error, reset_on_close};
+use sockmirror::server::signals::{block_set, block_signals, coalesce_requests, set_timer};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
+use sockmirror::server::workers::{exit_with_parent, start_listening};
 
 const PROGRAM: &CStr = c"echo_server_fork";
 const USAGE: &CStr = c"./echo_server_fork PORT";
 // What is received at once, at most. A process has as much of it in memory as its client has filled.
 const BUFFER_SIZE: size_t = 262144;
 // How long accept() and fork() rest if the system has not enough for another client, in nanoseconds.
-const REST: c_long = 100_000_000;
+const ACCEPT_BACKOFF_NS: c_long = 100_000_000;
 // After so long without a failure a shortage is over, in milliseconds.
-const CALM: c_long = 1000;
-// How long the end may take, in seconds.
-const GRACE: c_uint = 5;
+const RECOVERY_MS: c_long = 1000;
 // What a process is told by signals.
-const TO_END: c_int = 1;
-const TIME_IS_OVER: c_int = 2;
+const DRAINING: c_int = 1;
+const TIMED_OUT: c_int = 2;
 
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
-static told: AtomicI32 = AtomicI32::new(0);
+static shutdown_state: AtomicI32 = AtomicI32::new(0);
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
 static connection: AtomicI32 = AtomicI32::new(0);
 // The process that accepts, and the group of all but the first process.
@@ -68,20 +66,20 @@ static acceptor: AtomicI32 = AtomicI32::new(0);
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
 static shortage: AtomicI32 = AtomicI32::new(0);
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
-static calm: AtomicI32 = AtomicI32::new(0);
+static recovered: AtomicI32 = AtomicI32::new(0);
 
 sockmirror::entry!(main);
 
 /// Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
 /// the connection sleeps from now on, be it asleep already or about to be made, so that no moment is wrong.
-extern "C" fn tell(number: c_int) {
+extern "C" fn on_signal(number: c_int) {
     if number == SIGALRM {
-        told.store(TIME_IS_OVER, Relaxed);
+        shutdown_state.store(TIMED_OUT, Relaxed);
     }
 
-    if told.load(Relaxed) == 0 {
-        told.store(TO_END, Relaxed);
-        alarm(GRACE);
+    if shutdown_state.load(Relaxed) == 0 {
+        shutdown_state.store(DRAINING, Relaxed);
+        alarm((DRAIN_TIMEOUT_MS / 1000) as c_uint);
     }
 
     // SAFETY: the command takes an int, and this process alone uses the connection.
@@ -96,41 +94,41 @@ fn interrupted(error: Errno) -> bool {
 }
 
 /// Resets the connection, because `call` failed, and ends its process.
-fn give_up(call: &CStr, error: Errno) -> ! {
+fn reset_and_exit(call: &CStr, error: Errno) -> ! {
     reset_on_close(PROGRAM, connection.load(Relaxed), call, error);
     exit(1);
 }
 
 /// Whether the echo is complete, of so many bytes.
 fn is_complete(received: u64) -> bool {
-    let all = is_all(connection.load(Relaxed), received);
+    let all = is_fully_received(connection.load(Relaxed), received);
 
-    all.unwrap_or_else(|error| give_up(c"getsockopt", error))
+    all.unwrap_or_else(|error| reset_and_exit(c"getsockopt", error))
 }
 
 /// Takes the signal of the timer that runs while something is short.
-extern "C" fn calm_down(number: c_int) {
+extern "C" fn on_recovery_timer(number: c_int) {
     _ = number;
-    calm.store(1, Relaxed);
+    recovered.store(1, Relaxed);
 }
 
 /// nanosleep(): rests after `call` failed for want of something. That is said once, however often it happens.
-fn rest_after(call: &CStr, error: Errno) {
-    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+fn back_off(call: &CStr, error: Errno) {
+    let rest = timespec { tv_sec: 0, tv_nsec: ACCEPT_BACKOFF_NS };
 
     if shortage.load(Relaxed) == 0 {
         explain_errno(PROGRAM, call, error);
     }
 
     shortage.store(error.0, Relaxed);
-    calm.store(0, Relaxed);
-    set_timer(PROGRAM, CALM);
+    recovered.store(0, Relaxed);
+    set_timer(PROGRAM, RECOVERY_MS);
     // SAFETY: the structure is filled in, and what is left is not asked for.
     _ = unsafe { nanosleep(&raw const rest, null_mut()) };
 }
 
 /// Says that a shortage is over.
-fn end_shortage() {
+fn report_recovery() {
     fprintf!(
         stderr(),
         c"%s: it is over: %s (errno %d)\n",
@@ -139,12 +137,12 @@ fn end_shortage() {
         shortage.load(Relaxed)
     );
     shortage.store(0, Relaxed);
-    calm.store(0, Relaxed);
+    recovered.store(0, Relaxed);
 }
 
 /// Takes the signals of the first process once the end has begun. SIGTERM may reach the others from elsewhere as well, and
 /// counts once. So it is SIGALRM that tells them to end at once.
-extern "C" fn hurry(number: c_int) {
+extern "C" fn forward_signal(number: c_int) {
     _ = number;
     _ = kill(-acceptor.load(Relaxed), SIGALRM);
 }
@@ -154,7 +152,7 @@ extern "C" fn hurry(number: c_int) {
 /// # Safety
 ///
 /// The process has one thread, and the set is made.
-unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
+unsafe fn supervise(signals: &mut MaybeUninit<sigset_t>) -> ! {
     let mut ended = 0;
     let mut status: c_int = 0;
     let mut failed = 0;
@@ -184,13 +182,13 @@ unsafe fn watch_over(signals: &mut MaybeUninit<sigset_t>) -> ! {
         failed = 1;
     }
 
-    take_as_one();
+    coalesce_requests();
     // SAFETY: the handler sends a signal and reads an atomic, no more.
-    _ = unsafe { signal(SIGTERM, hurry as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGTERM, forward_signal as *const () as sighandler_t) };
     // SAFETY: the same.
-    _ = unsafe { signal(SIGINT, hurry as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGINT, forward_signal as *const () as sighandler_t) };
     // SAFETY: the same.
-    _ = unsafe { signal(SIGALRM, hurry as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGALRM, forward_signal as *const () as sighandler_t) };
     // SAFETY: the caller vouches for the set.
     _ = unsafe { sigdelset(signals.as_mut_ptr(), SIGCHLD) };
 
@@ -230,19 +228,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut signals) };
+    unsafe { block_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
     // SAFETY: one thread; the set is made.
-    unsafe { block_signals(PROGRAM, signals.as_ptr()) };
+    unsafe { block_set(PROGRAM, signals.as_ptr()) };
 
     // [2] Listen
     // SAFETY: one thread, and the set is made.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_CLOEXEC) };
-    announce(PROGRAM, &mut settings);
+    announce_ready(PROGRAM, &mut settings);
 
     let buffer = malloc(BUFFER_SIZE);
     if buffer.is_null() {
@@ -261,17 +259,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         // SAFETY: the child's, which this process does not use.
         _ = unsafe { close(listener) };
         // SAFETY: one thread, and the set is made.
-        unsafe { watch_over(&mut signals) };
+        unsafe { supervise(&mut signals) };
     }
 
     // [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing
     setpgid(0, 0).unwrap_or_else(|error| fail(PROGRAM, c"setpgid", error));
 
-    end_with(parent);
+    exit_with_parent(parent);
     // SAFETY: no handler.
     _ = unsafe { signal(SIGCHLD, SIG_IGN) };
     // SAFETY: the handler stores a number.
-    _ = unsafe { signal(SIGALRM, calm_down as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGALRM, on_recovery_timer as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
     unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
@@ -286,8 +284,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             match unsafe { accept4(listener, null_mut(), null_mut(), SOCK_CLOEXEC) } {
                 Ok(sock) => break sock,
                 Err(error) => {
-                    if !next_may_come(error) {
-                        rest_after(c"accept4", error);
+                    if !is_transient_accept_error(error) {
+                        back_off(c"accept4", error);
                     }
                 }
             }
@@ -298,7 +296,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             // SAFETY: one thread, and each process closes what is the other's.
             match unsafe { fork() } {
                 Ok(child) => break child,
-                Err(error) => rest_after(c"fork", error),
+                Err(error) => back_off(c"fork", error),
             }
         };
 
@@ -311,8 +309,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             explain_errno(PROGRAM, c"close", error);
         }
 
-        if calm.load(Relaxed) != 0 {
-            end_shortage();
+        if recovered.load(Relaxed) != 0 {
+            report_recovery();
         }
     }
 
@@ -320,17 +318,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: the parent's, which this process does not use.
     _ = unsafe { close(listener) };
     connection.store(sock, Relaxed);
-    // SAFETY: what `tell` calls is allowed in a handler.
-    _ = unsafe { signal(SIGTERM, tell as *const () as sighandler_t) };
+    // SAFETY: what `on_signal` calls is allowed in a handler.
+    _ = unsafe { signal(SIGTERM, on_signal as *const () as sighandler_t) };
     // SAFETY: the same.
-    _ = unsafe { signal(SIGINT, tell as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGINT, on_signal as *const () as sighandler_t) };
     // SAFETY: the same.
-    _ = unsafe { signal(SIGALRM, tell as *const () as sighandler_t) };
-    end_with(parent);
+    _ = unsafe { signal(SIGALRM, on_signal as *const () as sighandler_t) };
+    exit_with_parent(parent);
 
-    while told.load(Relaxed) == 0 || !is_complete(total) {
-        if told.load(Relaxed) == TIME_IS_OVER {
-            give_up(c"recv", Errno(ETIMEDOUT));
+    while shutdown_state.load(Relaxed) == 0 || !is_complete(total) {
+        if shutdown_state.load(Relaxed) == TIMED_OUT {
+            reset_and_exit(c"recv", Errno(ETIMEDOUT));
         }
 
         // [8] Sleep until the client sends something. When it has closed, the end of this process does so, too
@@ -340,7 +338,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             Ok(received) => received,
             Err(error) => {
                 if !interrupted(error) {
-                    give_up(c"recv", error);
+                    reset_and_exit(c"recv", error);
                 }
 
                 continue;
@@ -366,11 +364,11 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 Ok(count) => sent += count,
                 Err(error) => {
                     if !interrupted(error) {
-                        give_up(c"send", error);
+                        reset_and_exit(c"send", error);
                     }
 
-                    if told.load(Relaxed) == TIME_IS_OVER {
-                        give_up(c"send", Errno(ETIMEDOUT));
+                    if shutdown_state.load(Relaxed) == TIMED_OUT {
+                        reset_and_exit(c"send", Errno(ETIMEDOUT));
                     }
                 }
             }
@@ -379,10 +377,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [10] The echo is complete, and the client learns it. What it still sends, until it closes, gets no answer
     if let Err(error) = shutdown(sock, SHUT_WR) {
-        give_up(c"shutdown", error);
+        reset_and_exit(c"shutdown", error);
     }
 
-    while told.load(Relaxed) != TIME_IS_OVER {
+    while shutdown_state.load(Relaxed) != TIMED_OUT {
         // SAFETY: as above.
         match unsafe { recv(sock, buffer, BUFFER_SIZE, 0) } {
             Ok(0) => break,

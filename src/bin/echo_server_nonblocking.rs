@@ -17,10 +17,10 @@ use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
 
 use sockmirror::server::connections::{
-    MOST_ACCEPTED, accept_connection, accepting, is_open, new_server, read_signal, serve,
+    MAX_ACCEPTS, accept_connection, can_accept, handle_signalfd, is_open, new_server, serve,
 };
-use sockmirror::server::signals::{keep_back_signals, open_signals};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::signals::{block_signals, open_signalfd};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_nonblocking";
@@ -34,10 +34,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut set) };
+    unsafe { block_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes
     // SAFETY: one thread, and the set is made.
@@ -45,14 +45,14 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
-    let signals = unsafe { open_signals(PROGRAM, &set) };
-    announce(PROGRAM, &mut settings);
+    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    announce_ready(PROGRAM, &mut settings);
 
-    while !server.finishing() || server.open > 0 {
+    while !server.draining() || server.open > 0 {
         // [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long
         let mut taken = 0;
 
-        while taken < MOST_ACCEPTED && accepting(&server) {
+        while taken < MAX_ACCEPTS && can_accept(&server) {
             taken += 1;
 
             let sock = accept_connection(&mut server);
@@ -77,7 +77,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         }
 
         // [5] A signal begins the end, which is when the last connection has ended
-        read_signal(&mut server, signals);
+        handle_signalfd(&mut server, signals);
     }
 
     exit(0);

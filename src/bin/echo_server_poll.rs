@@ -24,11 +24,11 @@ use sockmirror::stdlib::{exit, realloc};
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
-    GONE, MOST_ACCEPTED, TO_SEND, accept_connection, accepting, new_server, patience, read_signal, reset_connection,
-    serve, wait_failed,
+    CLOSED, MAX_ACCEPTS, WANT_WRITE, accept_connection, can_accept, handle_signalfd, new_server, poll_timeout,
+    reset_connection, serve, wait_failed,
 };
-use sockmirror::server::signals::{keep_back_signals, open_signals};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::signals::{block_signals, open_signalfd};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_poll";
@@ -43,7 +43,7 @@ sockmirror::entry!(main);
 
 /// The list: what is asked of the kernel, and its answer.
 struct List {
-    watched: *mut pollfd,
+    fds: *mut pollfd,
     capacity: usize,
     count: usize,
 }
@@ -54,32 +54,32 @@ fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
 
     if list.count == list.capacity {
         // SAFETY: null, or what realloc returned the last time.
-        let watched = unsafe { realloc(list.watched.cast(), capacity * size_of::<pollfd>()) };
-        if watched.is_null() {
+        let fds = unsafe { realloc(list.fds.cast(), capacity * size_of::<pollfd>()) };
+        if fds.is_null() {
             return Err(errno());
         }
 
-        list.watched = watched.cast();
+        list.fds = fds.cast();
         list.capacity = capacity;
     }
 
     // SAFETY: there is room for one entry more.
-    unsafe { list.watched.wrapping_add(list.count).write(pollfd { fd: sock, events: POLLIN, revents: 0 }) };
+    unsafe { list.fds.wrapping_add(list.count).write(pollfd { fd: sock, events: POLLIN, revents: 0 }) };
     list.count += 1;
     Ok(())
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
-    let mut list = List { watched: null_mut(), capacity: 0, count: 0 };
+    let mut list = List { fds: null_mut(), capacity: 0, count: 0 };
     let mut ready = 0;
 
     // [1] Take options and port, and keep signals back
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut set) };
+    unsafe { block_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes
     // SAFETY: one thread, and the set is made.
@@ -87,8 +87,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
-    let signals = unsafe { open_signals(PROGRAM, &set) };
-    announce(PROGRAM, &mut settings);
+    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    announce_ready(PROGRAM, &mut settings);
     server.busy_poll = settings.busy_poll;
 
     // [3] Begin the list with the listening socket and the signals
@@ -96,22 +96,22 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         .and_then(|()| add(&mut list, signals))
         .unwrap_or_else(|error| fail(PROGRAM, c"realloc", error));
 
-    while !server.finishing() || server.open > 0 {
+    while !server.draining() || server.open > 0 {
         // [4] A negative descriptor is passed over, as the listening socket is while accept() rests
         // SAFETY: the list has this entry.
         unsafe {
-            (*list.watched.wrapping_add(LISTENER)).fd = if accepting(&server) { server.listener() } else { -1 };
+            (*list.fds.wrapping_add(LISTENER)).fd = if can_accept(&server) { server.listener() } else { -1 };
         }
 
         // [5] Sleep until something is ready; the kernel marks what
         ready = match
             // SAFETY: the list has `count` entries.
-            unsafe { poll(list.watched, list.count as nfds_t, patience(&mut server, ready)) }
+            unsafe { poll(list.fds, list.count as nfds_t, poll_timeout(&mut server, ready)) }
         {
             Ok(ready) => ready,
             Err(error) => {
                 wait_failed(&mut server, c"poll", error);
-                read_signal(&mut server, signals);
+                handle_signalfd(&mut server, signals);
                 ready = 0;
                 continue;
             }
@@ -127,7 +127,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             }
 
             // SAFETY: the list had `count` entries, and only those behind this one may be gone.
-            let entry = unsafe { &mut *list.watched.wrapping_add(i) };
+            let entry = unsafe { &mut *list.fds.wrapping_add(i) };
 
             if entry.revents == 0 {
                 continue;
@@ -138,21 +138,21 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             // SAFETY: only connections are in the list from FIRST on.
             let wanted = unsafe { serve(&mut server, entry.fd) };
 
-            if wanted == GONE {
+            if wanted == CLOSED {
                 list.count -= 1;
                 // SAFETY: the last entry; it is this one, or has been looked at.
-                *entry = unsafe { list.watched.wrapping_add(list.count).read() };
+                *entry = unsafe { list.fds.wrapping_add(list.count).read() };
             } else {
-                entry.events = if wanted == TO_SEND { POLLOUT } else { POLLIN };
+                entry.events = if wanted == WANT_WRITE { POLLOUT } else { POLLIN };
             }
         }
 
         // [8] Take connections that wait
         // SAFETY: the list has this entry.
-        if unsafe { (*list.watched.wrapping_add(LISTENER)).revents } != 0 {
+        if unsafe { (*list.fds.wrapping_add(LISTENER)).revents } != 0 {
             let mut taken = 0;
 
-            while taken < MOST_ACCEPTED {
+            while taken < MAX_ACCEPTS {
                 taken += 1;
 
                 let sock = accept_connection(&mut server);
@@ -169,8 +169,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         // [9] A signal begins the end, which is when the last connection has ended
         // SAFETY: the list has this entry.
-        if unsafe { (*list.watched.wrapping_add(SIGNALS)).revents } != 0 {
-            read_signal(&mut server, signals);
+        if unsafe { (*list.fds.wrapping_add(SIGNALS)).revents } != 0 {
+            handle_signalfd(&mut server, signals);
         }
     }
 

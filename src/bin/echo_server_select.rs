@@ -25,11 +25,11 @@ use sockmirror::stdlib::exit;
 use sockmirror::sys::select::{FD_CLR, FD_ISSET, FD_SET, FD_ZERO, select};
 
 use sockmirror::server::connections::{
-    GONE, MOST_ACCEPTED, Server, TO_SEND, accept_connection, accepting, close_connection, new_server, read_signal,
-    serve, wait_failed,
+    CLOSED, MAX_ACCEPTS, Server, WANT_WRITE, accept_connection, can_accept, close_connection, handle_signalfd,
+    new_server, serve, wait_failed,
 };
-use sockmirror::server::signals::{keep_back_signals, open_signals};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::signals::{block_signals, open_signalfd};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_select";
@@ -60,18 +60,18 @@ unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut boo
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut set = MaybeUninit::<sigset_t>::uninit();
-    let mut receiving = MaybeUninit::<fd_set>::uninit();
-    let mut sending = MaybeUninit::<fd_set>::uninit();
+    let mut want_read = MaybeUninit::<fd_set>::uninit();
+    let mut want_write = MaybeUninit::<fd_set>::uninit();
     let (mut readable, mut writable): (fd_set, fd_set);
     let mut signalled: bool;
     let mut full = false;
 
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut set) };
+    unsafe { block_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes
     // SAFETY: one thread, and the set is made.
@@ -79,7 +79,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the set is made.
-    let signals = unsafe { open_signals(PROGRAM, &set) };
+    let signals = unsafe { open_signalfd(PROGRAM, &set) };
     let mut highest = if signals > server.listener() { signals } else { server.listener() };
 
     if highest >= FD_SETSIZE as c_int {
@@ -93,28 +93,28 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         exit(1);
     }
 
-    announce(PROGRAM, &mut settings);
+    announce_ready(PROGRAM, &mut settings);
 
     // [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send
     // SAFETY: the set may be written.
-    unsafe { FD_ZERO(receiving.as_mut_ptr()) };
+    unsafe { FD_ZERO(want_read.as_mut_ptr()) };
     // SAFETY: the same.
-    unsafe { FD_ZERO(sending.as_mut_ptr()) };
+    unsafe { FD_ZERO(want_write.as_mut_ptr()) };
     // SAFETY: FD_ZERO has made the set.
-    let mut receiving = unsafe { receiving.assume_init() };
+    let mut want_read = unsafe { want_read.assume_init() };
     // SAFETY: the same.
-    let mut sending = unsafe { sending.assume_init() };
+    let mut want_write = unsafe { want_write.assume_init() };
     // SAFETY: the set is made.
-    unsafe { FD_SET(signals, &raw mut receiving) };
+    unsafe { FD_SET(signals, &raw mut want_read) };
     // SAFETY: the same.
-    unsafe { FD_SET(server.listener(), &raw mut receiving) };
+    unsafe { FD_SET(server.listener(), &raw mut want_read) };
 
-    while !server.finishing() || server.open > 0 {
-        readable = receiving;
-        writable = sending;
+    while !server.draining() || server.open > 0 {
+        readable = want_read;
+        writable = want_write;
 
         // [4] Leave the listening socket out while accept() rests
-        if !accepting(&server) {
+        if !can_accept(&server) {
             // SAFETY: the set is made.
             unsafe { FD_CLR(server.listener(), &raw mut readable) };
         }
@@ -129,7 +129,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             Ok(ready) => ready,
             Err(error) => {
                 wait_failed(&mut server, c"select", error);
-                read_signal(&mut server, signals);
+                handle_signalfd(&mut server, signals);
                 continue;
             }
         };
@@ -156,7 +156,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 // [7] Take connections that wait, if the sets have room for them
                 let mut taken = 0;
 
-                while taken < MOST_ACCEPTED {
+                while taken < MAX_ACCEPTS {
                     taken += 1;
 
                     let accepted = accept_connection(&mut server);
@@ -171,7 +171,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     }
 
                     // SAFETY: the set is made.
-                    unsafe { FD_SET(accepted, &raw mut receiving) };
+                    unsafe { FD_SET(accepted, &raw mut want_read) };
                     highest = if accepted > highest { accepted } else { highest };
                     full = false;
                 }
@@ -182,12 +182,12 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 // SAFETY: only connections are in the sets besides.
                 let wanted = unsafe { serve(&mut server, sock) };
                 // SAFETY: the set is made.
-                unsafe { FD_CLR(sock, &raw mut receiving) };
+                unsafe { FD_CLR(sock, &raw mut want_read) };
                 // SAFETY: the same.
-                unsafe { FD_CLR(sock, &raw mut sending) };
+                unsafe { FD_CLR(sock, &raw mut want_write) };
 
-                if wanted != GONE {
-                    let waiting = if wanted == TO_SEND { &mut sending } else { &mut receiving };
+                if wanted != CLOSED {
+                    let waiting = if wanted == WANT_WRITE { &mut want_write } else { &mut want_read };
                     // SAFETY: the same.
                     unsafe { FD_SET(sock, waiting) };
                 }
@@ -196,7 +196,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         // [9] A signal begins the end, which is when the last connection has ended
         if signalled {
-            read_signal(&mut server, signals);
+            handle_signalfd(&mut server, signals);
         }
     }
 

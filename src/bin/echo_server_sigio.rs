@@ -34,11 +34,11 @@ use sockmirror::unistd::getpid;
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
-    MOST_ACCEPTED, NEXT_TURN, Server, TO_RECEIVE, TO_SEND, accept_connection, accepting, is_open, is_sending,
-    new_server, obey_signal, reset_connection, serve, wait_failed,
+    MAX_ACCEPTS, Server, WANT_READ, WANT_WRITE, YIELD, accept_connection, can_accept, handle_signal, has_pending,
+    is_open, new_server, reset_connection, serve, wait_failed,
 };
-use sockmirror::server::signals::{block_signals, drive_by_signals, keep_back_signals};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
+use sockmirror::server::signals::{block_set, block_signals, enable_sigio};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_sigio";
@@ -51,7 +51,7 @@ struct Turn {
     next: c_int,
     told: bool,
     /// Whether more may be there than the signals tell of.
-    untold: bool,
+    may_have_missed: bool,
 }
 
 /// Those that have a turn in this round, each once, however many signals tell of it.
@@ -62,75 +62,75 @@ struct Round {
     last: c_int,
     /// How many clients wait, and whether more may.
     clients: c_int,
-    untold: bool,
+    may_have_missed: bool,
 }
 
 /// poll(): if the socket is ready, whatever the signals have told, it has another turn in the next round. If the queue
 /// is full, all have one.
 #[cold]
-fn look(sock: c_int, events: c_short) {
-    let mut asked = pollfd { fd: sock, events, revents: 0 };
+fn requeue_if_ready(sock: c_int, events: c_short) {
+    let mut entry = pollfd { fd: sock, events, revents: 0 };
     let value = sigval { sival_ptr: null_mut::<c_char>().wrapping_add(sock as usize).cast() };
 
     // SAFETY: one entry, as it says.
-    if unsafe { poll(&raw mut asked, 1, 0) } != Ok(0) && sigqueue(getpid(), SIGRTMIN(), value).is_err() {
+    if unsafe { poll(&raw mut entry, 1, 0) } != Ok(0) && sigqueue(getpid(), SIGRTMIN(), value).is_err() {
         _ = kill(getpid(), SIGIO);
     }
 }
 
 /// Takes connections: as many as signals tell of.
 #[inline(never)]
-fn take(server: &mut Server<'_>, clients: c_int, mut untold: bool) {
+fn accept_clients(server: &mut Server<'_>, clients: c_int, mut may_have_missed: bool) {
     for taken in 0..clients {
-        if !accepting(server) {
+        if !can_accept(server) {
             break;
         }
 
-        let sock = if taken == MOST_ACCEPTED { -1 } else { accept_connection(server) };
+        let sock = if taken == MAX_ACCEPTS { -1 } else { accept_connection(server) };
         if sock < 0 {
-            untold = true;
+            may_have_missed = true;
             break;
         }
 
         // SAFETY: it was just accepted, and whatever uses it takes these signals.
-        if let Err(error) = unsafe { drive_by_signals(sock, SIGRTMIN()) } {
+        if let Err(error) = unsafe { enable_sigio(sock, SIGRTMIN()) } {
             // SAFETY: it was just accepted.
             unsafe { reset_connection(server, sock, c"fcntl", error) };
         } else {
-            look(sock, POLLIN);
+            requeue_if_ready(sock, POLLIN);
         }
     }
 
-    if untold && accepting(server) {
-        look(server.listener(), POLLIN);
+    if may_have_missed && can_accept(server) {
+        requeue_if_ready(server.listener(), POLLIN);
     }
 }
 
 /// Serves a connection, if it is still there: a signal can be older than the end of its socket.
-fn attend(server: &mut Server<'_>, sock: c_int, mut untold: bool) {
+fn serve_if_open(server: &mut Server<'_>, sock: c_int, mut may_have_missed: bool) {
     if !is_open(server, sock) {
         return;
     }
 
     // What came while it waited to send has used up its signals.
     // SAFETY: it is open.
-    if unsafe { is_sending(server, sock) } {
-        untold = true;
+    if unsafe { has_pending(server, sock) } {
+        may_have_missed = true;
     }
 
     // SAFETY: it is open.
     let wanted = unsafe { serve(server, sock) };
 
     // There is room already if it was not for want of room that nothing was sent.
-    if wanted == TO_SEND {
-        look(sock, POLLOUT);
-    } else if wanted == NEXT_TURN || (wanted == TO_RECEIVE && untold) {
-        look(sock, POLLIN);
+    if wanted == WANT_WRITE {
+        requeue_if_ready(sock, POLLOUT);
+    } else if wanted == YIELD || (wanted == WANT_READ && may_have_missed) {
+        requeue_if_ready(sock, POLLIN);
     }
 }
 
 /// realloc(): gives a connection its turn in this round. Without memory it has it at once.
-fn give_turn(server: &mut Server<'_>, round: &mut Round, sock: c_int, untold: bool) {
+fn schedule(server: &mut Server<'_>, round: &mut Round, sock: c_int, may_have_missed: bool) {
     let capacity = server.capacity();
 
     if !is_open(server, sock) {
@@ -143,7 +143,7 @@ fn give_turn(server: &mut Server<'_>, round: &mut Round, sock: c_int, untold: bo
             unsafe { realloc(round.table.cast(), capacity as usize * size_of::<Turn>()) }
                 .cast::<Turn>();
         if table.is_null() {
-            attend(server, sock, true);
+            serve_if_open(server, sock, true);
             return;
         }
 
@@ -162,7 +162,7 @@ fn give_turn(server: &mut Server<'_>, round: &mut Round, sock: c_int, untold: bo
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let turn = unsafe { &mut *round.table.wrapping_add(sock as usize) };
     // Of two signals the first may tell of bytes and the second of the end, which one recv() does not bring.
-    turn.untold = turn.untold || untold || turn.told;
+    turn.may_have_missed = turn.may_have_missed || may_have_missed || turn.told;
 
     if turn.told {
         return;
@@ -182,37 +182,37 @@ fn give_turn(server: &mut Server<'_>, round: &mut Round, sock: c_int, untold: bo
 }
 
 /// Gives everybody a turn, since nobody knows of which sockets there was no signal.
-fn give_all_turns(server: &mut Server<'_>, round: &mut Round) {
+fn schedule_all(server: &mut Server<'_>, round: &mut Round) {
     round.clients += 1;
-    round.untold = true;
+    round.may_have_missed = true;
 
     for sock in 0..server.capacity() {
-        give_turn(server, round, sock, true);
+        schedule(server, round, sock, true);
     }
 }
 
 /// Serves those that have a turn, and takes the clients that wait.
-fn take_turns(server: &mut Server<'_>, round: &mut Round, urgent: bool) {
+fn run_round(server: &mut Server<'_>, round: &mut Round, urgent: bool) {
     while round.first >= 0 {
         let sock = round.first;
         // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
         let turn = unsafe { &mut *round.table.wrapping_add(sock as usize) };
-        let untold = turn.untold || urgent;
+        let may_have_missed = turn.may_have_missed || urgent;
 
         turn.told = false;
-        turn.untold = false;
+        turn.may_have_missed = false;
         round.first = turn.next;
-        attend(server, sock, untold);
+        serve_if_open(server, sock, may_have_missed);
     }
 
-    take(server, round.clients, round.untold);
+    accept_clients(server, round.clients, round.may_have_missed);
     round.clients = 0;
-    round.untold = false;
+    round.may_have_missed = false;
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let at_once = timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut round = Round { table: null_mut(), capacity: 0, first: -1, last: 0, clients: 0, untold: false };
+    let mut round = Round { table: null_mut(), capacity: 0, first: -1, last: 0, clients: 0, may_have_missed: false };
     let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut told = MaybeUninit::<siginfo_t>::uninit();
     let mut listening = false;
@@ -220,10 +220,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the port, and let signals wait until they are asked for
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut signals) };
+    unsafe { block_signals(PROGRAM, &mut signals) };
     // SAFETY: keep_back_signals has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
     // SAFETY: the same.
@@ -231,25 +231,25 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: the same.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGRTMIN()) };
     // SAFETY: one thread; the set is made.
-    unsafe { block_signals(PROGRAM, signals.as_ptr()) };
+    unsafe { block_set(PROGRAM, signals.as_ptr()) };
 
     // [2] Listen, and be told by a signal of each connection
     // SAFETY: one thread, and the set is made.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    announce(PROGRAM, &mut settings);
+    announce_ready(PROGRAM, &mut settings);
 
     // SAFETY: the listening socket is the server's own, which takes these signals.
-    unsafe { drive_by_signals(server.listener(), SIGRTMIN()) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
+    unsafe { enable_sigio(server.listener(), SIGRTMIN()) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
-    while !server.finishing() || server.open > 0 {
+    while !server.draining() || server.open > 0 {
         // [3] Look for connections that came when accept() was not to be called: before now, or while it rested
-        if accepting(&server) && !listening {
-            look(server.listener(), POLLIN);
+        if can_accept(&server) && !listening {
+            requeue_if_ready(server.listener(), POLLIN);
         }
 
-        listening = accepting(&server);
+        listening = can_accept(&server);
 
         // [4] Sleep until a signal comes
         let mut number = match
@@ -280,20 +280,20 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
                 if sock == server.listener() {
                     round.clients += 1;
-                    round.untold = round.untold || own;
+                    round.may_have_missed = round.may_have_missed || own;
                 } else {
-                    give_turn(&mut server, &mut round, sock, own);
+                    schedule(&mut server, &mut round, sock, own);
                 }
             } else if number == SIGIO {
                 // [7] The queue was full, and nobody knows which sockets the lost signals told of: note all
-                give_all_turns(&mut server, &mut round);
+                schedule_all(&mut server, &mut round);
             } else if number == SIGURG {
                 // [8] A recv() stops before an urgent byte. From now on it is not taken to have emptied a socket
                 urgent = true;
-                give_all_turns(&mut server, &mut round);
+                schedule_all(&mut server, &mut round);
             } else {
                 // [9] A signal begins the end, which is when the last connection has ended
-                obey_signal(&mut server, number);
+                handle_signal(&mut server, number);
             }
 
             // SAFETY: the same as for sigwaitinfo; the time may be read.
@@ -301,7 +301,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         }
 
         // [10] Serve each socket that was noted, once
-        take_turns(&mut server, &mut round, urgent);
+        run_round(&mut server, &mut round, urgent);
     }
 
     exit(0);

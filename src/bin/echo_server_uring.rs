@@ -27,11 +27,11 @@ use sockmirror::linux::io_uring::{
 use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
 
-use sockmirror::server::connections::{accepting, new_server, take_signal, wait_failed};
-use sockmirror::server::signals::{keep_back_signals, open_signals};
-use sockmirror::server::start::{announce, inherit_nothing, read_settings};
-use sockmirror::server::uring::{ask_accept, ask_poll, next_completion, submit};
-use sockmirror::server::uring_connections::{accepted, new_streams, obey, receive_again, received, sent};
+use sockmirror::server::connections::{can_accept, new_server, read_signalfd, wait_failed};
+use sockmirror::server::signals::{block_signals, open_signalfd};
+use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
+use sockmirror::server::uring::{next_cqe, prep_accept_multishot, prep_poll_add, submit_and_wait};
+use sockmirror::server::uring_connections::{new_streams, on_accept, on_signal, received, resume_waiting, sent};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_uring";
@@ -41,7 +41,7 @@ const USAGE: &CStr = c"./echo_server_uring [-w WORKERS] PORT
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut completion = MaybeUninit::<io_uring_cqe>::uninit();
+    let mut cqe = MaybeUninit::<io_uring_cqe>::uninit();
     let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut watching = false;
     let mut listening = false;
@@ -49,67 +49,67 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take options and port, and keep signals back
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv);
     // SAFETY: one thread.
-    unsafe { keep_back_signals(PROGRAM, &mut set) };
+    unsafe { block_signals(PROGRAM, &mut set) };
 
     // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
     // SAFETY: one thread, and the set is made.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_CLOEXEC) };
     // SAFETY: the set is made.
-    let signals = unsafe { open_signals(PROGRAM, &set) };
+    let signals = unsafe { open_signalfd(PROGRAM, &set) };
 
     // [3] Make the two queues, and the buffers to receive into
     // SAFETY: the socket is the server's.
     let server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: it has just been made, and all that is below is left to the functions of the module.
     let mut streams = unsafe { new_streams(server) };
-    streams.server.led = settings.led;
-    announce(PROGRAM, &mut settings);
+    streams.server.is_worker = settings.is_worker;
+    announce_ready(PROGRAM, &mut settings);
 
-    while !streams.server.finishing() || streams.server.open > 0 || listening {
+    while !streams.server.draining() || streams.server.open > 0 || listening {
         // [4] Ask for the next signal, unless that is done already
         if !watching {
             watching = true;
-            ask_poll(&mut streams.uring, signals);
+            prep_poll_add(&mut streams.uring, signals);
         }
 
         // [5] Ask for connections, unless that is done already, or accept() rests
-        if !listening && accepting(&streams.server) {
+        if !listening && can_accept(&streams.server) {
             listening = true;
-            ask_accept(&mut streams.uring, streams.server.listener());
+            prep_accept_multishot(&mut streams.uring, streams.server.listener());
         }
 
         // [6] Hand over what is asked, and sleep until something is done
         signalled = false;
 
-        if submit(&mut streams.uring, 1) < 0 && errno() != Errno(EBUSY) {
+        if submit_and_wait(&mut streams.uring, 1) < 0 && errno() != Errno(EBUSY) {
             wait_failed(&mut streams.server, c"io_uring_enter", errno());
             signalled = true;
         }
 
-        while next_completion(&mut streams.uring, &mut completion) {
+        while next_cqe(&mut streams.uring, &mut cqe) {
             // SAFETY: next_completion has stored one.
-            let completion = unsafe { completion.assume_init_ref() };
-            let sock = completion.user_data as c_int;
+            let cqe = unsafe { cqe.assume_init_ref() };
+            let sock = cqe.user_data as c_int;
 
-            match (completion.user_data >> 32) as u8 {
+            match (cqe.user_data >> 32) as u8 {
                 IORING_OP_RECV => {
                     // [7] Bytes have been received, or will be no more: ask to send them back
                     // SAFETY: all of this completion.
-                    unsafe { received(&mut streams, sock, completion.res, completion.flags) };
+                    unsafe { received(&mut streams, sock, cqe.res, cqe.flags) };
                 }
                 IORING_OP_SEND => {
                     // [8] Bytes have been sent: ask to send what has come since
                     // SAFETY: the same.
-                    unsafe { sent(&mut streams, sock, completion.res) };
+                    unsafe { sent(&mut streams, sock, cqe.res) };
                 }
                 IORING_OP_ACCEPT => {
                     // [9] A client is there: ask to receive from it. Or there will be none any more
-                    listening = completion.flags & IORING_CQE_F_MORE != 0;
+                    listening = cqe.flags & IORING_CQE_F_MORE != 0;
                     // SAFETY: the same.
-                    unsafe { accepted(&mut streams, completion.res) };
+                    unsafe { on_accept(&mut streams, cqe.res) };
                 }
                 IORING_OP_POLL_ADD => {
                     signalled = true;
@@ -121,12 +121,12 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         // [10] A signal begins the end, which is when the last connection has ended
         if signalled {
-            let number = take_signal(&mut streams.server, signals);
-            obey(&mut streams, number);
+            let number = read_signalfd(&mut streams.server, signals);
+            on_signal(&mut streams, number);
         }
 
         // [11] Ask to receive again where there was no buffer
-        receive_again(&mut streams);
+        resume_waiting(&mut streams);
     }
 
     exit(0);

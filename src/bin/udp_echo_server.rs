@@ -33,7 +33,7 @@ use sockmirror::time::nanosleep;
 
 use sockmirror::common::command_line::{check_arguments, number_argument};
 use sockmirror::common::explain::{explain_errno, fail};
-use sockmirror::server::start::inherit_nothing;
+use sockmirror::server::start::reset_inherited_state;
 
 const PROGRAM: &CStr = c"udp_echo_server";
 const USAGE: &CStr = c"./udp_echo_server PORT";
@@ -55,7 +55,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the port from the command line, and nothing else from whoever has started the server
     // SAFETY: nothing was done yet.
-    unsafe { inherit_nothing(PROGRAM) };
+    unsafe { reset_inherited_state(PROGRAM) };
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     let port = number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) as in_port_t;
 

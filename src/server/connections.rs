@@ -27,26 +27,28 @@ use libc::{
 };
 
 use crate::common::explain::{explain_errno, fail};
-use crate::server::signals::{set_timer, take_as_one};
+use crate::server::signals::{coalesce_requests, set_timer};
 
 /// What a connection waits for once it is served: nothing, because it is over.
-pub const GONE: c_int = 0;
+pub const CLOSED: c_int = 0;
 /// Until it can receive.
-pub const TO_RECEIVE: c_int = 1;
+pub const WANT_READ: c_int = 1;
 /// Until it can send.
-pub const TO_SEND: c_int = 2;
+pub const WANT_WRITE: c_int = 2;
 /// For its next turn: more is there already, but others come first.
-pub const NEXT_TURN: c_int = 3;
+pub const YIELD: c_int = 3;
 
 /// What a signal asks for: nothing.
-pub const GO_ON: c_int = 0;
+pub const CONTINUE: c_int = 0;
 /// That the end begins.
-pub const FINISH: c_int = 1;
+pub const DRAIN: c_int = 1;
 /// That it is completed at once.
-pub const ABANDON: c_int = 2;
+pub const ABORT: c_int = 2;
 
 /// How many connections are taken in one turn, at most: then those that are there have theirs.
-pub const MOST_ACCEPTED: c_int = 64;
+pub const MAX_ACCEPTS: c_int = 64;
+/// How long the connections have to end once the server shuts down, in milliseconds.
+pub const DRAIN_TIMEOUT_MS: c_long = 5000;
 
 /// What was received and could not be sent yet: `length` bytes, of which `sent` are on their way.
 #[repr(C)]
@@ -79,16 +81,16 @@ pub struct Server<'a> {
     /// How many connections there are.
     pub open: c_int,
     /// Whether accept() rests, for want of what the error says, which is 0 if nothing is short.
-    pub resting: bool,
+    pub accept_paused: bool,
     shortage: c_int,
     /// How many rests have passed since it failed.
-    calm: c_int,
+    quiet_backoffs: c_int,
     /// The last error of a call that waits or asks.
     wait_error: c_int,
     /// Whether the process is a worker.
-    pub led: bool,
+    pub is_worker: bool,
     /// Whether the end has begun.
-    pub(crate) finishing: bool,
+    pub(crate) draining: bool,
     buffer: *mut c_void,
     /// For how many microseconds the server polls busily.
     pub busy_poll: c_long,
@@ -97,11 +99,10 @@ pub struct Server<'a> {
 
 // What is received at once, at most. The larger, the fewer calls for a client that sends much.
 const BUFFER_SIZE: usize = 262144;
-// How long accept() rests at least while there is a shortage, and how long the end may take. In milliseconds.
-const REST: c_long = 100;
-const GRACE: c_long = 5000;
+// How long accept() is left alone at least while there is a shortage, in milliseconds.
+const ACCEPT_BACKOFF_MS: c_long = 100;
 // After so many rests without another one, a shortage is over.
-const CALM: c_int = 10;
+const RECOVERY_BACKOFFS: c_int = 10;
 /// Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it.
 pub const BYTES_RECEIVED: usize = 16;
 
@@ -118,12 +119,12 @@ pub unsafe fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
         connections: null_mut(),
         capacity: 0,
         open: 0,
-        resting: false,
+        accept_paused: false,
         shortage: 0,
-        calm: 0,
+        quiet_backoffs: 0,
         wait_error: 0,
-        led: false,
-        finishing: false,
+        is_worker: false,
+        draining: false,
         buffer: null_mut(),
         busy_poll: 0,
         last_ready: timespec { tv_sec: 0, tv_nsec: 0 },
@@ -152,7 +153,7 @@ pub unsafe fn close_connection(server: &mut Server<'_>, sock: c_int) {
     connection.pending = null_mut();
     connection.open = false;
     server.open -= 1;
-    server.resting = false;
+    server.accept_paused = false;
 
     // SAFETY: a connection of this server, which is not used any more.
     if let Err(error) = unsafe { close(sock) } {
@@ -187,7 +188,7 @@ pub unsafe fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr
 
 /// realloc(): makes the table reach a descriptor.
 #[cold]
-fn make_room(server: &mut Server<'_>, sock: c_int) -> bool {
+fn grow_table(server: &mut Server<'_>, sock: c_int) -> bool {
     let before = server.capacity;
     let mut capacity = if before > 0 { before } else { 64 };
 
@@ -220,7 +221,7 @@ fn make_room(server: &mut Server<'_>, sock: c_int) -> bool {
 }
 
 /// Whether accept() can be called again at once, although it has failed.
-pub fn next_may_come(error: Errno) -> bool {
+pub fn is_transient_accept_error(error: Errno) -> bool {
     // This connection is over already, or somebody else has it. The next one may be there.
     matches!(
         error.0,
@@ -243,13 +244,13 @@ pub fn next_may_come(error: Errno) -> bool {
 /// Decides what becomes of a failed accept().
 #[cold]
 pub fn accept_failed(server: &mut Server<'_>, error: Errno) {
-    if next_may_come(error) {
+    if is_transient_accept_error(error) {
         return;
     }
 
     // There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin.
-    server.resting = true;
-    server.calm = 0;
+    server.accept_paused = true;
+    server.quiet_backoffs = 0;
 
     if server.shortage != 0 {
         return;
@@ -258,21 +259,21 @@ pub fn accept_failed(server: &mut Server<'_>, error: Errno) {
     // It is said once, however often a connection that ends makes room for another one.
     explain_errno(server.program, c"accept4", error);
     server.shortage = error.0;
-    set_timer(server.program, REST);
+    set_timer(server.program, ACCEPT_BACKOFF_MS);
 }
 
 /// Lets accept() be called again, and says when it has not failed for some time.
-fn end_rest(server: &mut Server<'_>) {
-    server.resting = false;
+fn resume_accepting(server: &mut Server<'_>) {
+    server.accept_paused = false;
 
     if server.shortage == 0 {
         return;
     }
 
-    server.calm += 1;
+    server.quiet_backoffs += 1;
 
-    if server.calm < CALM {
-        set_timer(server.program, REST);
+    if server.quiet_backoffs < RECOVERY_BACKOFFS {
+        set_timer(server.program, ACCEPT_BACKOFF_MS);
         return;
     }
 
@@ -290,7 +291,7 @@ fn end_rest(server: &mut Server<'_>) {
 /// fails in the same way, that is said once, and the server does not spin.
 #[cold]
 pub fn wait_failed(server: &mut Server<'_>, call: &CStr, error: Errno) {
-    let rest = timespec { tv_sec: 0, tv_nsec: REST * 1_000_000 };
+    let rest = timespec { tv_sec: 0, tv_nsec: ACCEPT_BACKOFF_MS * 1_000_000 };
 
     if error.0 == EINTR {
         return;
@@ -311,7 +312,7 @@ pub fn wait_failed(server: &mut Server<'_>, call: &CStr, error: Errno) {
 ///
 /// `sock` is a socket that is nobody else's; accept() has just returned it.
 pub unsafe fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
-    if !make_room(server, sock) {
+    if !grow_table(server, sock) {
         explain_errno(server.program, c"realloc", Errno(ENOMEM));
         // SAFETY: the new connection, which nobody uses.
         _ = unsafe { close(sock) };
@@ -347,7 +348,7 @@ pub fn accept_connection(server: &mut Server<'_>) -> c_int {
 
 /// How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
 /// all as long as the server polls busily.
-pub fn patience(server: &mut Server<'_>, ready: c_int) -> c_int {
+pub fn poll_timeout(server: &mut Server<'_>, ready: c_int) -> c_int {
     let mut now = MaybeUninit::<timespec>::uninit();
 
     if server.busy_poll == 0 {
@@ -385,14 +386,14 @@ pub fn is_open(server: &Server<'_>, sock: c_int) -> bool {
 /// # Safety
 ///
 /// As for [`close_connection`].
-pub unsafe fn is_sending(server: &Server<'_>, sock: c_int) -> bool {
+pub unsafe fn has_pending(server: &Server<'_>, sock: c_int) -> bool {
     // SAFETY: the table reaches every connection.
     unsafe { !(*server.connections.wrapping_add(sock as usize)).pending.is_null() }
 }
 
 /// Whether accept() is to be called when a connection waits.
-pub fn accepting(server: &Server<'_>) -> bool {
-    !server.resting && !server.finishing
+pub fn can_accept(server: &Server<'_>) -> bool {
+    !server.accept_paused && !server.draining
 }
 
 /// Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo.
@@ -412,7 +413,7 @@ pub unsafe fn count_received(server: &mut Server<'_>, sock: c_int, length: size_
 /// getsockopt(): whether so many bytes are all that the kernel has taken from a client, whose end counts as one
 /// more. To ask whether more can be received is not enough: a thread may have received it just now.
 #[cold]
-pub fn is_all(sock: c_int, received: u64) -> Result<bool, Errno> {
+pub fn is_fully_received(sock: c_int, received: u64) -> Result<bool, Errno> {
     let mut info = [0_u64; BYTES_RECEIVED + 1];
     let mut length = size_of::<[u64; BYTES_RECEIVED + 1]>() as socklen_t;
 
@@ -431,10 +432,10 @@ pub fn is_all(sock: c_int, received: u64) -> Result<bool, Errno> {
 ///
 /// As for [`close_connection`].
 #[cold]
-pub unsafe fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+pub unsafe fn drain_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-    let all = match is_all(sock, connection.received) {
+    let all = match is_fully_received(sock, connection.received) {
         Ok(all) => all,
         Err(error) => {
             // SAFETY: the caller vouches for the connection.
@@ -466,12 +467,12 @@ pub unsafe fn finish_connection(server: &mut Server<'_>, sock: c_int) -> bool {
 /// As for [`close_connection`].
 unsafe fn send_failed(server: &mut Server<'_>, sock: c_int, error: Errno) -> c_int {
     if error.0 == EAGAIN || error.0 == EINTR {
-        return TO_SEND;
+        return WANT_WRITE;
     }
 
     // SAFETY: the caller vouches for the connection.
     unsafe { reset_connection(server, sock, c"send", error) };
-    GONE
+    CLOSED
 }
 
 /// send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent.
@@ -503,7 +504,7 @@ unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
     pending.sent += sent as size_t;
 
     if pending.sent < pending.length {
-        return TO_SEND;
+        return WANT_WRITE;
     }
 
     // SAFETY: what malloc gave out; it is not used any more.
@@ -511,11 +512,11 @@ unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
     connection.pending = null_mut();
 
     // SAFETY: the caller vouches for the connection.
-    if server.finishing && !unsafe { finish_connection(server, sock) } {
-        return GONE;
+    if server.draining && !unsafe { drain_connection(server, sock) } {
+        return CLOSED;
     }
 
-    TO_RECEIVE
+    WANT_READ
 }
 
 /// malloc(): keeps what send() has not taken, all of it if it failed.
@@ -524,14 +525,14 @@ unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
 ///
 /// As for [`close_connection`].
 #[cold]
-unsafe fn keep_rest(server: &mut Server<'_>, sock: c_int, received: ssize_t, sent: Result<ssize_t, Errno>) -> c_int {
+unsafe fn keep_unsent(server: &mut Server<'_>, sock: c_int, received: ssize_t, sent: Result<ssize_t, Errno>) -> c_int {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
 
     let sent = match sent {
         Ok(sent) => sent,
         // SAFETY: the caller vouches for the connection.
-        Err(error) if unsafe { send_failed(server, sock, error) } == GONE => return GONE,
+        Err(error) if unsafe { send_failed(server, sock, error) } == CLOSED => return CLOSED,
         Err(_) => 0,
     };
 
@@ -540,7 +541,7 @@ unsafe fn keep_rest(server: &mut Server<'_>, sock: c_int, received: ssize_t, sen
     if pending.is_null() {
         // SAFETY: the caller vouches for the connection.
         unsafe { reset_connection(server, sock, c"malloc", errno()) };
-        return GONE;
+        return CLOSED;
     }
 
     // SAFETY: the memory is large enough, and nothing is in it yet.
@@ -548,7 +549,7 @@ unsafe fn keep_rest(server: &mut Server<'_>, sock: c_int, received: ssize_t, sen
     // SAFETY: it has room for so many bytes behind that, and recv stored `received` in the buffer.
     unsafe { memcpy(pending.wrapping_add(1).cast(), server.buffer.wrapping_byte_offset(sent), length) };
     connection.pending = pending;
-    TO_SEND
+    WANT_WRITE
 }
 
 /// Decides what becomes of a connection if recv() brought nothing.
@@ -557,17 +558,17 @@ unsafe fn keep_rest(server: &mut Server<'_>, sock: c_int, received: ssize_t, sen
 ///
 /// As for [`close_connection`].
 #[cold]
-unsafe fn nothing_received(server: &mut Server<'_>, sock: c_int, received: Result<ssize_t, Errno>) -> c_int {
+unsafe fn handle_no_data(server: &mut Server<'_>, sock: c_int, received: Result<ssize_t, Errno>) -> c_int {
     match received {
         // SAFETY: the caller vouches for the connection.
         Ok(_) => unsafe { close_connection(server, sock) },
-        Err(Errno(EAGAIN)) => return TO_RECEIVE,
-        Err(Errno(EINTR)) => return NEXT_TURN,
+        Err(Errno(EAGAIN)) => return WANT_READ,
+        Err(Errno(EINTR)) => return YIELD,
         // SAFETY: the caller vouches for the connection.
         Err(error) => unsafe { reset_connection(server, sock, c"recv", error) },
     }
 
-    GONE
+    CLOSED
 }
 
 /// Sends and receives what can be without waiting, once. Returns what the connection waits for now.
@@ -582,7 +583,7 @@ pub unsafe fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
     if !connection.pending.is_null() {
         // SAFETY: the caller vouches for the connection.
         let wanted = unsafe { send_pending(server, sock) };
-        if wanted != TO_RECEIVE {
+        if wanted != WANT_READ {
             return wanted;
         }
     }
@@ -591,28 +592,28 @@ pub unsafe fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
     let received = match unsafe { recv(sock, server.buffer, BUFFER_SIZE, 0) } {
         Ok(received @ 1..) => received,
         // SAFETY: the caller vouches for the connection.
-        received => return unsafe { nothing_received(server, sock, received) },
+        received => return unsafe { handle_no_data(server, sock, received) },
     };
 
     // SAFETY: the caller vouches for the connection.
     if !unsafe { count_received(server, sock, received as size_t) } {
-        return NEXT_TURN;
+        return YIELD;
     }
 
     // SAFETY: recv stored so many bytes in `buffer`.
     let sent = unsafe { send(sock, server.buffer, received as size_t, MSG_NOSIGNAL) };
     if sent != Ok(received) {
         // SAFETY: the caller vouches for the connection.
-        return unsafe { keep_rest(server, sock, received, sent) };
+        return unsafe { keep_unsent(server, sock, received, sent) };
     }
 
     // SAFETY: the caller vouches for the connection.
-    if server.finishing && !unsafe { finish_connection(server, sock) } {
-        return GONE;
+    if server.draining && !unsafe { drain_connection(server, sock) } {
+        return CLOSED;
     }
 
     // A buffer that is not full has emptied the socket. Otherwise others come first.
-    if received < BUFFER_SIZE as ssize_t { TO_RECEIVE } else { NEXT_TURN }
+    if received < BUFFER_SIZE as ssize_t { WANT_READ } else { YIELD }
 }
 
 /// close(): nobody is accepted any more, and SIGALRM will come when the end takes too long.
@@ -621,14 +622,14 @@ pub unsafe fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
 ///
 /// It is called once: the listening socket's number may be another's then.
 pub unsafe fn stop_accepting(server: &mut Server<'_>) {
-    server.finishing = true;
+    server.draining = true;
     // SAFETY: the server's own, which is not used any more.
     _ = unsafe { close(server.listener) };
-    set_timer(server.program, GRACE);
+    set_timer(server.program, DRAIN_TIMEOUT_MS);
 }
 
 /// Begins the end: each connection ends once all that was taken from it is sent back.
-fn finish(server: &mut Server<'_>) {
+fn start_draining(server: &mut Server<'_>) {
     // SAFETY: the end begins once.
     unsafe { stop_accepting(server) };
 
@@ -638,7 +639,7 @@ fn finish(server: &mut Server<'_>) {
 
         if connection.open && connection.pending.is_null() {
             // SAFETY: it is open.
-            unsafe { finish_connection(server, sock) };
+            unsafe { drain_connection(server, sock) };
         }
     }
 }
@@ -648,7 +649,7 @@ fn finish(server: &mut Server<'_>) {
 /// # Safety
 ///
 /// As for [`close_connection`].
-pub unsafe fn abandon_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
+pub unsafe fn abort_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
     // SAFETY: the table reaches every connection.
     if unsafe { (*server.connections.wrapping_add(sock as usize)).shut } {
         // SAFETY: the caller vouches for the connection.
@@ -660,58 +661,58 @@ pub unsafe fn abandon_connection(server: &mut Server<'_>, sock: c_int, call: &CS
 }
 
 /// Ends all connections at once.
-fn abandon(server: &mut Server<'_>) {
+fn abort_all(server: &mut Server<'_>) {
     for sock in 0..server.capacity {
         if is_open(server, sock) {
             // SAFETY: it is open.
-            let sending = unsafe { is_sending(server, sock) };
+            let sending = unsafe { has_pending(server, sock) };
             // SAFETY: the same.
-            unsafe { abandon_connection(server, sock, if sending { c"send" } else { c"recv" }) };
+            unsafe { abort_connection(server, sock, if sending { c"send" } else { c"recv" }) };
         }
     }
 }
 
 /// What a signal asks for. SIGTERM, SIGINT and SIGHUP begin the end; the second request, or the time, completes it. A
 /// worker takes any number of them for one, and SIGUSR2 for the second. Before the end, SIGALRM ends a rest.
-pub fn asked_for(server: &mut Server<'_>, number: c_int) -> c_int {
+pub fn shutdown_request(server: &mut Server<'_>, number: c_int) -> c_int {
     if number == 0 {
-        return GO_ON;
+        return CONTINUE;
     }
 
-    if number == SIGALRM && !server.finishing {
-        end_rest(server);
-        return GO_ON;
+    if number == SIGALRM && !server.draining {
+        resume_accepting(server);
+        return CONTINUE;
     }
 
     if number == SIGALRM || number == SIGUSR2 {
-        return ABANDON;
+        return ABORT;
     }
 
     // A timer that has ended a rest must not be taken for the one that will end all.
-    if !server.finishing {
+    if !server.draining {
         set_timer(server.program, 0);
-        take_as_one();
-        return FINISH;
+        coalesce_requests();
+        return DRAIN;
     }
 
-    if server.led { GO_ON } else { ABANDON }
+    if server.is_worker { CONTINUE } else { ABORT }
 }
 
 /// Does what a signal asks for.
-pub fn obey_signal(server: &mut Server<'_>, number: c_int) {
-    let wanted = asked_for(server, number);
+pub fn handle_signal(server: &mut Server<'_>, number: c_int) {
+    let wanted = shutdown_request(server, number);
 
-    if wanted != GO_ON && !server.finishing {
-        finish(server);
+    if wanted != CONTINUE && !server.draining {
+        start_draining(server);
     }
 
-    if wanted == ABANDON {
-        abandon(server);
+    if wanted == ABORT {
+        abort_all(server);
     }
 }
 
 /// read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none.
-pub fn take_signal(server: &mut Server<'_>, signals: c_int) -> c_int {
+pub fn read_signalfd(server: &mut Server<'_>, signals: c_int) -> c_int {
     let mut signal = MaybeUninit::<signalfd_siginfo>::uninit();
     // SAFETY: the size is that of the structure.
     let length = unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) };
@@ -732,15 +733,15 @@ pub fn take_signal(server: &mut Server<'_>, signals: c_int) -> c_int {
 
 /// Takes a signal, if there is one, and obeys it.
 #[cold]
-pub fn read_signal(server: &mut Server<'_>, signals: c_int) {
-    let number = take_signal(server, signals);
-    obey_signal(server, number);
+pub fn handle_signalfd(server: &mut Server<'_>, signals: c_int) {
+    let number = read_signalfd(server, signals);
+    handle_signal(server, number);
 }
 
 impl Server<'_> {
     /// Rust: whether the end has begun, which it does only once.
-    pub fn finishing(&self) -> bool {
-        self.finishing
+    pub fn draining(&self) -> bool {
+        self.draining
     }
 
     /// Rust: the listening socket, which nobody else may change.

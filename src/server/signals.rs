@@ -22,14 +22,14 @@ use libc::{
 use crate::common::explain::{explain_errno, fail};
 
 // How long it takes until a request to end counts as another one, in nanoseconds.
-const MOMENT: c_long = 30_000_000;
+const COALESCE_NS: c_long = 30_000_000;
 
 /// sigprocmask(): from now on these signals come only when they are asked for.
 ///
 /// # Safety
 ///
 /// The process has one thread, and `signals` points to a set that has been made.
-pub unsafe fn block_signals(program: &CStr, signals: *const sigset_t) {
+pub unsafe fn block_set(program: &CStr, signals: *const sigset_t) {
     // SAFETY: the caller vouches for one thread and for the set; the old one is not asked for.
     unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) }.unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 }
@@ -39,7 +39,7 @@ pub unsafe fn block_signals(program: &CStr, signals: *const sigset_t) {
 /// # Safety
 ///
 /// The process has one thread, and relies on none of these signals.
-pub unsafe fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
+pub unsafe fn block_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
     // SAFETY: the same, and sigemptyset has made it a set.
@@ -57,13 +57,13 @@ pub unsafe fn keep_back_signals(program: &CStr, signals: &mut MaybeUninit<sigset
     }
 
     // SAFETY: the set is made.
-    unsafe { block_signals(program, signals.as_ptr()) };
+    unsafe { block_set(program, signals.as_ptr()) };
 }
 
 /// nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
 /// timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
-pub fn take_as_one() {
-    let moment = timespec { tv_sec: 0, tv_nsec: MOMENT };
+pub fn coalesce_requests() {
+    let moment = timespec { tv_sec: 0, tv_nsec: COALESCE_NS };
     let none = timespec { tv_sec: 0, tv_nsec: 0 };
     let mut requests = MaybeUninit::<sigset_t>::uninit();
 
@@ -89,7 +89,7 @@ pub fn take_as_one() {
 /// # Safety
 ///
 /// The set is made.
-pub unsafe fn open_signals(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c_int {
+pub unsafe fn open_signalfd(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c_int {
     // SAFETY: the caller vouches for the set.
     match unsafe { signalfd(-1, signals.as_ptr(), SFD_NONBLOCK | SFD_CLOEXEC) } {
         Ok(descriptor) => descriptor,
@@ -102,7 +102,7 @@ pub unsafe fn open_signals(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c
 /// # Safety
 ///
 /// Whoever uses the socket is ready for that.
-pub unsafe fn drive_by_signals(sock: c_int, number: c_int) -> Result<(), Errno> {
+pub unsafe fn enable_sigio(sock: c_int, number: c_int) -> Result<(), Errno> {
     // SAFETY: the command takes a process.
     unsafe { fcntl(sock, F_SETOWN, getpid()) }?;
     // SAFETY: the command takes a signal.

@@ -45,7 +45,7 @@ pub struct Settings {
     /// -w; 0: the process itself serves.
     pub workers: c_long,
     /// Whether this process is a worker.
-    pub led: bool,
+    pub is_worker: bool,
     /// Where a worker tells the first process that it is ready, or −1.
     pub(crate) ready: c_int,
 }
@@ -62,7 +62,7 @@ const BACKLOG: c_int = 4096;
 /// # Safety
 ///
 /// Nobody else in this process uses the descriptor meanwhile.
-unsafe fn never_wait_for(descriptor: c_int, path: &CStr) {
+unsafe fn make_nonblocking(descriptor: c_int, path: &CStr) {
     let mut status = MaybeUninit::<stat>::uninit();
 
     // SAFETY: the structure may be written.
@@ -96,9 +96,9 @@ unsafe fn never_wait_for(descriptor: c_int, path: &CStr) {
 /// # Safety
 ///
 /// The process has one thread, and nothing relies on its standard streams, signals and timers.
-pub unsafe fn inherit_nothing(program: &CStr) {
+pub unsafe fn reset_inherited_state(program: &CStr) {
     let timers: [c_int; 3] = [ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF];
-    let heard: [c_int; 3] = [SIGTERM, SIGINT, SIGCHLD];
+    let restored: [c_int; 3] = [SIGTERM, SIGINT, SIGCHLD];
     let ignored: [c_int; 6] = [SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE, SIGXFSZ, SIGTTOU];
     let mut none = MaybeUninit::<itimerval>::uninit();
     let mut status = MaybeUninit::<stat>::uninit();
@@ -116,9 +116,9 @@ pub unsafe fn inherit_nothing(program: &CStr) {
     }
 
     // SAFETY: the caller vouches for the standard streams.
-    unsafe { never_wait_for(1, c"/proc/self/fd/1") };
+    unsafe { make_nonblocking(1, c"/proc/self/fd/1") };
     // SAFETY: the same.
-    unsafe { never_wait_for(2, c"/proc/self/fd/2") };
+    unsafe { make_nonblocking(2, c"/proc/self/fd/2") };
 
     // Timers that run would go off here.
     // SAFETY: the size is that of the variable.
@@ -132,7 +132,7 @@ pub unsafe fn inherit_nothing(program: &CStr) {
     // Children whose end is not told cannot be waited for, and a request to end must not go unheard.
     for i in 0..3 {
         // SAFETY: no handler.
-        _ = unsafe { signal(heard[i], SIG_DFL) };
+        _ = unsafe { signal(restored[i], SIG_DFL) };
     }
 
     // A log that is gone, full or of a terminal in use by others must not end or stop the server.
@@ -151,7 +151,7 @@ pub unsafe fn inherit_nothing(program: &CStr) {
 
 /// Takes the options that `letters` names, in getopt's notation, and the port.
 pub fn read_settings(program: &CStr, usage: &CStr, letters: &CStr, argc: c_int, argv: Arguments) -> Settings {
-    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, led: false, ready: -1 };
+    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, is_worker: false, ready: -1 };
     // Rust: nobody vouches that argv has as many arguments as argc says.
     let argc = argc.clamp(0, argv.count());
 
@@ -259,7 +259,7 @@ pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_in
 }
 
 /// Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody.
-pub fn announce(program: &CStr, settings: &mut Settings) {
+pub fn announce_ready(program: &CStr, settings: &mut Settings) {
     if settings.ready >= 0 {
         // That one may have given up waiting.
         // SAFETY: there is one byte.
@@ -272,7 +272,7 @@ pub fn announce(program: &CStr, settings: &mut Settings) {
         // SAFETY: lead() has made it, and it is not used any more.
         _ = unsafe { close(settings.ready) };
         settings.ready = -1;
-    } else if !settings.led {
+    } else if !settings.is_worker {
         printf!(c"Waiting for connections on port %d\n", c_int::from(settings.port));
         // SAFETY: the stream stays open until the program ends.
         _ = fflush(stdout());

@@ -37,7 +37,7 @@ use libc::{
 use crate::common::explain::fail;
 
 /// How many buffers the kernel has to receive into: a power of two.
-pub const BUFFERS: usize = 128;
+pub const BUFFER_COUNT: usize = 128;
 /// How many bytes each of them has room for.
 pub const BUFFER_SIZE: usize = 32768;
 
@@ -46,27 +46,27 @@ pub struct Uring<'a> {
     program: &'a CStr,
     descriptor: c_int,
     /// The queue of what is asked: how many requests there have been so far, and how many the kernel has taken.
-    requests: *mut io_uring_sqe,
-    asked: *mut u32,
-    taken: *mut u32,
+    sqes: *mut io_uring_sqe,
+    sq_tail: *mut u32,
+    sq_head: *mut u32,
     /// The queue of what has come of it: how many completions there have been, and how many have been looked at.
-    completions: *mut io_uring_cqe,
-    completed: *mut u32,
-    seen: *mut u32,
+    cqes: *mut io_uring_cqe,
+    cq_tail: *mut u32,
+    cq_head: *mut u32,
     /// The queue of buffers, how many of them the kernel has, and where they are.
-    offered: *mut io_uring_buf_ring,
+    buf_ring: *mut io_uring_buf_ring,
     pub(crate) free_buffers: u32,
     buffers: *mut c_char,
 }
 
 // How many requests are handed over at once, at most, and how many completions find room; powers of two.
-const MOST_REQUESTS: u32 = 256;
-const MOST_COMPLETIONS: u32 = 4096;
+const SQ_ENTRIES: u32 = 256;
+const CQ_ENTRIES: u32 = 4096;
 // How long it takes until requests are handed over again that the kernel did not take, in nanoseconds.
-const REST: c_long = 1_000_000;
+const ENTER_BACKOFF_NS: c_long = 1_000_000;
 
 /// mmap(): memory that is written and read, that of a descriptor or new.
-fn map(program: &CStr, length: size_t, flags: c_int, descriptor: c_int, offset: off_t) -> *mut c_void {
+fn map_ring(program: &CStr, length: size_t, flags: c_int, descriptor: c_int, offset: off_t) -> *mut c_void {
     // SAFETY: the kernel chooses the place.
     match unsafe { mmap(null_mut(), length, PROT_READ | PROT_WRITE, flags, descriptor, offset) } {
         Ok(memory) => memory,
@@ -97,19 +97,19 @@ fn explain_limit(program: &CStr) {
 }
 
 /// io_uring_setup(): asks the kernel for the queues. It does what is asked only while io_uring_enter() is called.
-fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_params>) {
+fn setup_rings(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_params>) {
     // SAFETY: the size is that of the variable.
     unsafe { memset(parameters.as_mut_ptr().cast(), 0, size_of::<io_uring_params>()) };
     // SAFETY: it consists of integers, and zero is a value of each.
     let parameters = unsafe { parameters.assume_init_mut() };
     parameters.flags =
         IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-    parameters.cq_entries = MOST_COMPLETIONS;
+    parameters.cq_entries = CQ_ENTRIES;
 
     // Nothing but the call itself says what type a number has here, and syscall() takes longs.
     uring.descriptor =
         // SAFETY: the structure may be read and written.
-        unsafe { syscall(SYS_io_uring_setup, MOST_REQUESTS as c_long, &raw mut *parameters) } as c_int;
+        unsafe { syscall(SYS_io_uring_setup, SQ_ENTRIES as c_long, &raw mut *parameters) } as c_int;
     if uring.descriptor >= 0 {
         return;
     }
@@ -132,41 +132,42 @@ fn make_queues(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
 }
 
 /// mmap(): finds the queues in the memory that the kernel shares.
-fn share_queues(uring: &mut Uring<'_>, parameters: &io_uring_params) {
-    let requests_length = parameters.sq_off.array as size_t + MOST_REQUESTS as size_t * size_of::<u32>();
-    let completions_length = parameters.cq_off.cqes as size_t + MOST_COMPLETIONS as size_t * size_of::<io_uring_cqe>();
+fn map_rings(uring: &mut Uring<'_>, parameters: &io_uring_params) {
+    let requests_length = parameters.sq_off.array as size_t + SQ_ENTRIES as size_t * size_of::<u32>();
+    let completions_length = parameters.cq_off.cqes as size_t + CQ_ENTRIES as size_t * size_of::<io_uring_cqe>();
     let mut length = requests_length.max(completions_length);
-    let queues = map(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQ_RING).cast::<c_char>();
+    let queues = map_ring(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQ_RING).cast::<c_char>();
     let order = queues.wrapping_add(parameters.sq_off.array as usize).cast::<u32>();
 
-    length = MOST_REQUESTS as size_t * size_of::<io_uring_sqe>();
-    uring.requests = map(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQES).cast();
-    uring.taken = queues.wrapping_add(parameters.sq_off.head as usize).cast();
-    uring.asked = queues.wrapping_add(parameters.sq_off.tail as usize).cast();
-    uring.completions = queues.wrapping_add(parameters.cq_off.cqes as usize).cast();
-    uring.seen = queues.wrapping_add(parameters.cq_off.head as usize).cast();
-    uring.completed = queues.wrapping_add(parameters.cq_off.tail as usize).cast();
+    length = SQ_ENTRIES as size_t * size_of::<io_uring_sqe>();
+    uring.sqes = map_ring(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQES).cast();
+    uring.sq_head = queues.wrapping_add(parameters.sq_off.head as usize).cast();
+    uring.sq_tail = queues.wrapping_add(parameters.sq_off.tail as usize).cast();
+    uring.cqes = queues.wrapping_add(parameters.cq_off.cqes as usize).cast();
+    uring.cq_head = queues.wrapping_add(parameters.cq_off.head as usize).cast();
+    uring.cq_tail = queues.wrapping_add(parameters.cq_off.tail as usize).cast();
 
     // Requests could be handed over in another order than they were written. These never are.
-    for i in 0..MOST_REQUESTS {
+    for i in 0..SQ_ENTRIES {
         // SAFETY: there are so many entries.
         unsafe { *order.wrapping_add(i as usize) = i };
     }
 }
 
 /// mmap() and io_uring_register(): makes the buffers. Memory that nothing is received into is not used up.
-fn offer_buffers(uring: &mut Uring<'_>) {
+fn register_buffers(uring: &mut Uring<'_>) {
     let mut queue = MaybeUninit::<io_uring_buf_reg>::uninit();
 
-    uring.offered = map(uring.program, BUFFERS * size_of::<io_uring_buf>(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
-    uring.buffers = map(uring.program, BUFFERS * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
+    uring.buf_ring =
+        map_ring(uring.program, BUFFER_COUNT * size_of::<io_uring_buf>(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
+    uring.buffers = map_ring(uring.program, BUFFER_COUNT * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
 
     // SAFETY: the size is that of the variable.
     unsafe { memset(queue.as_mut_ptr().cast(), 0, size_of::<io_uring_buf_reg>()) };
     // SAFETY: it consists of integers, and zero is a value of each.
     let queue = unsafe { queue.assume_init_mut() };
-    queue.ring_addr = uring.offered as u64;
-    queue.ring_entries = BUFFERS as u32;
+    queue.ring_addr = uring.buf_ring as u64;
+    queue.ring_entries = BUFFER_COUNT as u32;
 
     if
     // SAFETY: the structure may be read; the memory that it names stays until the program ends.
@@ -189,9 +190,9 @@ fn offer_buffers(uring: &mut Uring<'_>) {
         fail(uring.program, c"io_uring_register", error);
     }
 
-    for buffer in 0..BUFFERS as u16 {
+    for buffer in 0..BUFFER_COUNT as u16 {
         // SAFETY: one after another.
-        unsafe { offer(uring, buffer) };
+        unsafe { provide_buffer(uring, buffer) };
     }
 }
 
@@ -200,34 +201,34 @@ pub fn new_uring(program: &CStr) -> Uring<'_> {
     let mut uring = Uring {
         program,
         descriptor: 0,
-        requests: null_mut(),
-        asked: null_mut(),
-        taken: null_mut(),
-        completions: null_mut(),
-        completed: null_mut(),
-        seen: null_mut(),
-        offered: null_mut(),
+        sqes: null_mut(),
+        sq_tail: null_mut(),
+        sq_head: null_mut(),
+        cqes: null_mut(),
+        cq_tail: null_mut(),
+        cq_head: null_mut(),
+        buf_ring: null_mut(),
         free_buffers: 0,
         buffers: null_mut(),
     };
     let mut parameters = MaybeUninit::<io_uring_params>::uninit();
 
-    make_queues(&mut uring, &mut parameters);
+    setup_rings(&mut uring, &mut parameters);
     // SAFETY: make_queues has filled it in.
     let parameters = unsafe { parameters.assume_init_ref() };
-    share_queues(&mut uring, parameters);
-    offer_buffers(&mut uring);
+    map_rings(&mut uring, parameters);
+    register_buffers(&mut uring);
     uring
 }
 
 /// io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. What is not taken, for
 /// want of memory or room, is handed over the next time.
-pub fn submit(uring: &mut Uring<'_>, awaited: u32) -> c_int {
+pub fn submit_and_wait(uring: &mut Uring<'_>, awaited: u32) -> c_int {
     let flags = if awaited > 0 { IORING_ENTER_GETEVENTS } else { 0 };
     // SAFETY: in the queues' memory.
-    let count = unsafe { *uring.asked }
+    let count = unsafe { *uring.sq_tail }
         // SAFETY: the same.
-        .wrapping_sub(unsafe { *uring.taken });
+        .wrapping_sub(unsafe { *uring.sq_head });
 
     // SAFETY: so many requests are written, and what they refer to stays until their completion.
     unsafe {
@@ -245,77 +246,77 @@ pub fn submit(uring: &mut Uring<'_>, awaited: u32) -> c_int {
 
 /// Takes the next completion, if there is one.
 #[inline]
-pub fn next_completion(uring: &mut Uring<'_>, completion: &mut MaybeUninit<io_uring_cqe>) -> bool {
+pub fn next_cqe(uring: &mut Uring<'_>, cqe: &mut MaybeUninit<io_uring_cqe>) -> bool {
     // SAFETY: in the queues' memory.
-    let seen = unsafe { *uring.seen };
+    let cq_head = unsafe { *uring.cq_head };
 
-    let place = uring.completions.wrapping_add((seen & (MOST_COMPLETIONS - 1)) as usize);
+    let place = uring.cqes.wrapping_add((cq_head & (CQ_ENTRIES - 1)) as usize);
 
     // SAFETY: the same.
-    if seen == unsafe { *uring.completed } {
+    if cq_head == unsafe { *uring.cq_tail } {
         return false;
     }
 
     // SAFETY: the same, an entry that the kernel has written.
-    completion.write(unsafe { *place });
+    cqe.write(unsafe { *place });
     // SAFETY: the same.
-    unsafe { *uring.seen = seen.wrapping_add(1) };
+    unsafe { *uring.cq_head = cq_head.wrapping_add(1) };
     true
 }
 
 /// Writes a request's operation, descriptor and number. The caller fills in the rest.
 #[inline]
-fn ask<'r>(uring: &mut Uring<'r>, operation: u8, descriptor: c_int) -> &'r mut io_uring_sqe {
-    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+fn prep<'r>(uring: &mut Uring<'r>, operation: u8, descriptor: c_int) -> &'r mut io_uring_sqe {
+    let rest = timespec { tv_sec: 0, tv_nsec: ENTER_BACKOFF_NS };
 
     // If the kernel takes none, the next submit() for completions says why.
     // SAFETY: in the queues' memory.
-    while unsafe { *uring.asked }
+    while unsafe { *uring.sq_tail }
         // SAFETY: the same.
-        .wrapping_sub(unsafe { *uring.taken })
-        == MOST_REQUESTS
+        .wrapping_sub(unsafe { *uring.sq_head })
+        == SQ_ENTRIES
     {
-        if submit(uring, 0) < 0 {
+        if submit_and_wait(uring, 0) < 0 {
             // SAFETY: the time may be read, and what is left is not asked for.
             _ = unsafe { nanosleep(&raw const rest, null_mut()) };
         }
     }
 
     // SAFETY: the same.
-    let place = unsafe { *uring.asked };
-    let request = uring.requests.wrapping_add((place & (MOST_REQUESTS - 1)) as usize);
+    let place = unsafe { *uring.sq_tail };
+    let sqe = uring.sqes.wrapping_add((place & (SQ_ENTRIES - 1)) as usize);
     // SAFETY: the same.
-    unsafe { *uring.asked = place.wrapping_add(1) };
+    unsafe { *uring.sq_tail = place.wrapping_add(1) };
     // SAFETY: an entry that the kernel has taken, of this size.
-    unsafe { memset(request.cast(), 0, size_of::<io_uring_sqe>()) };
+    unsafe { memset(sqe.cast(), 0, size_of::<io_uring_sqe>()) };
     // SAFETY: nobody else refers to the entry until it is handed over.
-    let request = unsafe { &mut *request };
-    request.opcode = operation;
-    request.fd = descriptor;
-    request.user_data = u64::from(operation) << 32 | descriptor as u64;
-    request
+    let sqe = unsafe { &mut *sqe };
+    sqe.opcode = operation;
+    sqe.fd = descriptor;
+    sqe.user_data = u64::from(operation) << 32 | descriptor as u64;
+    sqe
 }
 
 /// Asks for every connection: one completion for each, until one has failed.
-pub fn ask_accept(uring: &mut Uring<'_>, listener: c_int) {
-    let request = ask(uring, IORING_OP_ACCEPT, listener);
+pub fn prep_accept_multishot(uring: &mut Uring<'_>, listener: c_int) {
+    let sqe = prep(uring, IORING_OP_ACCEPT, listener);
 
-    request.ioprio = IORING_ACCEPT_MULTISHOT;
-    request.msg_flags = SOCK_CLOEXEC as u32;
+    sqe.ioprio = IORING_ACCEPT_MULTISHOT;
+    sqe.msg_flags = SOCK_CLOEXEC as u32;
 }
 
 /// Asks to be told, once, when something can be read.
-pub fn ask_poll(uring: &mut Uring<'_>, descriptor: c_int) {
-    ask(uring, IORING_OP_POLL_ADD, descriptor).msg_flags = POLLIN as u32;
+pub fn prep_poll_add(uring: &mut Uring<'_>, descriptor: c_int) {
+    prep(uring, IORING_OP_POLL_ADD, descriptor).msg_flags = POLLIN as u32;
 }
 
 /// Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. Or, `once`, for
 /// the next piece.
-pub fn ask_recv(uring: &mut Uring<'_>, sock: c_int, once: bool) {
-    let request = ask(uring, IORING_OP_RECV, sock);
+pub fn prep_recv_multishot(uring: &mut Uring<'_>, sock: c_int, once: bool) {
+    let sqe = prep(uring, IORING_OP_RECV, sock);
 
-    request.flags = IOSQE_BUFFER_SELECT;
-    request.ioprio = if once { 0 } else { IORING_RECV_MULTISHOT };
+    sqe.flags = IOSQE_BUFFER_SELECT;
+    sqe.ioprio = if once { 0 } else { IORING_RECV_MULTISHOT };
 }
 
 /// Asks to send. The bytes stay where they are until the completion is there.
@@ -324,22 +325,22 @@ pub fn ask_recv(uring: &mut Uring<'_>, sock: c_int, once: bool) {
 ///
 /// There are `length` bytes at `bytes`, until the completion is there.
 #[inline]
-pub unsafe fn ask_send(uring: &mut Uring<'_>, sock: c_int, bytes: *const c_char, length: size_t, flags: c_int) {
-    let request = ask(uring, IORING_OP_SEND, sock);
+pub unsafe fn prep_send(uring: &mut Uring<'_>, sock: c_int, bytes: *const c_char, length: size_t, flags: c_int) {
+    let sqe = prep(uring, IORING_OP_SEND, sock);
 
-    request.addr = bytes as u64;
-    request.len = length as u32;
-    request.msg_flags = (MSG_NOSIGNAL | flags) as u32;
+    sqe.addr = bytes as u64;
+    sqe.len = length as u32;
+    sqe.msg_flags = (MSG_NOSIGNAL | flags) as u32;
 }
 
 /// Takes back what was asked of a socket. It has a completion nevertheless.
-pub fn ask_cancel(uring: &mut Uring<'_>, operation: u8, sock: c_int) {
-    ask(uring, IORING_OP_ASYNC_CANCEL, -1).addr = u64::from(operation) << 32 | sock as u64;
+pub fn prep_cancel(uring: &mut Uring<'_>, operation: u8, sock: c_int) {
+    prep(uring, IORING_OP_ASYNC_CANCEL, -1).addr = u64::from(operation) << 32 | sock as u64;
 }
 
 /// Where a buffer is.
 #[inline]
-pub fn buffer_at(uring: &Uring<'_>, buffer: u16) -> *mut c_char {
+pub fn buffer_address(uring: &Uring<'_>, buffer: u16) -> *mut c_char {
     uring.buffers.wrapping_add(buffer as usize * BUFFER_SIZE)
 }
 
@@ -349,18 +350,18 @@ pub fn buffer_at(uring: &Uring<'_>, buffer: u16) -> *mut c_char {
 ///
 /// There is such a buffer, the kernel does not have it, and nothing else uses it.
 #[inline]
-pub unsafe fn offer(uring: &mut Uring<'_>, buffer: u16) {
+pub unsafe fn provide_buffer(uring: &mut Uring<'_>, buffer: u16) {
     // SAFETY: in the memory of this queue.
-    let place = unsafe { (*uring.offered).tail };
-    let entry = uring.offered.cast::<io_uring_buf>().wrapping_add(place as usize & (BUFFERS - 1));
+    let place = unsafe { (*uring.buf_ring).tail };
+    let entry = uring.buf_ring.cast::<io_uring_buf>().wrapping_add(place as usize & (BUFFER_COUNT - 1));
 
     // SAFETY: the same; the first entry's last field is the tail.
-    unsafe { (*entry).addr = buffer_at(uring, buffer) as u64 };
+    unsafe { (*entry).addr = buffer_address(uring, buffer) as u64 };
     // SAFETY: the same.
     unsafe { (*entry).len = BUFFER_SIZE as u32 };
     // SAFETY: the same.
     unsafe { (*entry).bid = buffer };
     // SAFETY: the same.
-    unsafe { (*uring.offered).tail = place.wrapping_add(1) };
+    unsafe { (*uring.buf_ring).tail = place.wrapping_add(1) };
     uring.free_buffers += 1;
 }

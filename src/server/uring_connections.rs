@@ -29,10 +29,12 @@ use libc::{EAGAIN, ECANCELED, EINTR, ENOBUFS, ETIMEDOUT, MSG_DONTWAIT, MSG_WAITA
 
 use crate::common::explain::explain_errno;
 use crate::server::connections::{
-    ABANDON, Connection, GO_ON, Pending, Server, accept_failed, add_connection, asked_for, close_connection,
-    count_received, is_all, is_open, reset_on_close, stop_accepting,
+    ABORT, CONTINUE, Connection, Pending, Server, accept_failed, add_connection, close_connection, count_received,
+    is_fully_received, is_open, reset_on_close, shutdown_request, stop_accepting,
 };
-use crate::server::uring::{BUFFERS, Uring, ask_cancel, ask_recv, ask_send, buffer_at, new_uring, offer};
+use crate::server::uring::{
+    BUFFER_COUNT, Uring, buffer_address, new_uring, prep_cancel, prep_recv_multishot, prep_send, provide_buffer,
+};
 
 /// What the kernel is asked to do for a connection, and what is known of it.
 #[derive(Clone, Copy)]
@@ -69,7 +71,7 @@ pub struct Streams<'a> {
     capacity: c_int,
     first_waiting: c_int,
     last_waiting: c_int,
-    pieces: [Piece; BUFFERS],
+    pieces: [Piece; BUFFER_COUNT],
 }
 
 // The number of no buffer.
@@ -91,23 +93,23 @@ pub unsafe fn new_streams(server: Server<'_>) -> Streams<'_> {
         capacity: 0,
         first_waiting: -1,
         last_waiting: 0,
-        pieces: [Piece { length: 0, next: NO_BUFFER }; BUFFERS],
+        pieces: [Piece { length: 0, next: NO_BUFFER }; BUFFER_COUNT],
     }
 }
 
 /// Takes the first piece from a connection, and offers its buffer.
 #[inline]
-fn give_back(streams: &mut Streams<'_>, stream: &mut Stream) {
+fn release_first(streams: &mut Streams<'_>, stream: &mut Stream) {
     let buffer = stream.first;
 
     stream.first = streams.pieces[buffer as usize].next;
     // SAFETY: a buffer that the kernel has given out; nothing uses it any more.
-    unsafe { offer(&mut streams.uring, buffer.into()) };
+    unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
 }
 
 /// Notes that a connection cannot go on, and why. It is reset once nothing is asked for it any more.
 #[cold]
-fn give_up(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno) {
+fn fail_stream(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
 
@@ -121,12 +123,12 @@ fn give_up(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno) {
 
 /// shutdown(): if the echo is complete, the client learns it. Otherwise there is more to receive first.
 #[cold]
-fn finish_stream(streams: &mut Streams<'_>, sock: c_int) {
+fn drain_stream(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
-    let all = match is_all(sock, connection.received) {
+    let all = match is_fully_received(sock, connection.received) {
         Ok(all) => all,
-        Err(error) => return give_up(streams, sock, c"getsockopt", error),
+        Err(error) => return fail_stream(streams, sock, c"getsockopt", error),
     };
 
     if !all {
@@ -136,12 +138,12 @@ fn finish_stream(streams: &mut Streams<'_>, sock: c_int) {
     connection.shut = true;
 
     if let Err(error) = shutdown(sock, SHUT_WR) {
-        give_up(streams, sock, c"shutdown", error);
+        fail_stream(streams, sock, c"shutdown", error);
     }
 }
 
 /// Asks for what comes next for a connection: nothing, as long as something is asked that must be done first.
-fn go_on(streams: &mut Streams<'_>, sock: c_int) {
+fn advance(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
@@ -153,16 +155,16 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
     }
 
     while stream.failed && stream.first != NO_BUFFER {
-        give_back(streams, stream);
+        release_first(streams, stream);
     }
 
     let buffer = stream.first;
     if buffer != NO_BUFFER {
-        let bytes = buffer_at(&streams.uring, buffer.into());
+        let bytes = buffer_address(&streams.uring, buffer.into());
         let length = streams.pieces[buffer as usize].length as size_t;
         stream.sending = true;
         // SAFETY: the kernel has received so many bytes into the buffer, which is offered again once they are sent.
-        unsafe { ask_send(&mut streams.uring, sock, bytes, length, MSG_DONTWAIT) };
+        unsafe { prep_send(&mut streams.uring, sock, bytes, length, MSG_DONTWAIT) };
         return;
     }
 
@@ -170,8 +172,8 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
         return;
     }
 
-    if streams.server.finishing && pending.is_null() && !connection.shut && !stream.ended && !stream.failed {
-        finish_stream(streams, sock);
+    if streams.server.draining && pending.is_null() && !connection.shut && !stream.ended && !stream.failed {
+        drain_stream(streams, sock);
     }
 
     // SAFETY: the same as above.
@@ -180,7 +182,7 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
     if stream.receiving {
         if !stream.cancelled && (stream.failed || stream.ended || !pending.is_null()) {
             stream.cancelled = true;
-            ask_cancel(&mut streams.uring, IORING_OP_RECV, sock);
+            prep_cancel(&mut streams.uring, IORING_OP_RECV, sock);
         }
     } else if stream.failed || (stream.ended && pending.is_null()) {
         // SAFETY: it is open until this.
@@ -194,10 +196,10 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
             - unsafe { (*pending).sent };
         stream.sending = true;
         // SAFETY: so many bytes are there, and they are freed once they are sent.
-        unsafe { ask_send(&mut streams.uring, sock, bytes.cast(), length, MSG_WAITALL) };
+        unsafe { prep_send(&mut streams.uring, sock, bytes.cast(), length, MSG_WAITALL) };
     } else {
         stream.receiving = true;
-        ask_recv(&mut streams.uring, sock, stream.once);
+        prep_recv_multishot(&mut streams.uring, sock, stream.once);
         stream.once = false;
     }
 }
@@ -207,7 +209,7 @@ fn go_on(streams: &mut Streams<'_>, sock: c_int) {
 /// # Safety
 ///
 /// As for [`add_connection`].
-unsafe fn begin(streams: &mut Streams<'_>, sock: c_int) {
+unsafe fn start_stream(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the caller vouches for the socket.
     if !unsafe { add_connection(&mut streams.server, sock) } {
         return;
@@ -233,22 +235,22 @@ unsafe fn begin(streams: &mut Streams<'_>, sock: c_int) {
     unsafe { memset(stream.cast(), 0, size_of::<Stream>()) };
     // SAFETY: the same.
     unsafe { (*stream).first = NO_BUFFER };
-    go_on(streams, sock);
+    advance(streams, sock);
 }
 
 /// A client is there, or accepting has ended.
 ///
 /// # Safety
 ///
-/// `result` is that of a completion of [`ask_accept`](crate::server::uring::ask_accept).
-pub unsafe fn accepted(streams: &mut Streams<'_>, result: c_int) {
-    if result >= 0 && !streams.server.finishing {
+/// `result` is that of a completion of [`prep_accept_multishot`](crate::server::uring::ask_accept).
+pub unsafe fn on_accept(streams: &mut Streams<'_>, result: c_int) {
+    if result >= 0 && !streams.server.draining {
         // SAFETY: the kernel has just accepted it.
-        unsafe { begin(streams, result) };
+        unsafe { start_stream(streams, result) };
     } else if result >= 0 {
         // SAFETY: the new connection, which nobody uses.
         _ = unsafe { close(result) };
-    } else if !streams.server.finishing {
+    } else if !streams.server.draining {
         accept_failed(&mut streams.server, Errno(-result));
     }
 }
@@ -259,7 +261,7 @@ pub unsafe fn accepted(streams: &mut Streams<'_>, result: c_int) {
 ///
 /// There are `length` bytes at `bytes`.
 #[cold]
-unsafe fn keep(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_char, length: size_t) -> bool {
+unsafe fn keep_unsent(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_char, length: size_t) -> bool {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
     // SAFETY: null, or what this function has made.
@@ -270,7 +272,7 @@ unsafe fn keep(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_char, len
         unsafe { realloc(connection.pending.cast(), size_of::<Pending>() + kept + length) }
             .cast::<Pending>();
     if pending.is_null() {
-        give_up(streams, sock, c"realloc", errno());
+        fail_stream(streams, sock, c"realloc", errno());
         return false;
     }
 
@@ -295,13 +297,13 @@ fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
     // SAFETY: it is open as long as something is asked for it.
     if !unsafe { count_received(&mut streams.server, sock, length as size_t) } || stream.failed {
         // SAFETY: the kernel has given it out, and nothing uses it.
-        unsafe { offer(&mut streams.uring, buffer.into()) };
+        unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
     } else if !pending.is_null() {
-        let bytes = buffer_at(&streams.uring, buffer.into());
+        let bytes = buffer_address(&streams.uring, buffer.into());
         // SAFETY: the kernel has received so many bytes into the buffer.
-        unsafe { keep(streams, sock, bytes, length as size_t) };
+        unsafe { keep_unsent(streams, sock, bytes, length as size_t) };
         // SAFETY: the kernel has given it out, and its bytes are kept elsewhere.
-        unsafe { offer(&mut streams.uring, buffer.into()) };
+        unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
     } else {
         streams.pieces[buffer as usize] = Piece { length, next: NO_BUFFER };
 
@@ -339,7 +341,7 @@ fn wait_for_buffers(streams: &mut Streams<'_>, sock: c_int) {
 ///
 /// # Safety
 ///
-/// All is that of a completion of what [`begin`](accepted) and what follows it have asked for.
+/// All is that of a completion of what [`start_stream`](accepted) and what follows it have asked for.
 pub unsafe fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, flags: u32) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
@@ -356,15 +358,15 @@ pub unsafe fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, fl
     } else if result == -ENOBUFS {
         wait_for_buffers(streams, sock);
     } else if result != -ECANCELED && result != -EINTR && result != -EAGAIN {
-        give_up(streams, sock, c"recv", Errno(-result));
+        fail_stream(streams, sock, c"recv", Errno(-result));
     }
 
-    go_on(streams, sock);
+    advance(streams, sock);
 }
 
 /// A part of what was kept has been sent, mostly all of it.
 #[cold]
-fn sent_kept(connection: &mut Connection, length: u32) {
+fn on_pending_sent(connection: &mut Connection, length: u32) {
     // SAFETY: what keep() has made, and nothing else refers to it.
     let pending = unsafe { &mut *connection.pending };
 
@@ -387,15 +389,15 @@ fn keep_pieces(streams: &mut Streams<'_>, sock: c_int, mut done: u32) {
 
     while stream.first != NO_BUFFER {
         let buffer = stream.first;
-        let bytes = buffer_at(&streams.uring, buffer.into()).wrapping_add(done as usize);
+        let bytes = buffer_address(&streams.uring, buffer.into()).wrapping_add(done as usize);
         let length = (streams.pieces[buffer as usize].length - done) as size_t;
 
         // SAFETY: the kernel has received so many bytes into the buffer.
-        if !unsafe { keep(streams, sock, bytes, length) } {
+        if !unsafe { keep_unsent(streams, sock, bytes, length) } {
             return;
         }
 
-        give_back(streams, stream);
+        release_first(streams, stream);
         done = 0;
     }
 }
@@ -415,20 +417,20 @@ pub unsafe fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
     stream.sending = false;
 
     if result < 0 && result != -EAGAIN && result != -EINTR {
-        give_up(streams, sock, c"send", Errno(-result));
+        fail_stream(streams, sock, c"send", Errno(-result));
     } else if !connection.pending.is_null() {
-        sent_kept(connection, done);
+        on_pending_sent(connection, done);
     } else if done == streams.pieces[stream.first as usize].length {
-        give_back(streams, stream);
+        release_first(streams, stream);
     } else {
         keep_pieces(streams, sock, done);
     }
 
-    go_on(streams, sock);
+    advance(streams, sock);
 }
 
 /// Receives again from those that have waited for buffers, as many as there are buffers now.
-pub fn receive_again(streams: &mut Streams<'_>) {
+pub fn resume_waiting(streams: &mut Streams<'_>) {
     let mut left = streams.uring.free_buffers;
 
     while left > 0 && streams.first_waiting >= 0 {
@@ -438,13 +440,13 @@ pub fn receive_again(streams: &mut Streams<'_>) {
 
         streams.first_waiting = stream.next;
         stream.waiting = false;
-        go_on(streams, sock);
+        advance(streams, sock);
         left -= 1;
     }
 }
 
 /// Ends a connection at once. If its echo is not complete, it is reset.
-fn abandon(streams: &mut Streams<'_>, sock: c_int) {
+fn abort_stream(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
@@ -452,48 +454,48 @@ fn abandon(streams: &mut Streams<'_>, sock: c_int) {
     let sending = stream.sending || !connection.pending.is_null();
 
     if stream.sending {
-        ask_cancel(&mut streams.uring, IORING_OP_SEND, sock);
+        prep_cancel(&mut streams.uring, IORING_OP_SEND, sock);
     }
 
     if connection.shut {
         stream.ended = true;
     } else {
-        give_up(streams, sock, if sending { c"send" } else { c"recv" }, Errno(ETIMEDOUT));
+        fail_stream(streams, sock, if sending { c"send" } else { c"recv" }, Errno(ETIMEDOUT));
     }
 }
 
 /// Begins the end: each connection ends once all that was taken from it is sent back.
-fn finish(streams: &mut Streams<'_>) {
-    ask_cancel(&mut streams.uring, IORING_OP_ACCEPT, streams.server.listener);
+fn start_draining(streams: &mut Streams<'_>) {
+    prep_cancel(&mut streams.uring, IORING_OP_ACCEPT, streams.server.listener);
     // SAFETY: the end begins once.
     unsafe { stop_accepting(&mut streams.server) };
 
     for sock in 0..streams.capacity {
         if is_open(&streams.server, sock) {
-            go_on(streams, sock);
+            advance(streams, sock);
         }
     }
 }
 
 /// Ends all connections at once.
-fn abandon_all(streams: &mut Streams<'_>) {
+fn abort_all(streams: &mut Streams<'_>) {
     for sock in 0..streams.capacity {
         if is_open(&streams.server, sock) {
-            abandon(streams, sock);
-            go_on(streams, sock);
+            abort_stream(streams, sock);
+            advance(streams, sock);
         }
     }
 }
 
 /// Does what a signal asks for.
-pub fn obey(streams: &mut Streams<'_>, number: c_int) {
-    let wanted = asked_for(&mut streams.server, number);
+pub fn on_signal(streams: &mut Streams<'_>, number: c_int) {
+    let wanted = shutdown_request(&mut streams.server, number);
 
-    if wanted != GO_ON && !streams.server.finishing {
-        finish(streams);
+    if wanted != CONTINUE && !streams.server.draining {
+        start_draining(streams);
     }
 
-    if wanted == ABANDON {
-        abandon_all(streams);
+    if wanted == ABORT {
+        abort_all(streams);
     }
 }

@@ -27,11 +27,11 @@ use libc::{
 
 use crate::common::explain::{explain_errno, fail};
 use crate::common::loopback::own_address;
-use crate::server::signals::{block_signals, take_as_one};
-use crate::server::start::{MAX_WORKERS, Settings, announce, listen_on, raise_descriptor_limit};
+use crate::server::signals::{block_set, coalesce_requests};
+use crate::server::start::{MAX_WORKERS, Settings, announce_ready, listen_on, raise_descriptor_limit};
 
 // How long it takes until a worker that was killed is replaced, in nanoseconds.
-const REST: c_long = 100_000_000;
+const RESPAWN_DELAY_NS: c_long = 100_000_000;
 
 /// What the first process knows of its workers.
 struct Workers {
@@ -48,7 +48,7 @@ struct Workers {
 static pids: [AtomicI32; MAX_WORKERS] = [const { AtomicI32::new(0) }; MAX_WORKERS];
 
 /// prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself.
-pub fn end_with(parent: pid_t) {
+pub fn exit_with_parent(parent: pid_t) {
     // SAFETY: the option takes a signal.
     _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
 
@@ -62,7 +62,7 @@ pub fn end_with(parent: pid_t) {
 /// # Safety
 ///
 /// The process has one thread, and the listening sockets are its own.
-unsafe fn make_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
+unsafe fn fork_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
     pids[number].store(
         // SAFETY: one thread; each process keeps the descriptors that are its own.
         unsafe { fork() }.unwrap_or_else(|error| {
@@ -76,7 +76,7 @@ unsafe fn make_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
         return false;
     }
 
-    end_with(workers.first);
+    exit_with_parent(workers.first);
 
     for i in 0..workers.count {
         if i != number && workers.listeners[i] >= 0 {
@@ -89,7 +89,7 @@ unsafe fn make_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
 }
 
 /// close(): what connects to this worker from now on goes to the others, or is refused if there are none.
-fn stop_listening(workers: &mut Workers, number: usize) {
+fn close_listener(workers: &mut Workers, number: usize) {
     if workers.listeners[number] >= 0 {
         // SAFETY: a worker's, which this process does not use.
         _ = unsafe { close(workers.listeners[number]) };
@@ -99,7 +99,7 @@ fn stop_listening(workers: &mut Workers, number: usize) {
 }
 
 /// kill(): takes the second request, and has all workers end at once.
-extern "C" fn hurry(number: c_int) {
+extern "C" fn on_second_request(number: c_int) {
     _ = number;
 
     for i in 0..MAX_WORKERS {
@@ -113,10 +113,10 @@ extern "C" fn hurry(number: c_int) {
 ///
 /// # Safety
 ///
-/// As for [`watch_over`].
-unsafe fn end_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> ! {
+/// As for [`supervise`].
+unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> ! {
     for i in 0..workers.count {
-        stop_listening(workers, i);
+        close_listener(workers, i);
 
         if pids[i].load(Relaxed) > 0 {
             _ = kill(pids[i].load(Relaxed), SIGTERM);
@@ -124,11 +124,11 @@ unsafe fn end_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUnin
     }
 
     // SAFETY: the handler sends signals and reads atomics, no more.
-    _ = unsafe { signal(SIGTERM, hurry as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGTERM, on_second_request as *const () as sighandler_t) };
     // SAFETY: the same.
-    _ = unsafe { signal(SIGINT, hurry as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGINT, on_second_request as *const () as sighandler_t) };
     // SAFETY: the same.
-    _ = unsafe { signal(SIGUSR2, hurry as *const () as sighandler_t) };
+    _ = unsafe { signal(SIGUSR2, on_second_request as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
     unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
@@ -156,9 +156,9 @@ unsafe fn end_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUnin
 ///
 /// # Safety
 ///
-/// As for [`make_worker`].
-unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bool {
-    let rest = timespec { tv_sec: 0, tv_nsec: REST };
+/// As for [`fork_worker`].
+unsafe fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
+    let rest = timespec { tv_sec: 0, tv_nsec: RESPAWN_DELAY_NS };
     let worker = pids[number].load(Relaxed);
     let mut status = 0;
 
@@ -182,7 +182,7 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
         _ = unsafe { nanosleep(&raw const rest, null_mut()) };
 
         // SAFETY: the caller vouches for it.
-        if unsafe { make_worker(program, workers, number) } {
+        if unsafe { fork_worker(program, workers, number) } {
             return true;
         }
 
@@ -200,7 +200,7 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
     }
 
     workers.failed = workers.failed || status != 0;
-    stop_listening(workers, number);
+    close_listener(workers, number);
     false
 }
 
@@ -209,18 +209,18 @@ unsafe fn look_after(program: &CStr, workers: &mut Workers, number: usize) -> bo
 ///
 /// # Safety
 ///
-/// As for [`make_worker`]; and `signals` is made.
-unsafe fn watch_over(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> usize {
-    let mut heard = *signals;
+/// As for [`fork_worker`]; and `signals` is made.
+unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> usize {
+    let mut awaited = *signals;
     let mut number = SIGCHLD;
     let mut left = workers.count;
 
     // SAFETY: the caller has made it a set.
-    _ = unsafe { sigaddset(heard.as_mut_ptr(), SIGCHLD) };
+    _ = unsafe { sigaddset(awaited.as_mut_ptr(), SIGCHLD) };
 
     while left > 0 && (number < 0 || number == SIGCHLD || number == SIGALRM) {
         // SAFETY: the set is made, and what is known of the signal is not asked for.
-        number = unsafe { sigwaitinfo(heard.as_ptr(), null_mut()) }.unwrap_or(-1);
+        number = unsafe { sigwaitinfo(awaited.as_ptr(), null_mut()) }.unwrap_or(-1);
         if number != SIGCHLD {
             continue;
         }
@@ -230,7 +230,7 @@ unsafe fn watch_over(program: &CStr, workers: &mut Workers, signals: &MaybeUnini
         // One SIGCHLD may stand for several workers.
         for i in 0..workers.count {
             // SAFETY: the caller vouches for it.
-            if unsafe { look_after(program, workers, i) } {
+            if unsafe { reap_worker(program, workers, i) } {
                 return i;
             }
 
@@ -240,19 +240,19 @@ unsafe fn watch_over(program: &CStr, workers: &mut Workers, signals: &MaybeUnini
 
     // A worker hears of the end from anybody, but that it is to end at once only from this process.
     if left > 0 {
-        take_as_one();
+        coalesce_requests();
     }
 
     // SAFETY: the caller vouches for it.
-    unsafe { end_workers(program, workers, signals) };
+    unsafe { stop_workers(program, workers, signals) };
 }
 
 /// Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number.
 ///
 /// # Safety
 ///
-/// As for [`watch_over`].
-unsafe fn lead(
+/// As for [`supervise`].
+unsafe fn start_workers(
     program: &CStr,
     workers: &mut Workers,
     settings: &mut Settings,
@@ -270,7 +270,7 @@ unsafe fn lead(
         }
 
         // SAFETY: the caller vouches for it.
-        if unsafe { make_worker(program, workers, i) } {
+        if unsafe { fork_worker(program, workers, i) } {
             // SAFETY: the first process's end.
             _ = unsafe { close(ready[0]) };
             settings.ready = ready[1];
@@ -298,12 +298,12 @@ unsafe fn lead(
 
     if workers.failed {
         // SAFETY: the caller vouches for it.
-        unsafe { end_workers(program, workers, signals) };
+        unsafe { stop_workers(program, workers, signals) };
     }
 
-    announce(program, settings);
+    announce_ready(program, settings);
     // SAFETY: the caller vouches for it.
-    unsafe { watch_over(program, workers, signals) }
+    unsafe { supervise(program, workers, signals) }
 }
 
 /// Returns the listening socket. With workers it returns in each of them, with a socket of its own, since the kernel
@@ -311,7 +311,7 @@ unsafe fn lead(
 ///
 /// # Safety
 ///
-/// The process has one thread, and [`keep_back_signals`](crate::server::signals::keep_back_signals) has made the set. With workers it is copied: whatever it has
+/// The process has one thread, and [`block_signals`](crate::server::signals::keep_back_signals) has made the set. With workers it is copied: whatever it has
 /// open belongs to all.
 pub unsafe fn start_listening(
     program: &CStr,
@@ -349,15 +349,15 @@ pub unsafe fn start_listening(
     // SAFETY: the caller has made it a set.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR2) };
     // SAFETY: one thread, and the set is made.
-    unsafe { block_signals(program, signals.as_ptr()) };
+    unsafe { block_set(program, signals.as_ptr()) };
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(children.as_mut_ptr()) };
     // SAFETY: the same, and sigemptyset has made it a set.
     _ = unsafe { sigaddset(children.as_mut_ptr(), SIGCHLD) };
     // SAFETY: one thread, and the set is made.
-    unsafe { block_signals(program, children.as_ptr()) };
+    unsafe { block_set(program, children.as_ptr()) };
     // SAFETY: the caller vouches for one thread; the listening sockets were made above.
-    number = unsafe { lead(program, &mut workers, settings, signals) };
-    settings.led = true;
+    number = unsafe { start_workers(program, &mut workers, settings, signals) };
+    settings.is_worker = true;
     workers.listeners[number]
 }

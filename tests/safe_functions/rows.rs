@@ -23,9 +23,9 @@ use sockmirror::sys::epoll::epoll_create1;
 use sockmirror::sys::socket::socket;
 use sockmirror::unistd::getpid;
 
-use sockmirror::server::connections::{Server, accept_connection, obey_signal};
-use sockmirror::server::start::{Settings, announce};
-use sockmirror::server::uring::{Uring, ask_poll, new_uring, next_completion, submit};
+use sockmirror::server::connections::{Server, accept_connection, handle_signal};
+use sockmirror::server::start::{Settings, announce_ready};
+use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
 use crate::given::{arguments, needs_uring, server, settings, streams};
 
@@ -234,9 +234,9 @@ fn uring() -> Uring<'static> {
 /// descriptor that is not open is asked for, too, which fails at once.
 fn submit_all(uring: &mut Uring<'_>) {
     for _ in 0..3 {
-        ask_poll(uring, -1);
-        submit(uring, 1);
-        while next_completion(uring, &mut MaybeUninit::uninit()) {}
+        prep_poll_add(uring, -1);
+        submit_and_wait(uring, 1);
+        while next_cqe(uring, &mut MaybeUninit::uninit()) {}
     }
 }
 
@@ -387,10 +387,10 @@ fn numbers(rows: &mut Vec<Row>) {
         row! { rows, given => Returns, arpa::inet::htonl(unsigned) }
         row! { rows, given => Returns, arpa::inet::htons(number as u16) }
         row! { rows, given => Returns, netinet::tcp::tcpi_snd_wscale(number as u8) }
-        row! { rows, given => Killed(Signal::SIGTERM), server::workers::end_with(number) }
+        row! { rows, given => Killed(Signal::SIGTERM), server::workers::exit_with_parent(number) }
         row! { rows, given => Returns, arpa::inet::ntohl(unsigned) }
         row! { rows, given => Returns, arpa::inet::ntohs(number as u16) }
-        row! { rows, given => Returns, server::connections::next_may_come(Errno(number)) }
+        row! { rows, given => Returns, server::connections::is_transient_accept_error(Errno(number)) }
         row! { rows, given => Returns, sys::epoll::epoll_create1(number) }
         row! { rows, given => Returns, errno::cvt(number) }
         row! { rows, given => Returns, netdb::gai_strerror(number) }
@@ -440,7 +440,7 @@ fn descriptors(rows: &mut Vec<Row>) {
         }
         for received in [0, u64::MAX] {
             let given = format!("{fd:?}, {received}");
-            row_on_each_stack! { rows, given => Returns, { let sock = fd.open(); } server::connections::is_all(sock, received) }
+            row_on_each_stack! { rows, given => Returns, { let sock = fd.open(); } server::connections::is_fully_received(sock, received) }
         }
         row! { rows, format!("{fd:?}") => MayFail, common::loopback::accept_client(PROGRAM, fd.open()) }
         row_on_each_stack! { rows, format!("{fd:?}") => MayFail,
@@ -553,10 +553,10 @@ fn value() -> sigval {
 /// What servers do.
 fn servers(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, server::start::raise_descriptor_limit(PROGRAM) }
-    row! { rows, "" => Returns, server::signals::take_as_one() }
-    row! { rows, "" => Returns, server::connections::accepting(&server()) }
+    row! { rows, "" => Returns, server::signals::coalesce_requests() }
+    row! { rows, "" => Returns, server::connections::can_accept(&server()) }
     row! { rows, "" => Returns, server::connections::Server::capacity(&server()) }
-    row! { rows, "" => Returns, server::connections::Server::finishing(&server()) }
+    row! { rows, "" => Returns, server::connections::Server::draining(&server()) }
     row! { rows, "" => Returns, server::connections::Server::listener(&server()) }
     row! { rows, "nobody waits" => Returns, server::connections::accept_connection(&mut server()) }
     row! { rows, "two servers that were exchanged" => Returns,
@@ -569,7 +569,7 @@ fn servers(rows: &mut Vec<Row>) {
     row! { rows, "the end has begun" => Returns,
         {
             let mut server = server();
-            obey_signal(&mut server, libc::SIGTERM);
+            handle_signal(&mut server, libc::SIGTERM);
         }
         server::connections::accept_connection(&mut server)
     }
@@ -592,7 +592,7 @@ fn servers(rows: &mut Vec<Row>) {
                 {
                     let mut server = server_with(|server| server.busy_poll = busy_poll);
                 }
-                server::connections::patience(&mut server, number)
+                server::connections::poll_timeout(&mut server, number)
             }
         }
         for port in [0, u16::MAX] {
@@ -632,13 +632,13 @@ fn servers(rows: &mut Vec<Row>) {
             }
         }
     }
-    for led in [false, true] {
-        row! { rows, format!("a worker: {led}, twice") => Returns,
+    for is_worker in [false, true] {
+        row! { rows, format!("a worker: {is_worker}, twice") => Returns,
             {
-                let mut settings = settings_with(|settings| settings.led = led);
-                announce(PROGRAM, &mut settings);
+                let mut settings = settings_with(|settings| settings.is_worker = is_worker);
+                announce_ready(PROGRAM, &mut settings);
             }
-            server::start::announce(PROGRAM, &mut settings)
+            server::start::announce_ready(PROGRAM, &mut settings)
         }
     }
     for milliseconds in LONGS {
@@ -650,27 +650,27 @@ fn servers(rows: &mut Vec<Row>) {
 fn signals_of_servers(rows: &mut Vec<Row>) {
     let signals = [libc::SIGALRM, libc::SIGTERM, libc::SIGUSR2, libc::SIGSEGV];
     for number in NUMBERS.into_iter().chain(signals) {
-        row! { rows, number => Returns, server::connections::asked_for(&mut server(), number) }
-        row! { rows, number => Returns, server::connections::obey_signal(&mut busy_server().0, number) }
+        row! { rows, number => Returns, server::connections::shutdown_request(&mut server(), number) }
+        row! { rows, number => Returns, server::connections::handle_signal(&mut busy_server().0, number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
                 let (mut server, _) = busy_server();
-                obey_signal(&mut server, number);
+                handle_signal(&mut server, number);
             }
-            server::connections::obey_signal(&mut server, number)
+            server::connections::handle_signal(&mut server, number)
         }
-        row! { rows, number => Returns, server::uring_connections::obey(&mut streams(), number) }
+        row! { rows, number => Returns, server::uring_connections::on_signal(&mut streams(), number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
                 let mut streams = streams();
-                sockmirror::server::uring_connections::obey(&mut streams, number);
+                sockmirror::server::uring_connections::on_signal(&mut streams, number);
             }
-            server::uring_connections::obey(&mut streams, number)
+            server::uring_connections::on_signal(&mut streams, number)
         }
     }
     for fd in Descriptor::ALL {
-        row! { rows, format!("{fd:?}") => Returns, server::connections::read_signal(&mut busy_server().0, fd.open()) }
-        row! { rows, format!("{fd:?}") => Returns, server::connections::take_signal(&mut server(), fd.open()) }
+        row! { rows, format!("{fd:?}") => Returns, server::connections::handle_signalfd(&mut busy_server().0, fd.open()) }
+        row! { rows, format!("{fd:?}") => Returns, server::connections::read_signalfd(&mut server(), fd.open()) }
     }
     for fd in [Descriptor::UnixWithLess, Descriptor::DevNull, Descriptor::PipeToRead] {
         row_on_each_stack! { rows, format!("{fd:?}") => Returns,
@@ -678,7 +678,7 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
                 let mut server = server();
                 let signals = fd.open();
             }
-            server::connections::take_signal(&mut server, signals)
+            server::connections::read_signalfd(&mut server, signals)
         }
     }
 }
@@ -687,40 +687,40 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
 fn urings(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, { needs_uring(); } server::uring::new_uring(PROGRAM) }
     row! { rows, "a second time" => Returns, { let _first = uring(); } server::uring::new_uring(PROGRAM) }
-    row! { rows, "nothing" => Returns, server::uring::submit(&mut uring(), 0) }
-    row! { rows, "nothing" => Returns, server::uring::next_completion(&mut uring(), &mut MaybeUninit::uninit()) }
-    row! { rows, "" => Returns, server::uring_connections::receive_again(&mut streams()) }
+    row! { rows, "nothing" => Returns, server::uring::submit_and_wait(&mut uring(), 0) }
+    row! { rows, "nothing" => Returns, server::uring::next_cqe(&mut uring(), &mut MaybeUninit::uninit()) }
+    row! { rows, "" => Returns, server::uring_connections::resume_waiting(&mut streams()) }
     for buffer in [0, 127, 128, u16::MAX] {
-        row! { rows, buffer => Returns, server::uring::buffer_at(&uring(), buffer) }
+        row! { rows, buffer => Returns, server::uring::buffer_address(&uring(), buffer) }
     }
     for fd in Descriptor::ALL {
         let given = format!("{fd:?}");
         row! { rows, given => Returns,
             {
                 let mut uring = uring();
-                sockmirror::server::uring::ask_accept(&mut uring, fd.open());
+                sockmirror::server::uring::prep_accept_multishot(&mut uring, fd.open());
             }
-            server::uring::submit(&mut uring, 0)
+            server::uring::submit_and_wait(&mut uring, 0)
         }
-        asked(rows, format!("{fd:?}"), "ask_accept", move |uring| {
-            sockmirror::server::uring::ask_accept(uring, fd.open())
+        asked(rows, format!("{fd:?}"), "prep_accept_multishot", move |uring| {
+            sockmirror::server::uring::prep_accept_multishot(uring, fd.open())
         });
-        asked(rows, format!("{fd:?}"), "ask_poll", move |uring| {
-            sockmirror::server::uring::ask_poll(uring, fd.open())
+        asked(rows, format!("{fd:?}"), "prep_poll_add", move |uring| {
+            sockmirror::server::uring::prep_poll_add(uring, fd.open())
         });
-        asked(rows, format!("{fd:?}"), "ask_recv", move |uring| {
-            sockmirror::server::uring::ask_recv(uring, fd.open(), false)
+        asked(rows, format!("{fd:?}"), "prep_recv_multishot", move |uring| {
+            sockmirror::server::uring::prep_recv_multishot(uring, fd.open(), false)
         });
         for operation in [0, u8::MAX] {
-            asked(rows, format!("{operation}, {fd:?}"), "ask_cancel", move |uring| {
-                sockmirror::server::uring::ask_cancel(uring, operation, fd.open());
+            asked(rows, format!("{operation}, {fd:?}"), "prep_cancel", move |uring| {
+                sockmirror::server::uring::prep_cancel(uring, operation, fd.open());
             });
         }
     }
-    asked(rows, "more than there is room for".to_owned(), "ask_recv", |uring| {
+    asked(rows, "more than there is room for".to_owned(), "prep_recv_multishot", |uring| {
         let sock = Descriptor::UnixWithASignal.open();
         for _ in 0..10_000 {
-            sockmirror::server::uring::ask_recv(uring, sock, true);
+            sockmirror::server::uring::prep_recv_multishot(uring, sock, true);
         }
     });
 }
