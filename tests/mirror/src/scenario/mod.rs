@@ -12,6 +12,8 @@ pub use step::Step;
 pub use text::{Piece, Text, pattern_bytes};
 
 mod check;
+mod dialogues;
+mod expand;
 mod file;
 mod inject;
 mod roles;
