@@ -549,3 +549,19 @@ fn what_is_wrong_with_a_repeated_string() {
         );
     }
 }
+
+#[test]
+fn each_shared_dialogue_is_used() {
+    // A file must not use all that another one has; but some file must.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let files = [folder.clone(), folder.join("shared")].into_iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap())
+    });
+    let all = files.collect::<String>();
+    let dialogues = std::fs::read_to_string(folder.join("shared/dialogues.toml")).unwrap();
+    let dialogues: toml::Table = toml::from_str(&dialogues).unwrap();
+    for name in dialogues["dialogues"].as_table().unwrap().keys() {
+        assert!(all.contains(&format!("{name:?}")), "no scenario uses the dialogue {name}");
+    }
+}
