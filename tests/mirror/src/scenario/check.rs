@@ -1,12 +1,13 @@
 //! What is checked in one scenario when it is read.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
 use super::inject::{self, error_number};
 use super::roles::{self, place_name};
-use super::source::{Mistakes, Source};
+use super::source::{Lines, Mistakes};
 use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network};
 use crate::likeness;
 
@@ -25,16 +26,21 @@ const HARMLESS: [Signal; 8] = [
     Signal::SIGWINCH,
 ];
 
-/// Checks the scenario that stands in that place of the file.
-pub(super) fn check(scenario: &Scenario, source: &Source, place: usize, mistakes: &mut Mistakes) {
-    Check { scenario, source, place, mistakes }.all();
+/// Where a scenario and its fields stand.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) path: &'a Path,
+    pub(super) lines: &'a Lines,
+}
+
+/// Checks the scenario that stands there.
+pub(super) fn check(scenario: &Scenario, place: Place<'_>, mistakes: &mut Mistakes) {
+    Check { scenario, place, mistakes }.all();
 }
 
 struct Check<'a> {
     scenario: &'a Scenario,
-    source: &'a Source,
-    /// Which of the file's scenarios it is.
-    place: usize,
+    place: Place<'a>,
     mistakes: &'a mut Mistakes,
 }
 
@@ -49,9 +55,13 @@ impl Check<'_> {
 
     /// Adds a mistake of a field or of one of its elements.
     fn wrong(&mut self, field: &str, element: Option<usize>, what: &str) {
-        let line = self.source.field_line(self.place, field, element);
-        let what = format!("scenario '{}': {what}", self.scenario.name);
-        self.mistakes.add(self.source.path(), line, what);
+        self.add(field, element, format!(": {what}"));
+    }
+
+    fn add(&mut self, field: &str, element: Option<usize>, what: String) {
+        let Place { path, lines } = self.place;
+        let line = lines.line(field, element);
+        self.mistakes.add_of_scenario(path, line, &self.scenario.name, what);
     }
 
     fn expect(&mut self, holds: bool, field: &str, what: &str) {
@@ -190,10 +200,11 @@ impl Check<'_> {
     }
 
     fn wrong_step(&mut self, place: roles::StepPlace, step: &Step, reason: &str) {
-        let line = self.source.field_line(self.place, place.0, Some(place.1));
-        let name = &self.scenario.name;
-        let what = format!("scenario '{name}', {} (\"{step}\"): {reason}", place_name(place));
-        self.mistakes.add(self.source.path(), line, what);
+        let (list, index) = place;
+        let dialogue = self.place.lines.dialogue(list, index);
+        let from = dialogue.map(|dialogue| format!(", from {dialogue}")).unwrap_or_default();
+        let what = format!(", {} (\"{step}\"{from}): {reason}", place_name(place));
+        self.add(list, Some(index), what);
     }
 }
 
@@ -206,7 +217,7 @@ fn argument_check(argument: &Text) -> Result<(), String> {
 }
 
 /// What can be said of a step without the others.
-fn step_check(step: &Step) -> Result<(), String> {
+pub(super) fn step_check(step: &Step) -> Result<(), String> {
     if step.peer().is_some_and(|peer| peer.trim().is_empty()) {
         return Err("peer: a name was expected".into());
     }

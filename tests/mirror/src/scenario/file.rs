@@ -5,85 +5,101 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::source::{Mistakes, Source};
+use super::expand::parse;
+use super::source::{Mistakes, Places, Source};
 use super::{Origin, Polls, Scenario, check, is_plain_name};
 
-/// One file of scenarios: those of one program.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The scenarios of one program.
+#[derive(Debug, Clone)]
 pub struct ScenarioFile {
     /// The name that the program is started under (`argv[0]` is `./NAME`).
     pub program: String,
-    /// Files, beside this one, whose scenarios are its own as well. Empty once the file is read.
-    #[serde(default)]
-    pub shared: Vec<String>,
-    /// How it waits in all scenarios that do not say otherwise.
-    #[serde(default)]
-    pub polls: Polls,
     /// What is done to it, one after another.
-    #[serde(rename = "scenario", default)]
     pub scenarios: Vec<Scenario>,
 }
 
-/// Scenarios of several programs.
-#[derive(Debug, Clone, Deserialize)]
+/// What may stand in a program's file. The fields with an underscore have done their work before.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnFile {
+    program: String,
+    /// Files whose scenarios are its own as well.
+    #[serde(default)]
+    shared: Vec<String>,
+    /// How it waits in all scenarios that do not say otherwise.
+    #[serde(default)]
+    polls: Polls,
+    #[serde(rename = "dialogue_files", default)]
+    _dialogue_files: Vec<String>,
+    #[serde(rename = "defaults", default)]
+    _defaults: BTreeMap<String, IgnoredAny>,
+    #[serde(rename = "dialogues", default)]
+    _dialogues: BTreeMap<String, IgnoredAny>,
+    #[serde(rename = "scenario", default)]
+    scenarios: Vec<Scenario>,
+}
+
+/// What may stand in a file of scenarios of several programs.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SharedFile {
+    #[serde(rename = "dialogue_files", default)]
+    _dialogue_files: Vec<String>,
+    #[serde(rename = "defaults", default)]
+    _defaults: BTreeMap<String, IgnoredAny>,
+    #[serde(rename = "dialogues", default)]
+    _dialogues: BTreeMap<String, IgnoredAny>,
     #[serde(rename = "scenario", default)]
     scenarios: Vec<Scenario>,
 }
 
 impl ScenarioFile {
-    /// Reads a file and those that it shares, and checks all that they say. Every mistake is told
+    /// Reads a file and those that it names, and checks all that they say. Every mistake is told
     /// with its line.
     pub fn read(path: &Path) -> Result<Self> {
-        let folder = path.parent().unwrap_or(path);
-        Self::load(&Source::read(path)?, |name| Source::read(&folder.join(name)))
+        Self::load(&Source::read(path)?, &Source::read)
     }
 
-    /// The same, with the shared files from somewhere.
-    pub(super) fn load(
-        source: &Source,
-        read_shared: impl Fn(&str) -> Result<Source>,
-    ) -> Result<Self> {
-        let mut file: Self = source.parse()?;
+    /// The same, with the other files from somewhere.
+    pub(super) fn load(source: &Source, read: &dyn Fn(&Path) -> Result<Source>) -> Result<Self> {
         let mut mistakes = Mistakes::default();
-        let own = std::mem::take(&mut file.scenarios);
-        if !is_plain_name(&file.program) {
+        let (own, places): (OwnFile, _) = parse(source, read, &mut mistakes)?;
+        if !is_plain_name(&own.program) {
             let what = "letters, digits, '_' and '-' were expected";
-            let what = format!("program = {:?}: {what}", file.program);
-            mistakes.add(source.path(), source.line("program", None), what);
+            let what = format!("program = {:?}: {what}", own.program);
+            mistakes.add(source.path(), places.head.line("program", None), what);
         }
-        let mut take = |scenarios: &[Scenario], source: &Source| {
-            if scenarios.is_empty() {
-                mistakes.add(source.path(), 1, "there is no [[scenario]]".into());
+        let mut scenarios = Vec::new();
+        let mut take = |found: &[Scenario], places: &Places, mistakes: &mut Mistakes| {
+            if found.is_empty() {
+                mistakes.add(&places.path, 1, "there is no [[scenario]]".into());
             }
-            for (place, scenario) in scenarios.iter().enumerate() {
-                check::check(scenario, source, place, &mut mistakes);
-                let scenario =
-                    scenario.of(&file.program, file.polls, origin(scenario, source, place));
-                file.scenarios.extend(scenario.for_each_error());
+            for (scenario, lines) in found.iter().zip(&places.scenarios) {
+                let place = check::Place { path: &places.path, lines };
+                check::check(scenario, place, mistakes);
+                let scenario = scenario.of(&own.program, own.polls, origin(scenario, place));
+                scenarios.extend(scenario.for_each_error());
             }
         };
-        take(&own, source);
-        for (index, name) in std::mem::take(&mut file.shared).iter().enumerate() {
-            let shared = read_shared(name).with_context(|| {
-                let line = source.line("shared", Some(index));
-                format!("{}:{line}: shared: {name:?}", source.path().display())
-            })?;
-            take(&shared.parse::<SharedFile>()?.scenarios, &shared);
+        take(&own.scenarios, &places, &mut mistakes);
+        for (index, name) in own.shared.iter().enumerate() {
+            let line = places.head.line("shared", Some(index));
+            let source = source.read_named("shared", name, line, read)?;
+            let (shared, places): (SharedFile, _) = parse(&source, read, &mut mistakes)?;
+            take(&shared.scenarios, &places, &mut mistakes);
         }
         let mut places = BTreeMap::new();
-        for Scenario { name, origin, .. } in &file.scenarios {
+        for Scenario { name, origin, .. } in &scenarios {
             if let Some(Origin { file, line, .. }) = places.insert(name, origin) {
                 let first = format!("{}:{line}", file.display());
-                let what = format!("scenario '{name}': another one has this name, at {first}");
-                mistakes.add(&origin.file, origin.line, what);
+                let what = format!(": another one has this name, at {first}");
+                mistakes.add_of_scenario(&origin.file, origin.line, name, what);
             }
         }
         mistakes.check()?;
-        Ok(file)
+        Ok(Self { program: own.program, scenarios })
     }
 
     /// The scenario of that name.
@@ -95,11 +111,11 @@ impl ScenarioFile {
     }
 }
 
-fn origin(scenario: &Scenario, source: &Source, place: usize) -> Origin {
-    let inject_line = |index| source.field_line(place, "inject", Some(index));
+fn origin(scenario: &Scenario, place: check::Place<'_>) -> Origin {
+    let inject_line = |index| place.lines.line("inject", Some(index));
     Origin {
-        file: source.path().to_owned(),
-        line: source.scenario_line(place),
+        file: place.path.to_owned(),
+        line: place.lines.begin(),
         inject_lines: (0..scenario.inject.len()).map(inject_line).collect(),
     }
 }

@@ -67,7 +67,10 @@ pub(super) fn signal(name: &str) -> Result<Signal, String> {
 }
 
 /// What may have been meant, in words; nothing, if no candidate is near.
-fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
     let distance = |candidate: &&str| strsim::damerau_levenshtein(word, candidate);
     let nearest = candidates.into_iter().min_by_key(distance);
     let near = nearest.filter(|candidate| distance(candidate) <= (word.len() / 4).max(1));
@@ -208,9 +211,8 @@ pub fn check_injections(strace: &Path, scenarios: &[&Scenario]) -> Result<()> {
             continue;
         }
         places.push(place);
-        let name = &scenario.name;
-        let what = format!("scenario '{name}': inject {injection:?}: {}", words(&answer));
-        mistakes.add(&scenario.origin.file, line, what);
+        let what = format!(": inject {injection:?}: {}", words(&answer));
+        mistakes.add_of_scenario(&scenario.origin.file, line, &scenario.name, what);
     }
     mistakes.check()?;
     bail!("{}", words(&answer))

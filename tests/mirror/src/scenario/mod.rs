@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 pub use file::ScenarioFile;
 pub use inject::check_injections;
 pub use step::Step;
-pub use text::{Hex, Pattern, Piece, Text, pattern_bytes};
+pub use text::{Piece, Text, pattern_bytes};
 
 mod check;
+mod dialogues;
+mod expand;
 mod file;
 mod inject;
 mod roles;

@@ -13,7 +13,7 @@ use super::Text;
     tag = "does",
     rename_all = "snake_case",
     deny_unknown_fields,
-    expecting = "a step, as { peer = \"a\", does = \"close\" }"
+    expecting = "a step, as { peer = \"a\", does = \"close\" }, or the name of a dialogue"
 )]
 pub enum Step {
     /// The peer connects to the program's port on 127.0.0.1.

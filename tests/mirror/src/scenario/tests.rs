@@ -2,20 +2,32 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 
 use super::source::Source;
-use super::{Scenario, ScenarioFile};
+use super::{Scenario, ScenarioFile, Step};
 
 /// What stands before the fields of the tests; they begin in line 5.
 const HEAD: &str = "program = 'p'\n[[scenario]]\nname = 'a'\nabout = 'x'\n";
 
-fn source(path: &str, text: &str) -> Result<Source> {
+/// A scenario without fields of its own.
+const SCENARIO_A: &str = "[[scenario]]\nname = 'a'\nabout = 'x'\n";
+
+fn source(path: &str, text: &str) -> Source {
     Source::new(Path::new(path), text.to_owned())
 }
 
 fn load(text: &str) -> Result<Vec<Scenario>> {
-    let file = ScenarioFile::load(&source("s.toml", text)?, |name| bail!("no file {name}"))?;
+    load_with(text, &[])
+}
+
+/// The same, with other files, by their names.
+fn load_with(text: &str, others: &[(&str, &str)]) -> Result<Vec<Scenario>> {
+    let file = ScenarioFile::load(&source("s.toml", text), &|path| {
+        let other = others.iter().find(|(name, _)| Path::new(name) == path);
+        let (name, text) = other.context("cannot read it")?;
+        Ok(source(name, text))
+    })?;
     Ok(file.scenarios)
 }
 
@@ -285,21 +297,13 @@ fn what_is_wrong_with_a_file() {
 #[test]
 fn the_shared_file_is_named() {
     let shares = format!("shared = ['one',\n'two']\n{HEAD}exit = 0");
-    let told = |one: &str| {
-        let file = ScenarioFile::load(&source("s.toml", &shares).unwrap(), |name| match name {
-            "one" => source("one", one),
-            _ => bail!("cannot read it"),
-        });
-        format!("{:#}", file.expect_err(one))
-    };
+    let told = |one: &str| format!("{:#}", load_with(&shares, &[("one", one)]).expect_err(one));
     let good = "[[scenario]]\nname = 'b'\nabout = 'x'\nexit = 0\n";
     assert_eq!(told(good), "s.toml:2: shared: \"two\": cannot read it");
     assert!(told("[[scenario]]\nx = 1").starts_with("one:2: TOML parse error"));
     let shares = format!("shared = ['one']\n{HEAD}exit = 0");
-    let file = |one: &str| {
-        ScenarioFile::load(&source("s.toml", &shares).unwrap(), |name| source(name, one))
-    };
-    let told = |one: &str| format!("{:#}", file(one).expect_err(one));
+    let load = |one: &str| load_with(&shares, &[("one", one)]);
+    let told = |one: &str| format!("{:#}", load(one).expect_err(one));
     assert_eq!(
         told(&format!("\n{}", good.replace("= 0", "= 256"))),
         "one:5: scenario 'b': exit = 256: 0 to 255 was expected"
@@ -308,8 +312,9 @@ fn the_shared_file_is_named() {
         told(&good.replace("'b'", "'a'")),
         "one:1: scenario 'a': another one has this name, at s.toml:3"
     );
-    let file = file(&format!("{good}inject = ['bind:error=EIO',\n'bind:error=EINTR']")).unwrap();
-    let origin = &file.find("b").unwrap().origin;
+    let scenarios =
+        load(&format!("{good}inject = ['bind:error=EIO',\n'bind:error=EINTR']")).unwrap();
+    let origin = &scenarios.iter().find(|scenario| scenario.name == "b").unwrap().origin;
     assert_eq!((origin.line, origin.inject_lines.as_slice()), (1, [5, 6].as_slice()));
     assert_eq!(origin.file, Path::new("one"));
 }
@@ -336,4 +341,227 @@ fn one_scenario_for_each_error() {
             expected("a_eproto", "accept:error=EPROTO", "p: accept: Protocol error (errno 71)\n"),
         ]
     );
+}
+
+#[test]
+fn defaults_are_for_what_a_scenario_does_not_say() {
+    let scenarios = load(
+        "program = 'p'\n[defaults]\narguments = ['1']\nstdout = 'x'\nkilled_by = 'SIGTERM'\n\
+         steps = [{ does = 'signal', signal = 'SIGTERM' }]\n\
+         [[scenario]]\nname = 'a'\nabout = 'x'\n\
+         [[scenario]]\nname = 'b'\nabout = 'x'\narguments = []\nstdout_like = '{n}'\nexit = 0\nsteps = []",
+    )
+    .unwrap();
+    let [a, b] = scenarios.as_slice() else { panic!("{scenarios:?}") };
+    assert_eq!((a.arguments.len(), a.steps.len(), a.stdout.bytes()), (1, 1, b"x".to_vec()));
+    assert_eq!((a.exit, a.killed_by.as_deref()), (None, Some("SIGTERM")));
+    // With one way to say a thing, all the others are overridden.
+    assert_eq!((b.arguments.len(), b.steps.len(), b.stdout.bytes()), (0, 0, vec![]));
+    assert_eq!((b.stdout_like.as_deref(), b.exit, &b.killed_by), (Some("{n}"), Some(0), &None));
+}
+
+#[test]
+fn defaults_are_those_of_the_same_file() {
+    let own = format!("program = 'p'\nshared = ['one']\n[defaults]\nexit = 0\n{SCENARIO_A}");
+    let other = |defaults: &str| format!("{defaults}[[scenario]]\nname = 'b'\nabout = 'x'\n");
+    let load = |other: &str| load_with(&own, &[("one", other)]);
+    let scenarios = load(&other("[defaults]\nexit = 1\n")).unwrap();
+    let ends: Vec<_> = scenarios.iter().map(|scenario| scenario.exit).collect();
+    assert_eq!(ends, [Some(0), Some(1)]);
+    let without = format!("{:#}", load(&other("")).unwrap_err());
+    assert_eq!(
+        without,
+        "one:1: scenario 'b': one of exit = STATUS and killed_by = \"SIGNAL\" was expected"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_defaults() {
+    let told = |defaults: &str, scenarios: &str| {
+        told(&format!("program = 'p'\n[defaults]\n{defaults}\n{scenarios}"))
+    };
+    let two = format!("{SCENARIO_A}exit = 0\n{}exit = 0", SCENARIO_A.replace("'a'", "'b'"));
+    // Told once, although two scenarios have it.
+    assert_eq!(
+        told("ephemeral_ports = 0", &two),
+        "s.toml:3: scenario 'a': ephemeral_ports = 0: 1 to 1000 was expected"
+    );
+    assert_eq!(
+        told("steps = [\n{ peer = 'x', does = 'dance' }]", &two).lines().count(),
+        1,
+        "the form of a step"
+    );
+    assert_eq!(
+        told("exit = 1\nstdout = ''", &two),
+        "s.toml:3: defaults: every scenario overrides exit"
+    );
+    assert_eq!(
+        told("name = 'x'\nabout = 'x'", &two),
+        "s.toml:3: defaults: each scenario has its own name\n\
+         s.toml:4: defaults: each scenario has its own about"
+    );
+    assert_eq!(
+        told("before = ['one']", &two),
+        "s.toml:3: defaults: before: unknown dialogue \"one\""
+    );
+    let message = told("agruments = []", &two);
+    assert!(message.starts_with("s.toml:3: TOML parse error"), "{message}");
+    assert!(message.contains("unknown field `agruments`"), "{message}");
+}
+
+/// Two dialogues, of which one uses the other; they stand in lines 3 and 7.
+const DIALOGUES: &str = "program = 'p'
+[dialogues]
+comes = [
+    { peer = 'a', does = 'connect', port = 7 },
+    { peer = 'a', does = 'send', text = 'x' },
+]
+visits = ['comes', { peer = 'a', does = 'close' }]
+";
+
+/// What the steps of the first scenario are.
+fn steps(scenarios: &[Scenario]) -> Vec<String> {
+    scenarios[0].steps.iter().map(Step::to_string).collect()
+}
+
+#[test]
+fn dialogues_stand_for_their_steps() {
+    let list = "['visits', { does = 'signal', signal = 'SIGTERM' }, 'comes']";
+    let text = format!("{DIALOGUES}{SCENARIO_A}exit = 0\nsteps = {list}");
+    let visit = ["a connects to 7", "a sends 1 bytes", "a closes"];
+    let expected = [&visit[..], &["the program gets SIGTERM"], &visit[..2]].concat();
+    assert_eq!(steps(&load(&text).unwrap()), expected);
+    // In the defaults, too.
+    let defaults = format!("{DIALOGUES}[defaults]\nsteps = ['visits']\n{SCENARIO_A}exit = 0");
+    assert_eq!(steps(&load(&defaults).unwrap()), visit);
+}
+
+#[test]
+fn dialogues_of_other_files() {
+    let own = format!(
+        "program = 'p'\ndialogue_files = ['d']\n[dialogues]\nends = ['visits']\n{SCENARIO_A}exit = 0\n\
+         steps = ['ends']"
+    );
+    let dialogues = DIALOGUES.replace("program = 'p'\n", "");
+    let told = |own: &str, dialogues: &str| {
+        format!("{:#}", load_with(own, &[("d", dialogues)]).unwrap_err())
+    };
+    let scenarios = load_with(&own, &[("d", &dialogues)]).unwrap();
+    assert_eq!(steps(&scenarios), ["a connects to 7", "a sends 1 bytes", "a closes"]);
+    assert_eq!(
+        told(&own.replace("['d']", "['d',\n'e']"), &dialogues),
+        "s.toml:3: dialogue_files: \"e\": cannot read it"
+    );
+    assert_eq!(
+        told(&format!("program = 'p'\ndialogue_files = ['d']\n{SCENARIO_A}exit = 0"), &dialogues),
+        "s.toml:2: dialogue_files: no dialogue of this file is used"
+    );
+    assert_eq!(
+        told(
+            &own.replace("ends = ['visits']", "comes = [{ peer = 'a', does = 'close' }]"),
+            &dialogues
+        ),
+        "d:2: dialogue 'comes': another one has this name, at s.toml:4"
+    );
+    assert!(
+        told(&own, &format!("program = 'p'\n{dialogues}")).starts_with("d:1: TOML parse error")
+    );
+    // A shared file's folder is the one that it names others in.
+    let own = format!("program = 'p'\nshared = ['f/one']\n{SCENARIO_A}exit = 0");
+    let shared = "dialogue_files = ['d']\n[[scenario]]\nname = 'b'\nabout = 'x'\nexit = 0\nsteps = ['comes']";
+    assert!(load_with(&own, &[("f/one", shared), ("f/d", &dialogues)]).is_ok());
+}
+
+#[test]
+fn what_is_wrong_with_dialogues() {
+    let told = |dialogues: &str, steps: &str| {
+        let head = format!("program = 'p'\n[dialogues]\n{dialogues}\n");
+        told(&format!("{head}{SCENARIO_A}exit = 0\nsteps = {steps}"))
+    };
+    let step = "{ peer = 'a', does = 'connect', port = 7 }";
+    for (dialogues, expected) in [
+        ("x = ['x']".to_owned(), "dialogue 'x': it uses itself"),
+        (
+            format!("x = [{step},\n'y']\ny = ['z']\nz = ['x']"),
+            "dialogue 'x': it uses itself, by way of 'y'",
+        ),
+        ("x = ['other']".to_owned(), "dialogue 'x': unknown dialogue \"other\""),
+        (
+            format!("x = [{step},\n'xx']"),
+            "dialogue 'x': unknown dialogue \"xx\"; did you mean \"x\"?",
+        ),
+        ("x = []".to_owned(), "dialogue 'x': it is empty: at least one step was expected"),
+        ("x = 5".to_owned(), "dialogue 'x': a list of steps was expected"),
+        (format!("'x y' = [{step}]"), "dialogue 'x y': letters, digits, '_' and '-' were expected"),
+        (
+            "x = [{ peer = 'a', does = 'connect' }]".to_owned(),
+            "dialogue 'x', step 1: missing field `port`",
+        ),
+        (
+            format!("x = [{step},\n{}]", step.replace('7', "0")),
+            "dialogue 'x', step 2 (\"a connects to 0\"): port = 0: 1 to 65535 was expected",
+        ),
+    ] {
+        let line = 3 + usize::from(dialogues.contains(",\n"));
+        let message = told(&dialogues, "['x']");
+        assert_eq!(message.lines().next(), Some(&*format!("s.toml:{line}: {expected}")));
+    }
+    // Where they are used.
+    let two = format!("one = [{step}]\ntwo = [{step}]");
+    assert_eq!(
+        told(&two, "[\n'one',\n'too']"),
+        "s.toml:11: scenario 'a': steps: unknown dialogue \"too\"; did you mean \"two\"?"
+    );
+    assert_eq!(told(&two, "['one']"), "s.toml:4: dialogue 'two' is not used");
+    let close = "{ peer = 'a', does = 'close' }";
+    assert_eq!(
+        told(&format!("one = [{close}]"), &format!("[{step}, {close},\n'one']")),
+        "s.toml:9: scenario 'a', step 3 (\"a closes\", from dialogue 'one', s.toml:3): no peer \"a\" is \
+         connected here: it closed in step 2"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_repeated_string() {
+    for (text, expected) in [
+        ("repeat = 'x', times = 0", "times = 0: a number from 1 on was expected"),
+        ("repeat = '', times = 2", "repeat is empty: at least one byte was expected"),
+        ("repeat = 'x', times = 2, from = 0", "from = 0: {n} was expected in repeat"),
+        (
+            "repeat = '{n}', times = 20000000",
+            "times = 20000000: at most 100000000 bytes were expected",
+        ),
+    ] {
+        for field in ["stdout", "stderr"] {
+            assert_eq!(
+                told_of(&format!("exit = 0\n{field} = {{ {text} }}")),
+                format!("s.toml:6: scenario 'a': {field}: {expected}")
+            );
+        }
+        let connects = "{ peer = 'a', does = 'connect', port = 1 }";
+        let told = told_of_steps(&[
+            connects,
+            &format!("{{ peer = 'a', does = 'send', text = {{ {text} }} }}"),
+        ]);
+        assert!(
+            told.starts_with("s.toml:8: scenario 'a', step 2 (") && told.ends_with(expected),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn each_shared_dialogue_is_used() {
+    // A file must not use all that another one has; but some file must.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let files = [folder.clone(), folder.join("shared")].into_iter().flat_map(|folder| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap())
+    });
+    let all = files.collect::<String>();
+    let dialogues = std::fs::read_to_string(folder.join("shared/dialogues.toml")).unwrap();
+    let dialogues: toml::Table = toml::from_str(&dialogues).unwrap();
+    for name in dialogues["dialogues"].as_table().unwrap().keys() {
+        assert!(all.contains(&format!("{name:?}")), "no scenario uses the dialogue {name}");
+    }
 }
