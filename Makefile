@@ -85,7 +85,7 @@ target/release/%: force
 	$(CARGO) build --release --package sockmirror --bin $*
 
 check: set-up ## a check of some seconds: format, clippy, the C's warnings, twins, layout; compares the programs that changed
-	$(CARGO) test --package checks --test lint --test layout --test twins --no-fail-fast -- --quiet --skip documentation
+	$(CARGO) test --workspace --test lint --test layout --test twins --no-fail-fast -- --quiet --skip documentation
 	@$(MAKE) --silent build
 	@MIRROR='$(MIRROR)' sh tests/compare.sh --changed
 	@echo "not run, since it takes longer: documentation, errata, errnos, safe_functions, servers, scenarios' steps, builds," \

@@ -2,7 +2,7 @@
 //! or a test here that has it in its name. Those here ask the C compiler about the tutorial's lines
 //! as they are printed: it refuses them or warns, and takes them as corrected.
 
-#[path = "common/root.rs"]
+#[path = "../common/root.rs"]
 mod root;
 
 use std::collections::BTreeSet;

@@ -7,7 +7,7 @@
 //! without it, something differs.
 
 mod common;
-#[path = "common/root.rs"]
+#[path = "../common/root.rs"]
 mod root;
 
 use std::path::PathBuf;

@@ -9,7 +9,7 @@
 //! write of the C library can be seen. And `stdio`: all builds of a program call the same functions that write.
 
 mod common;
-#[path = "common/root.rs"]
+#[path = "../common/root.rs"]
 mod root;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 //! file names; one file that is no mistake must pass in all.
 
 mod common;
-#[path = "common/root.rs"]
+#[path = "../common/root.rs"]
 mod root;
 
 use std::collections::BTreeMap;
