@@ -48,7 +48,7 @@ MIRROR = $(CARGO) run --package mirror --
 BENCH  = $(CARGO) run --release --package bench --
 
 .DEFAULT_GOAL := build
-.PHONY: build c check-c rust set-up compare test bench run-server run-client clean help force
+.PHONY: build c check-c rust set-up check compare test bench run-server run-client clean help force
 
 build: c rust ## build every program: target/c-reference/NAME and target/release/NAME (the default)
 
@@ -84,8 +84,15 @@ rust:
 target/release/%: force
 	$(CARGO) build --release --package sockmirror --bin $*
 
-compare: set-up build ## run every scenario in C and in Rust and compare; then every server with every client; PROGRAM=NAME: only its scenarios
-	$(MIRROR) compare $(PROGRAM)
+check: set-up ## a check of some seconds: format, clippy, the C's warnings, twins, layout; compares the programs that changed
+	$(CARGO) test --workspace --test lint --test layout --test twins --no-fail-fast -- --quiet --skip documentation
+	@$(MAKE) --silent build
+	@MIRROR='$(MIRROR)' sh tests/compare.sh --changed
+	@echo "not run, since it takes longer: documentation, errata, errnos, safe_functions, servers, scenarios' steps, builds," \
+	"mutants, the tool's own tests (make test)"
+
+compare: set-up build ## run every scenario in C and in Rust and compare; then every server with every client; PROGRAM="NAME …": only their scenarios
+	@MIRROR='$(MIRROR)' sh tests/compare.sh $(PROGRAM)
 	$(if $(PROGRAM),,$(MIRROR) interop)
 
 test: set-up build ## all tests

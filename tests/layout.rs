@@ -5,15 +5,18 @@
 //! The table below makes both sides: a C program that prints, and the values that Rust has. Two
 //! more tests find what the sources use and the table lacks.
 
+#[path = "common/root.rs"]
+mod root;
 #[path = "common/sources.rs"]
 mod sources;
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use root::root;
 use sockmirror::linux::io_uring;
 use sockmirror::netinet::tcp::{self, tcpi_snd_wscale};
 use sockmirror::{aio, fcntl};
@@ -709,8 +712,4 @@ fn walk_c(source: &str, mut visit: impl FnMut(Node<'_>, &str)) {
 fn sources(folder: &str, extension: &str) -> Vec<String> {
     let paths = files(&root().join(folder), extension).expect("the folder can be read").into_iter();
     paths.map(|path| fs::read_to_string(path).expect("the file can be read")).collect()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,6 +1,11 @@
 //! The sources are formatted, clippy and the C compiler have nothing to say, and the documentation builds.
 
+#[path = "common/root.rs"]
+mod root;
+
 use std::process::Command;
+
+use root::root;
 
 /// Runs cargo, which must succeed.
 fn cargo(arguments: &[&str], environment: &[(&str, &str)]) {
@@ -9,7 +14,7 @@ fn cargo(arguments: &[&str], environment: &[(&str, &str)]) {
 }
 
 fn succeed(command: &mut Command) {
-    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = command.current_dir(root()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     let message = String::from_utf8_lossy(&output.stderr);
     let difference = String::from_utf8_lossy(&output.stdout);

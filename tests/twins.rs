@@ -11,13 +11,16 @@
 //!
 //! `finds` and `allows` try the checks themselves on a small pair, `needed` their exceptions.
 
+#[path = "common/root.rs"]
+mod root;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Trial};
+use root::root;
 use tree_sitter::{Node, Parser, Tree};
 
 /// Functions that a Rust twin calls where C has an operator, a variable, or nothing at all.
@@ -162,10 +165,6 @@ fn stems(folder: &str, extension: &str) -> Result<BTreeSet<String>> {
         }
     }
     Ok(stems)
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A file, parsed.

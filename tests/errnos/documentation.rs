@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 
+use crate::root::root;
 use crate::sources::files;
 use crate::table;
 
@@ -151,7 +151,7 @@ pub fn trials() -> Vec<Trial> {
 /// Reads the sources.
 fn documentation() -> Result<Documentation, Failed> {
     let mut documentation = Documentation::new();
-    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "rs")? {
+    for path in files(&root().join("src"), "rs")? {
         read(&fs::read_to_string(path)?, &mut documentation);
     }
     Ok(documentation)

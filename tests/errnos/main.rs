@@ -26,6 +26,8 @@ mod others;
 #[path = "../common/own_process.rs"]
 mod own_process;
 mod processes;
+#[path = "../common/root.rs"]
+mod root;
 mod signals;
 #[path = "../common/sources.rs"]
 mod sources;

@@ -17,6 +17,8 @@ mod files;
 mod given;
 #[path = "../common/own_process.rs"]
 mod own_process;
+#[path = "../common/root.rs"]
+mod root;
 mod rows;
 mod sources;
 
@@ -34,10 +36,10 @@ const RETURNED: u8 = 77;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [first, name] = &arguments[..] {
-        if first == ROW {
-            return run_here(name);
-        }
+    if let [first, name] = &arguments[..]
+        && first == ROW
+    {
+        return run_here(name);
     }
     let trials = rows::table().into_iter().map(|row| {
         let (name, end) = (row.name(), row.end);

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use libtest_mimic::{Failed, Trial};
 use tree_sitter::{Node, Parser};
 
 use crate::files::files;
+use crate::root::root;
 use crate::rows;
 
 /// The checks.
@@ -61,7 +61,7 @@ fn called() -> BTreeSet<String> {
 
 /// `module::function` and `module::Type::method` of all public modules.
 fn safe_functions() -> Result<BTreeSet<String>, Failed> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = root().join("src");
     let mut found = BTreeSet::new();
     for path in files(&sources, "rs")? {
         let module = path.strip_prefix(&sources)?.with_extension("");

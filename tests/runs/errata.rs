@@ -2,16 +2,15 @@
 //! or a test here that has it in its name. Those here ask the C compiler about the tutorial's lines
 //! as they are printed: it refuses them or warns, and takes them as corrected.
 
+#[path = "../common/root.rs"]
+mod root;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use mirror::project::Project;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use root::root;
 
 /// What the compiler says of some C below the tutorial's headers; nothing, if it takes it.
 fn compiler_says(erratum: u32, text: &str) -> String {

@@ -7,8 +7,10 @@
 //! without it, something differs.
 
 mod common;
+#[path = "../common/root.rs"]
+mod root;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
@@ -21,9 +23,7 @@ use mirror::normalise::{Normaliser, RULES, Rule};
 use mirror::project::Pair;
 use mirror::report;
 use mirror::run::{Instrument, processors};
-
-/// The project's folder.
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use root::root;
 
 fn main() -> ExitCode {
     common::run(trials)
@@ -54,7 +54,7 @@ fn trials() -> Result<Vec<Trial>> {
 type Check = fn(&Case<'_>, usize) -> Result<()>;
 
 fn output(kind: &str) -> PathBuf {
-    Path::new(ROOT).join("target/mirror/test").join(kind)
+    root().join("target/mirror/test").join(kind)
 }
 
 fn same(case: &Case<'_>, processor: usize) -> Result<()> {

@@ -9,7 +9,7 @@
 //! tests with 10 000 connections and with gigabytes, and those that must wait for five seconds.
 
 mod client;
-#[path = "../common/mod.rs"]
+#[path = "../common.rs"]
 mod common;
 mod echo;
 mod end;

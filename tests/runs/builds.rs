@@ -9,6 +9,8 @@
 //! write of the C library can be seen. And `stdio`: all builds of a program call the same functions that write.
 
 mod common;
+#[path = "../common/root.rs"]
+mod root;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,9 +24,7 @@ use mirror::project::Pair;
 use mirror::report;
 use mirror::run::processors;
 use mirror::scenario::Output;
-
-/// The project's folder.
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use root::root;
 
 /// A pair of builds.
 struct Builds {
@@ -99,7 +99,7 @@ fn is_compared(case: &Case<'_>) -> bool {
 }
 
 fn same(case: &Case<'_>, builds: &str, processor: usize) -> Result<()> {
-    let output = Path::new(ROOT).join("target/mirror/test/builds").join(builds);
+    let output = root().join("target/mirror/test/builds").join(builds);
     let comparison = case.judge(&output, processor, &Normaliser::new(RULES))?;
     ensure!(comparison.is_same(), "\n{}", report::differences(&comparison, ["C", "Rust"]));
     Ok(())
@@ -133,7 +133,7 @@ fn has_clang() -> bool {
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
-    let status = command.current_dir(ROOT).status();
+    let status = command.current_dir(root()).status();
     let status = status.with_context(|| format!("{command:?} does not start"))?;
     ensure!(status.success(), "{command:?} failed");
     Ok(())

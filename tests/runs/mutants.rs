@@ -3,6 +3,8 @@
 //! file names; one file that is no mistake must pass in all.
 
 mod common;
+#[path = "../common/root.rs"]
+mod root;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,10 +18,8 @@ use mirror::normalise::{Normaliser, RULES};
 use mirror::project::Pair;
 use mirror::report;
 use mirror::run::processors;
+use root::root;
 use serde::Deserialize;
-
-/// The project's folder.
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A wrong port.
 #[derive(Debug, Deserialize)]
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn trials() -> Result<Vec<Trial>> {
     let project = common::built_project()?;
     let mutants = mutants()?;
-    let package = Path::new(ROOT).join("target/mutants");
+    let package = root().join("target/mutants");
     build(&package, &mutants)?;
     let processors = processors()?;
     let mut trials = Vec::new();
@@ -62,7 +62,7 @@ fn trials() -> Result<Vec<Trial>> {
         let program = package.join("target/release").join(&name);
         pair.twins[1].command = vec![program.to_string_lossy().into_owned()];
         let processor = processors[index % processors.len()];
-        let output = Path::new(ROOT).join("target/mirror/mutants").join(&name);
+        let output = root().join("target/mirror/mutants").join(&name);
         let verdict = if mutant.caught_by.is_some() { "caught" } else { "passed" };
         let test = move || check(&mutant, &pair, &output, processor);
         trials.push(common::trial(format!("{verdict}::{name}"), test));
@@ -88,7 +88,7 @@ fn check(mutant: &Mutant, pair: &Pair, output: &Path, processor: usize) -> Resul
 }
 
 fn mutants() -> Result<BTreeMap<String, Mutant>> {
-    let folder = Path::new(ROOT).join("tests/mutants");
+    let folder = root().join("tests/mutants");
     let mut mutants = BTreeMap::new();
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
@@ -108,8 +108,8 @@ fn build(package: &Path, mutants: &BTreeMap<String, Mutant>) -> Result<()> {
         fs::remove_dir_all(&sources)?;
     }
     fs::create_dir_all(&sources)?;
-    let root = fs::read_to_string(Path::new(ROOT).join("Cargo.toml"))?;
-    let root: toml::Table = toml::from_str(&root)?;
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let project: toml::Table = toml::from_str(&manifest)?;
     let manifest = toml::toml! {
         [workspace]
 
@@ -126,13 +126,13 @@ fn build(package: &Path, mutants: &BTreeMap<String, Mutant>) -> Result<()> {
     };
     let mut manifest: toml::Table = manifest;
     for (table, part) in [("profile", "release"), ("dependencies", "libc")] {
-        let value = root[table][part].clone();
+        let value = project[table][part].clone();
         let entry = manifest.entry(table).or_insert_with(|| toml::Table::new().into());
         entry.as_table_mut().context("it is a table")?.insert(part.into(), value);
     }
     fs::write(package.join("Cargo.toml"), toml::to_string(&manifest)?)?;
     for file in ["build.rs", "Cargo.lock"] {
-        fs::copy(Path::new(ROOT).join(file), package.join(file))?;
+        fs::copy(root().join(file), package.join(file))?;
     }
     for (name, mutant) in mutants {
         let source = mutant.source().with_context(|| format!("mutant {name}"))?;
@@ -150,7 +150,7 @@ fn build(package: &Path, mutants: &BTreeMap<String, Mutant>) -> Result<()> {
 impl Mutant {
     fn source(&self) -> Result<String> {
         let twin = PathBuf::from("src/bin").join(&self.program).with_extension("rs");
-        let mut source = fs::read_to_string(Path::new(ROOT).join(twin))?;
+        let mut source = fs::read_to_string(root().join(twin))?;
         for edit in &self.edit {
             let times = source.matches(&edit.find).count();
             ensure!(
