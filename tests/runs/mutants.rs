@@ -14,10 +14,10 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use mirror::commands::compare::cases;
-use mirror::normalise::{Normaliser, RULES};
+use mirror::compare::normalise::{Normaliser, RULES};
 use mirror::project::Pair;
-use mirror::report;
-use mirror::run::processors;
+use mirror::run::job::processors;
+use mirror::show::report;
 use root::root;
 use serde::Deserialize;
 

@@ -19,10 +19,10 @@ use mirror::commands::compare::{Case, cases};
 use mirror::commands::interop;
 use mirror::commands::trace::origins;
 use mirror::compare::compare;
-use mirror::normalise::{Normaliser, RULES, Rule};
+use mirror::compare::normalise::{Normaliser, RULES, Rule};
 use mirror::project::Pair;
-use mirror::report;
-use mirror::run::{Instrument, processors};
+use mirror::run::job::{Instrument, processors};
+use mirror::show::report;
 use root::root;
 
 fn main() -> ExitCode {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mirror::commands::{bench, compare, interop, list, trace};
-use mirror::out::{complain, nobody_reads};
+use mirror::common::out::{complain, nobody_reads};
 
 /// Runs two programs that should be the same and shows where they are not.
 ///
@@ -75,7 +75,7 @@ struct TraceArguments {
 }
 
 fn main() -> ExitCode {
-    if let Some(status) = mirror::inside::take_over() {
+    if let Some(status) = mirror::run::inside::take_over() {
         return status;
     }
     let result = match Cli::parse().command {

@@ -4,18 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::common::lock::lock;
+use crate::common::out::print;
+use crate::common::parallel;
+use crate::common::tools::Tools;
+use crate::compare::normalise::{Normaliser, RULES};
 use crate::compare::{Comparison, Undecided, Verdict, between, between_decided, compare};
-use crate::lock::lock;
-use crate::normalise::{Normaliser, RULES};
-use crate::observation::Observation;
-use crate::out::print;
-use crate::parallel;
 use crate::project::{Pair, Project, Twin, own_name};
-use crate::report::{self, BAD, FAINT, GOOD, HEADING, Progress, styled};
-use crate::run::{Instrument, Job, NotRun};
+use crate::read::observation::Observation;
+use crate::run::job::{Instrument, Job, NotRun};
 use crate::say;
 use crate::scenario::{Scenario, ScenarioFile, check_injections};
-use crate::tools::Tools;
+use crate::show::report::{self, BAD, FAINT, GOOD, HEADING, Progress, styled};
 
 /// How often both programs are run again before it is said that they differ: one that does not do
 /// the same every time would be blamed for it. Of two equally frequent ways to run, chance lets all

@@ -8,19 +8,19 @@ use anyhow::{Context, Result, bail, ensure};
 use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry};
 use serde::{Deserialize, Serialize};
 
-use crate::lock::lock;
-use crate::namespaces::in_namespaces;
-use crate::observation::printable;
-use crate::parallel;
+use crate::common::lock::lock;
+use crate::common::parallel;
+use crate::common::tools::{Tools, find_program, to_be_shown};
 use crate::project::{MODELS, Project, Twin};
-use crate::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
+use crate::read::observation::printable;
+use crate::run::namespaces::in_namespaces;
+use crate::run::stage::prepare;
+use crate::run::start::unprivileged;
+use crate::run::watch::BETWEEN_LOOKS;
+use crate::run::world::{WORK, World, seal};
 use crate::say;
 use crate::scenario::pattern_bytes;
-use crate::stage::prepare;
-use crate::start::unprivileged;
-use crate::tools::{Tools, find_program, to_be_shown};
-use crate::watch::BETWEEN_LOOKS;
-use crate::world::{WORK, World, seal};
+use crate::show::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
 
 /// A server and its client, and the longest word that goes between them.
 struct Service {

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use crate::project::Project;
-use crate::report::{HEADING, crop, pad, styled, width};
 use crate::say;
+use crate::show::report::{HEADING, crop, pad, styled, width};
 
 /// Lists the programs and their scenarios.
 pub fn run() -> Result<bool> {

@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::commands::compare::cases;
+use crate::common::lock::lock;
+use crate::common::tools::Tools;
+use crate::compare::normalise::{Normaliser, RULES};
+use crate::compare::rows::{by_process, threads};
 use crate::compare::{Row, align};
-use crate::lock::lock;
-use crate::normalise::{Normaliser, RULES};
 use crate::project::{Project, Twin};
-use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
-use crate::rows::{by_process, threads};
-use crate::run::{Instrument, processors};
+use crate::read::trace::Event;
+use crate::run::job::{Instrument, processors};
 use crate::say;
 use crate::scenario::check_injections;
-use crate::source::{Origin, Sources};
-use crate::tools::Tools;
-use crate::trace::Event;
+use crate::show::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
+use crate::show::source::{Origin, Sources};
 
 /// Shows both traces of a scenario side by side.
 pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
@@ -121,7 +121,7 @@ fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::parse;
+    use crate::read::trace::parse;
 
     #[test]
     fn who_made_whom() {

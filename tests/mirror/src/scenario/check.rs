@@ -8,8 +8,7 @@ use nix::sys::signal::Signal;
 use super::inject::{self, error_number};
 use super::roles::{self, place_name};
 use super::source::{Lines, Mistakes};
-use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network};
-use crate::likeness;
+use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network, template};
 
 /// The longest datagram that fits in an IPv4 packet.
 const LONGEST_DATAGRAM: usize = 65507;
@@ -150,11 +149,11 @@ impl Check<'_> {
         };
         let what = "one of stdout and stdout_like was expected";
         self.expect(*stdout == Text::default(), "stdout_like", what);
-        if let Err(reason) = likeness::check_form(template, &[]) {
+        if let Err(reason) = template::check_form(template, &[]) {
             return self.wrong("stdout_like", None, &format!("{reason:#}"));
         }
         for (index, relation) in r#where.iter().enumerate() {
-            if let Err(reason) = likeness::check_form(template, std::slice::from_ref(relation)) {
+            if let Err(reason) = template::check_form(template, std::slice::from_ref(relation)) {
                 self.wrong("where", Some(index), &format!("{reason:#}"));
             }
         }

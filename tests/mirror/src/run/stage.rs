@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-use crate::tools::Tools;
+use crate::common::tools::Tools;
 
 /// Pins this process and all that it starts, and makes the network ready. Connections come from the
 /// ports of that range unless they are bound to others.

@@ -16,10 +16,10 @@ use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::sys::termios;
 
-use crate::run::{Instrument, Job, not_run};
+use crate::common::tools::Tools;
+use crate::run::job::{Instrument, Job, not_run};
+use crate::run::world::{LOG, WORK};
 use crate::scenario::Output;
-use crate::tools::Tools;
-use crate::world::{LOG, WORK};
 
 /// How much of standard output and of standard error a run keeps, in bytes.
 const LONGEST_OUTPUT: usize = 128 << 20;

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use similar::{DiffOp, capture_diff_slices};
 
-use crate::likeness::{self, Unlike};
-use crate::normalise::Normaliser;
-use crate::observation::{End, FileRecord, Observation, Peer, printable};
-use crate::rows;
+use crate::compare::normalise::Normaliser;
+use crate::read::observation::{End, FileRecord, Observation, Peer, printable};
+use crate::read::trace::Event;
 use crate::scenario::Scenario;
-use crate::trace::Event;
+use crate::scenario::template::{self, Unlike};
+
+pub mod normalise;
+pub mod rows;
 
 /// What came of a comparison.
 #[derive(Debug, Clone)]
@@ -216,7 +218,7 @@ fn stated(
         }
         Some(template) => {
             let text = String::from_utf8_lossy(&observation.stdout);
-            match likeness::check(template, &scenario.r#where, &text) {
+            match template::check(template, &scenario.r#where, &text) {
                 Ok(()) => {}
                 Err(Unlike::Text) => {
                     state("stdout", printable(template.as_bytes()), printable(text.as_bytes()));
@@ -349,7 +351,7 @@ fn first_difference(what: &'static str, rows: &[Row]) -> Option<Difference> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::normalise::RULES;
+    use crate::compare::normalise::RULES;
 
     fn events(lines: &[&str]) -> Vec<Event> {
         let event = |text: &&str| Event { process: 3, text: (*text).into(), stack: Vec::new() };
@@ -429,7 +431,7 @@ mod tests {
         let peer = |received: &[u8]| Peer {
             name: "a".into(),
             received: received.to_vec(),
-            stream: crate::observation::Stream::Ended,
+            stream: crate::read::observation::Stream::Ended,
         };
         let file = |content: &str| FileRecord {
             path: "/tmp/a".into(),

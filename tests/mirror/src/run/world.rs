@@ -18,7 +18,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{mkfifo, pivot_root, sethostname};
 
-use crate::{etc, kernel};
+use crate::run::{etc, kernel};
 
 /// The working folder of every program.
 pub const WORK: &str = "/mirror";

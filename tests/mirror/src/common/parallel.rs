@@ -14,7 +14,7 @@ pub fn in_order<T: Sync, R: Send>(
     work: impl Fn(&T, usize) -> Result<R> + Sync,
     mut done: impl FnMut(usize, R) -> Result<()>,
 ) -> Result<()> {
-    let processors = crate::run::processors()?;
+    let processors = crate::run::job::processors()?;
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {

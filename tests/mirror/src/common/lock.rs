@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::out::complain;
+use crate::common::out::complain;
 
 /// Creates the folder and waits, saying so, while another process has its lock; the lock lasts as
 /// long as what is returned.

@@ -7,7 +7,7 @@ use addr2line::Loader;
 use anyhow::{Context, Result, anyhow};
 use regex::Regex;
 
-use crate::trace::{Event, Frame};
+use crate::read::trace::{Event, Frame};
 
 /// Finds source lines by the programs' debugging information.
 #[derive(Default)]

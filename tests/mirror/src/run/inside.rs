@@ -14,22 +14,22 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait;
 use nix::unistd::Pid;
 
-use crate::capture::Capture;
-use crate::files::left_in;
-use crate::limits;
-use crate::log::Log;
-use crate::namespaces::{self, INSIDE};
-use crate::observation::printable;
-use crate::observation::{End, Findings, Stream};
-use crate::out::complain;
-use crate::peers::{AT_ONCE, Peers};
-use crate::run::{Instrument, Job, NotRun, PACKETS, not_run};
+use crate::common::out::complain;
+use crate::common::tools::to_be_shown;
+use crate::read::observation::printable;
+use crate::read::observation::{End, Findings, Stream};
+use crate::run::capture::Capture;
+use crate::run::files::left_in;
+use crate::run::job::{Instrument, Job, NotRun, PACKETS, not_run};
+use crate::run::limits;
+use crate::run::log::Log;
+use crate::run::namespaces::{self, INSIDE};
+use crate::run::peers::{AT_ONCE, Peers};
+use crate::run::stage::{keep_little, prepare, set_as_asked};
+use crate::run::start::{CALLGRIND, Collector, start};
+use crate::run::watch::{Activity, BETWEEN_LOOKS, Watch};
+use crate::run::world::{LOG, WORK, WRITABLE, World, seal};
 use crate::scenario::{Polls, Step};
-use crate::stage::{keep_little, prepare, set_as_asked};
-use crate::start::{CALLGRIND, Collector, start};
-use crate::tools::to_be_shown;
-use crate::watch::{Activity, BETWEEN_LOOKS, Watch};
-use crate::world::{LOG, WORK, WRITABLE, World, seal};
 
 /// A run that takes longer is stuck. A bound for the worst case only: nothing waits for it.
 const DEADLINE: Duration = Duration::from_secs(120);

@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork, getgid, getuid, setgroups, setsid};
 
-use crate::limits;
+use crate::run::limits;
 
 /// What this program is called with when it starts itself again: this word, and what to do in the
 /// namespaces with what is in the current folder.

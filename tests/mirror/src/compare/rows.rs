@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::trace::Event;
+use crate::read::trace::Event;
 
 /// The events of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +195,7 @@ pub fn fold<'a>(mut process: Process<'a>, vain: impl Fn(&str) -> bool) -> Proces
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::parse;
+    use crate::read::trace::parse;
 
     fn texts(process: &Process<'_>) -> Vec<String> {
         process.events.iter().map(|e| format!("{} {}", e.process, e.text)).collect()

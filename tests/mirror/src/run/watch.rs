@@ -17,8 +17,8 @@ use anyhow::{Context, Result};
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 
-use crate::log::Log;
-use crate::run::not_run;
+use crate::run::job::not_run;
+use crate::run::log::Log;
 
 /// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
 pub const PORT: u16 = 39999;

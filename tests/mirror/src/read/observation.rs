@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::Event;
+use crate::read::trace::Event;
 
 /// All that one run of one program showed.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Observation {
     pub peers: Vec<Peer>,
     /// Every system call and signal, from `execve` to the end.
     pub trace: Vec<Event>,
-    /// What crossed the loopback device, as [`crate::packets`] tells it.
+    /// What crossed the loopback device, as [`crate::read::packets`] tells it.
     pub packets: Vec<String>,
     /// The files that were left where the program may write, in the order of their paths.
     pub files: Vec<FileRecord>,

@@ -23,7 +23,7 @@ use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
 
-use crate::watch;
+use crate::run::watch;
 
 /// The kernel keeps so many bytes of packets until they are read, or as many as it allows.
 const KEPT: usize = 64 << 20;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::world::WRITABLE;
+use crate::run::world::WRITABLE;
 
 /// Where they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]

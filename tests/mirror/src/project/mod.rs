@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::unistd::{AccessFlags, access};
 use serde::Deserialize;
 
+use crate::common::tools::find_program;
+use crate::run::world::{WORK, WRITABLE};
 use crate::scenario::ScenarioFile;
-use crate::tools::find_program;
-use crate::world::{WORK, WRITABLE};
 
 /// The servers of the I/O models.
 pub const MODELS: [&str; 8] = [
@@ -42,7 +42,7 @@ pub struct Twin {
     pub command: Vec<String>,
     /// Its source file, where it is known.
     pub source: Option<PathBuf>,
-    /// Files that the command line names: see [`Job::visible`](crate::run::Job::visible).
+    /// Files that the command line names: see [`Job::visible`](crate::run::job::Job::visible).
     pub visible: Vec<(PathBuf, PathBuf)>,
 }
 

@@ -10,9 +10,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use nix::libc;
 
-use crate::observation::End;
-use crate::run::not_run;
-use crate::trace::{found_none_ready, paused, row, would_wait};
+use crate::read::observation::End;
+use crate::read::trace::{found_none_ready, paused, row, would_wait};
+use crate::run::job::not_run;
 
 /// The longest log, in bytes. Whoever reads it holds it in memory.
 const LONGEST: usize = 512 << 20;

@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use regex::{Captures, Regex};
 
-use crate::rows;
+use crate::compare::rows;
+use crate::read::trace::{self, Event, outside_strings};
 use crate::scenario::{Polls, Scenario};
-use crate::trace::{self, Event, outside_strings};
 
 /// One thing that may differ.
 #[derive(Debug, Clone, Copy)]

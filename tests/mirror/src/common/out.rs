@@ -54,6 +54,6 @@ fn write_all(stream: &(impl AsFd + AsRawFd), mut bytes: &[u8]) -> io::Result<()>
 #[macro_export]
 macro_rules! say {
     ($($argument:tt)*) => {
-        $crate::out::print(&format!("{}\n", format_args!($($argument)*)))?
+        $crate::common::out::print(&format!("{}\n", format_args!($($argument)*)))?
     };
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use socket2::{Domain, Socket, Type};
 
-use crate::observation::{PeerRecord, Stream};
+use crate::read::observation::{PeerRecord, Stream};
+use crate::run::watch::in_flight;
 use crate::scenario::{Step, pattern_bytes};
-use crate::watch::in_flight;
 
 /// The first of the ports that peers connect from, in the order in which they come. They are
 /// chosen here and not by the kernel, so that every run shows the program the same ones.

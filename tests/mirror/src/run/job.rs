@@ -11,14 +11,14 @@ use nix::unistd::Pid;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::namespaces::in_namespaces;
-use crate::observation::{Findings, Observation, Peer, PeerRecord};
+use crate::common::tools::Tools;
+use crate::read::observation::{Findings, Observation, Peer, PeerRecord};
+use crate::read::trace::Event;
+use crate::read::{packets, trace};
+use crate::run::namespaces::in_namespaces;
+use crate::run::start::LONGEST_STRING;
+use crate::run::world::WORK;
 use crate::scenario::Scenario;
-use crate::start::LONGEST_STRING;
-use crate::tools::Tools;
-use crate::trace::Event;
-use crate::world::WORK;
-use crate::{packets, trace};
 
 /// One run of one program: what the outer half hands to the inner one.
 #[derive(Debug, Clone, Serialize, Deserialize)]

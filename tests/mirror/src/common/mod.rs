@@ -1,0 +1,6 @@
+//! What every stage may use.
+
+pub mod lock;
+pub mod out;
+pub mod parallel;
+pub mod tools;

@@ -1,0 +1,4 @@
+//! Shows comparisons and traces to a person.
+
+pub mod report;
+pub mod source;
