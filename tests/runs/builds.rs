@@ -18,10 +18,10 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
-use mirror::commands::compare::{Case, cases};
-use mirror::compare::normalise::{Normaliser, RULES};
-use mirror::project::Pair;
-use mirror::run::job::processors;
+use mirror::common::parallel::processors;
+use mirror::compare::normalise::Normaliser;
+use mirror::compare::rules::RULES;
+use mirror::project::{Case, Pair, cases};
 use mirror::scenario::Output;
 use mirror::show::report;
 use root::root;

@@ -28,7 +28,7 @@ impl Environment {
     /// Moves this process, which must be single-threaded, into new namespaces and pins it to the
     /// last of its processors.
     pub fn enter(congestion: &str) -> Result<Self> {
-        let processors = mirror::run::job::processors()?;
+        let processors = mirror::common::parallel::processors()?;
         let (user, group) = (getuid(), getgid());
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).with_context(|| {
             format!("cannot create namespaces: {}", mirror::run::namespaces::what_forbids())

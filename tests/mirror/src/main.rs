@@ -75,7 +75,7 @@ struct TraceArguments {
 }
 
 fn main() -> ExitCode {
-    if let Some(status) = mirror::run::inside::take_over() {
+    if let Some(status) = mirror::run::take_over() {
         return status;
     }
     let result = match Cli::parse().command {

@@ -10,12 +10,13 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::common::lock::lock;
+use crate::common::out::say;
+use crate::common::parallel::processors;
 use crate::common::tools::{Tools, find_program};
 use crate::project::{Project, Twin};
-use crate::run::job::{Instrument, Job, processors};
-use crate::say;
+use crate::run::job::{Instrument, Job};
 use crate::scenario::{Piece, Scenario, ScenarioFile, Step, Text};
-use crate::show::report::{BAD, GOOD, HEADING, Progress, pad, styled};
+use crate::show::terminal::{BAD, GOOD, HEADING, Progress, pad, styled};
 
 /// How many messages the server echoes in the shorter and in the longer run. The difference is
 /// what one message costs, without what the start and the end cost.

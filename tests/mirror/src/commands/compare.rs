@@ -5,22 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::common::lock::lock;
-use crate::common::out::print;
+use crate::common::out::{print, say};
 use crate::common::parallel;
 use crate::common::tools::Tools;
-use crate::compare::normalise::{Normaliser, RULES};
-use crate::compare::{Comparison, Undecided, Verdict, between, between_decided, compare};
-use crate::project::{Pair, Project, Twin, own_name};
-use crate::read::observation::Observation;
-use crate::run::job::{Instrument, Job, NotRun};
-use crate::say;
-use crate::scenario::{Scenario, ScenarioFile, check_injections};
-use crate::show::report::{self, BAD, FAINT, GOOD, HEADING, Progress, styled};
-
-/// How often both programs are run again before it is said that they differ: one that does not do
-/// the same every time would be blamed for it. Of two equally frequent ways to run, chance lets all
-/// of these show the wrong one in 1 of 512 cases.
-const AGAIN: usize = 4;
+use crate::compare::normalise::Normaliser;
+use crate::compare::rules::RULES;
+use crate::compare::{Comparison, Verdict};
+use crate::project::{Pair, Project, Twin, cases};
+use crate::run::job::NotRun;
+use crate::scenario::{ScenarioFile, check_injections};
+use crate::show::report;
+use crate::show::terminal::{BAD, FAINT, GOOD, HEADING, Progress, styled};
 
 /// Compares the project's own programs, which are built before.
 pub fn programs(
@@ -70,130 +65,12 @@ fn again(mut words: Vec<String>, scenario: &str, output: Option<&Path>) -> Strin
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// One scenario of one pair.
-#[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
-    /// The pair.
-    pub pair: &'a Pair,
-    /// What is done to both.
-    pub scenario: &'a Scenario,
-}
-
-impl Case<'_> {
-    /// Runs both twins and compares them.
-    pub fn run(
-        &self,
-        output: &Path,
-        processor: usize,
-        normaliser: &Normaliser,
-    ) -> Result<Comparison> {
-        let [left, right] = self.observe(output, processor)?;
-        Ok(compare(self.scenario, &left, &right, normaliser))
-    }
-
-    fn observe(&self, output: &Path, processor: usize) -> Result<[Observation; 2]> {
-        let [left, right] = self.jobs(output, processor, Instrument::Trace)?;
-        Ok([left.observe()?, right.observe()?])
-    }
-
-    /// Does the same, and, where the twins do not come out the same, runs both again to see whether
-    /// each is the same as itself.
-    pub fn judge(
-        &self,
-        output: &Path,
-        processor: usize,
-        normaliser: &Normaliser,
-    ) -> Result<Comparison> {
-        let first = self.observe(output, processor)?;
-        let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
-        // What differs of all that the programs decide, once one of them has differed from itself.
-        let mut decided = None;
-        for _ in 0..AGAIN {
-            if decided.as_ref().map_or_else(|| comparison.is_same(), Vec::is_empty) {
-                break;
-            }
-            let second = self.observe(&output.join("again"), processor)?;
-            if let Some(undecided) = self.undecided(&first, &second, normaliser) {
-                let mut sides = first.iter().zip(&second);
-                if sides.any(|(a, b)| !between_decided([a, b], normaliser).is_empty()) {
-                    comparison.undecided = Some(undecided);
-                    return Ok(comparison);
-                }
-                let [left, right] = &first;
-                decided.get_or_insert_with(|| between_decided([left, right], normaliser));
-            }
-        }
-        if let Some(decided) = decided {
-            comparison.hold_to(decided);
-        }
-        Ok(comparison)
-    }
-
-    fn undecided(
-        &self,
-        first: &[Observation; 2],
-        second: &[Observation; 2],
-        normaliser: &Normaliser,
-    ) -> Option<Undecided> {
-        first.iter().zip(second).enumerate().find_map(|(side, (first, second))| {
-            let differences = between(self.scenario, first, second, normaliser);
-            (!differences.is_empty()).then_some(Undecided { side, differences })
-        })
-    }
-
-    /// The two runs.
-    pub fn jobs(
-        &self,
-        output: &Path,
-        processor: usize,
-        instrument: Instrument,
-    ) -> Result<[Job; 2]> {
-        let output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-        let tools = Tools::find()?;
-        Ok(self.pair.twins.each_ref().map(|twin| Job {
-            name: self.pair.scenarios.program.clone(),
-            command: twin.command.clone(),
-            scenario: self.scenario.clone(),
-            visible: twin.visible.clone(),
-            tools: tools.clone(),
-            instrument: instrument.clone(),
-            processor,
-            directory: self.directory(&output).join(twin.label.to_lowercase()),
-        }))
-    }
-
-    fn directory(&self, output: &Path) -> PathBuf {
-        output.join(&self.pair.scenarios.program).join(&self.scenario.name)
-    }
-
-    fn labels(&self) -> [&str; 2] {
-        self.pair.twins.each_ref().map(|twin| twin.label.as_str())
-    }
-}
-
-/// The scenarios of these pairs; only the one of that name, where one is named.
-pub fn cases<'a>(pairs: &'a [Pair], scenario: Option<&str>) -> Result<Vec<Case<'a>>> {
-    let mut cases = Vec::new();
-    for pair in pairs {
-        match scenario {
-            Some(name) if pairs.len() == 1 => {
-                cases.push(Case { pair, scenario: pair.scenarios.find(name)? });
-            }
-            Some(name) => cases.extend(
-                pair.scenarios
-                    .scenarios
-                    .iter()
-                    .filter(|s| s.name == name)
-                    .map(|scenario| Case { pair, scenario }),
-            ),
-            None => cases
-                .extend(pair.scenarios.scenarios.iter().map(|scenario| Case { pair, scenario })),
-        }
-    }
-    if let (true, Some(name)) = (cases.is_empty(), scenario) {
-        anyhow::bail!("no program has a scenario '{name}'; `mirror list` shows all");
-    }
-    Ok(cases)
+/// How this program was called, such that it can be called so again from here.
+fn own_name() -> String {
+    let name = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    let here = std::env::current_dir().unwrap_or_default();
+    let name = name.strip_prefix(&here).unwrap_or(&name);
+    name.to_string_lossy().into_owned()
 }
 
 fn all(

@@ -5,19 +5,21 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::commands::compare::cases;
 use crate::common::lock::lock;
+use crate::common::out::say;
+use crate::common::parallel::processors;
 use crate::common::tools::Tools;
-use crate::compare::normalise::{Normaliser, RULES};
+use crate::compare::Row;
+use crate::compare::diff::align;
+use crate::compare::normalise::Normaliser;
 use crate::compare::rows::{by_process, threads};
-use crate::compare::{Row, align};
-use crate::project::{Project, Twin};
+use crate::compare::rules::RULES;
+use crate::project::{Project, Twin, cases};
 use crate::read::trace::Event;
-use crate::run::job::{Instrument, processors};
-use crate::say;
+use crate::run::job::Instrument;
 use crate::scenario::check_injections;
-use crate::show::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
 use crate::show::source::{Origin, Sources};
+use crate::show::terminal::{BAD, FAINT, HEADING, crop, pad, styled, width};
 
 /// Shows both traces of a scenario side by side.
 pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
@@ -28,8 +30,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     project.build()?;
     let output: PathBuf = project.output().join("trace");
     let _lock = lock(&output)?;
-    let jobs = case.jobs(&output, processors()?[0], Instrument::TraceWithStacks)?;
-    let [left, right] = [jobs[0].observe()?, jobs[1].observe()?];
+    let [left, right] = case.observe(&output, processors()?[0], Instrument::TraceWithStacks)?;
     let twins = &case.pair.twins;
 
     say!(
@@ -40,7 +41,10 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let normaliser = Normaliser::new(RULES);
     let traces = [&left, &right].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
     let rows = align([&traces[0], &traces[1]], &normaliser);
-    let origins = [origins(&traces[0], &twins[0])?, origins(&traces[1], &twins[1])?];
+    let mut sources = Sources::default();
+    let mut origins_of =
+        |side: usize| sources.origins(&traces[side], twins[side].source.as_deref());
+    let origins = [origins_of(0)?, origins_of(1)?];
     let mut origins = origins.map(Vec::into_iter);
     let mut owners = traces.each_ref().map(|rows| owners(rows).into_iter());
     let mut owner = None;
@@ -102,12 +106,6 @@ fn owners(rows: &[&Event]) -> Vec<String> {
     }
     let name = |row: &&Event| names.get(&row.process).cloned();
     rows.iter().map(|row| name(row).unwrap_or_else(|| process(row.process))).collect()
-}
-
-/// Where each of these rows comes from.
-pub fn origins(rows: &[&Event], twin: &Twin) -> Result<Vec<Option<Origin>>> {
-    let source = twin.source.as_deref().context("the source is not known")?;
-    Sources::default().origins(rows, source)
 }
 
 fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String {

@@ -3,4 +3,5 @@
 pub mod lock;
 pub mod out;
 pub mod parallel;
+pub mod printable;
 pub mod tools;

@@ -51,9 +51,10 @@ fn write_all(stream: &(impl AsFd + AsRawFd), mut bytes: &[u8]) -> io::Result<()>
 }
 
 /// Prints a line as `println!` does, and gives the error to the caller's caller if it cannot.
-#[macro_export]
 macro_rules! say {
     ($($argument:tt)*) => {
         $crate::common::out::print(&format!("{}\n", format_args!($($argument)*)))?
     };
 }
+
+pub(crate) use say;

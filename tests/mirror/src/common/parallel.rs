@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use nix::sched::sched_getaffinity;
+use nix::unistd::Pid;
 
 /// Calls `work` for every item, on one thread for each processor that may be used; the thread's
 /// processor is its second argument. `done` gets the results in the order of the items, each as
@@ -14,7 +16,7 @@ pub fn in_order<T: Sync, R: Send>(
     work: impl Fn(&T, usize) -> Result<R> + Sync,
     mut done: impl FnMut(usize, R) -> Result<()>,
 ) -> Result<()> {
-    let processors = crate::run::job::processors()?;
+    let processors = processors()?;
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -44,4 +46,13 @@ pub fn in_order<T: Sync, R: Send>(
         }
         Ok(())
     })
+}
+
+/// The processors that this process may use.
+pub fn processors() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::this())?;
+    let allowed = |&processor: &usize| set.is_set(processor).unwrap_or(false);
+    let processors: Vec<usize> = (0..nix::sched::CpuSet::count()).filter(allowed).collect();
+    ensure!(!processors.is_empty(), "no processor may be used");
+    Ok(processors)
 }

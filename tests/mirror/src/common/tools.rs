@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::run::world::WRITABLE;
-
 /// Where they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tools {
@@ -36,12 +34,6 @@ impl Tools {
             ip: find("ip", "iproute2")?,
         })
     }
-}
-
-/// Those of these files that a run does not have where they are, and must be shown.
-pub fn to_be_shown<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<(PathBuf, PathBuf)> {
-    let hidden = |file: &&PathBuf| WRITABLE.iter().any(|folder| file.starts_with(folder));
-    files.into_iter().filter(hidden).map(|file| (file.clone(), file.clone())).collect()
 }
 
 /// The file of a program: of that path, or in a folder of PATH, or where a system has its own, also

@@ -1,142 +1,23 @@
 //! Compares two observations with each other, and each with what the scenario states.
 
-use std::borrow::Cow;
-
-use similar::{DiffOp, capture_diff_slices};
-
+use crate::compare::diff::{differing_rows, first_difference, rows_of};
+use crate::compare::excerpts::excerpts;
 use crate::compare::normalise::Normaliser;
-use crate::read::observation::{End, FileRecord, Observation, Peer, printable};
+use crate::compare::stated::stated;
+use crate::read::observation::{FileRecord, Observation, Peer};
 use crate::read::trace::Event;
 use crate::scenario::Scenario;
-use crate::scenario::template::{self, Unlike};
 
+pub use comparison::{Comparison, Difference, Row, Undecided, Verdict};
+
+mod comparison;
+mod decided;
+pub mod diff;
+mod excerpts;
 pub mod normalise;
 pub mod rows;
-
-/// What came of a comparison.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// How many system calls of each twin were compared.
-    pub calls: [usize; 2],
-    /// How many lines tell each run's packets.
-    pub packets: [usize; 2],
-    /// How many lines of the traces have no equal on the other side.
-    pub differing_lines: usize,
-    /// Everything that is not as it should be.
-    pub differences: Vec<Difference>,
-    /// Why the differences tell nothing, if they do not.
-    pub undecided: Option<Undecided>,
-    /// Whether only what the programs decide was compared: see [`between_decided`].
-    pub as_decided: bool,
-}
-
-/// What a comparison says of two programs in a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// They are the same, and do what the scenario states.
-    Same,
-    /// They differ.
-    Different,
-    /// They do not differ, but not do what the scenario states.
-    NotAsStated,
-    /// One of them differs from itself, so that it cannot be told.
-    Undecided,
-}
-
-/// A program that differs from itself.
-#[derive(Debug, Clone)]
-pub struct Undecided {
-    /// Which twin: 0 left, 1 right.
-    pub side: usize,
-    /// What is not the same in two runs of it.
-    pub differences: Vec<Difference>,
-}
-
-impl Comparison {
-    /// What it says.
-    pub fn verdict(&self) -> Verdict {
-        if self.undecided.is_some() {
-            Verdict::Undecided
-        } else if self.differences.iter().any(Difference::is_between) {
-            Verdict::Different
-        } else if self.differences.is_empty() {
-            Verdict::Same
-        } else {
-            Verdict::NotAsStated
-        }
-    }
-
-    /// Takes these for the differences between the twins, which are those of [`between_decided`].
-    pub fn hold_to(&mut self, decided: Vec<Difference>) {
-        self.as_decided = true;
-        self.differing_lines = 0;
-        self.differences.retain(|difference| !difference.is_between());
-        self.differences.extend(decided);
-    }
-
-    /// Whether the twins are the same and do what the scenario states.
-    pub fn is_same(&self) -> bool {
-        self.verdict() == Verdict::Same
-    }
-}
-
-/// One thing that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Difference {
-    /// The twins differ in something that is not the trace.
-    Between {
-        /// What differs.
-        what: String,
-        /// What each side has.
-        sides: [String; 2],
-    },
-    /// One twin does not do what the scenario states.
-    Stated {
-        /// Which twin: 0 left, 1 right.
-        side: usize,
-        /// What is stated of.
-        what: &'static str,
-        /// What the scenario says.
-        stated: String,
-        /// What was seen.
-        seen: String,
-    },
-    /// A step of the scenario did not go as it says.
-    Step {
-        /// Which twin: 0 left, 1 right.
-        side: usize,
-        /// What happened.
-        complaint: String,
-    },
-    /// The traces or the packets differ; this is the first place.
-    Lines {
-        /// Which of them.
-        what: &'static str,
-        /// The line number on each side, from 0, at which `rows` begins.
-        start: [usize; 2],
-        /// Lines of both sides, beside each other where they are equal.
-        rows: Vec<Row>,
-    },
-}
-
-impl Difference {
-    /// Whether it is one between the two sides, and not between a side and the scenario.
-    pub fn is_between(&self) -> bool {
-        matches!(self, Self::Between { .. } | Self::Lines { .. })
-    }
-}
-
-/// One row of two traces beside each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Whether both sides are equal.
-    pub same: bool,
-    /// The line of each side, where it has one.
-    pub sides: [Option<String>; 2],
-}
-
-/// How many rows are shown before and after the first that differs.
-const CONTEXT: usize = 3;
+pub mod rules;
+mod stated;
 
 /// Compares two runs of one scenario.
 pub fn compare(
@@ -178,64 +59,18 @@ pub fn between(
     differences
 }
 
-/// What is not the same in two runs of all that a program decides: see [`rows::decided`].
+/// What is not the same in two runs of all that a program decides: see [`decided::decided`].
 pub fn between_decided(
     [left, right]: [&Observation; 2],
     normaliser: &Normaliser,
 ) -> Vec<Difference> {
     let mut differences = Vec::new();
     apart_from_the_trace(left, right, &mut differences);
-    let [left, right] = [left, right].map(|side| rows::decided(&side.trace));
+    let [left, right] = [left, right].map(|side| decided::decided(&side.trace));
     let [left, right] =
         [&left, &right].map(|rows| normaliser.apply(rows.iter().map(String::as_str)));
     differences.extend(first_difference("the traces", &rows_of(&left, &right)));
     differences
-}
-
-fn stated(
-    scenario: &Scenario,
-    side: usize,
-    observation: &Observation,
-    differences: &mut Vec<Difference>,
-) {
-    let mut state = |what, stated: String, seen: String| {
-        if stated != seen {
-            differences.push(Difference::Stated { side, what, stated, seen });
-        }
-    };
-    let end = match (&scenario.exit, &scenario.killed_by) {
-        (Some(status), _) => End::Exited(*status),
-        (None, Some(signal)) => End::KilledBy(signal.clone()),
-        (None, None) => End::StillThere,
-    };
-    state("the end", end.to_string(), observation.end.to_string());
-    let [stated, seen] = excerpts([&scenario.stderr.bytes(), &observation.stderr]);
-    state("stderr", stated, seen);
-    match &scenario.stdout_like {
-        None => {
-            let [stated, seen] = excerpts([&scenario.stdout.bytes(), &observation.stdout]);
-            state("stdout", stated, seen);
-        }
-        Some(template) => {
-            let text = String::from_utf8_lossy(&observation.stdout);
-            match template::check(template, &scenario.r#where, &text) {
-                Ok(()) => {}
-                Err(Unlike::Text) => {
-                    state("stdout", printable(template.as_bytes()), printable(text.as_bytes()));
-                }
-                Err(Unlike::Relation(relation, values)) => state("stdout", relation, values),
-            }
-        }
-    }
-    let mut packets = observation.packets.iter();
-    for part in &scenario.wire {
-        if !packets.any(|line| line.contains(part)) {
-            state("the packets", part.clone(), observation.packets.join("; "));
-        }
-    }
-    for complaint in &observation.complaints {
-        differences.push(Difference::Step { side, complaint: complaint.clone() });
-    }
 }
 
 fn apart_from_the_trace(
@@ -282,76 +117,11 @@ fn paths<'a>(left: &'a Observation, right: &'a Observation) -> Vec<&'a str> {
     paths
 }
 
-/// Two values so that a person can see where they begin to differ: nothing, where they do not, the
-/// whole of them if they are short.
-fn excerpts(sides: [&[u8]; 2]) -> [String; 2] {
-    const SHORT: usize = 4096;
-    const BEFORE: usize = 64;
-    let [left, right] = sides;
-    if left == right {
-        return Default::default();
-    }
-    if sides.iter().all(|side| side.len() <= SHORT) {
-        return sides.map(printable);
-    }
-    let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
-    sides.map(|side| {
-        let from = same.saturating_sub(BEFORE);
-        let to = side.len().min(same + SHORT);
-        format!("{} bytes, from byte {from} on: {}", side.len(), printable(&side[from..to]))
-    })
-}
-
-/// Rows of two traces beside each other, normalised.
-pub fn align(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
-    let [left, right] = normalised(traces, normaliser);
-    rows_of(&left, &right)
-}
-
-/// The same, but nothing where the traces are equal.
-fn differing_rows(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
-    let [left, right] = normalised(traces, normaliser);
-    if left == right { Vec::new() } else { rows_of(&left, &right) }
-}
-
-fn normalised<'a>(traces: [&[&'a Event]; 2], normaliser: &Normaliser) -> [Vec<Cow<'a, str>>; 2] {
-    traces.map(|rows| normaliser.apply(rows.iter().map(|row| row.text.as_str())))
-}
-
-fn rows_of<Text: AsRef<str> + Ord + std::hash::Hash>(left: &[Text], right: &[Text]) -> Vec<Row> {
-    let text = |text: &Text| text.as_ref().to_owned();
-    let mut rows = Vec::new();
-    for operation in capture_diff_slices(similar::Algorithm::Myers, left, right) {
-        match operation {
-            DiffOp::Equal { old_index, new_index, len } => rows.extend((0..len).map(|i| Row {
-                same: true,
-                sides: [Some(text(&left[old_index + i])), Some(text(&right[new_index + i]))],
-            })),
-            other => {
-                let (old, new) = (&left[other.old_range()], &right[other.new_range()]);
-                rows.extend((0..old.len().max(new.len())).map(|i| Row {
-                    same: false,
-                    sides: [old.get(i).map(text), new.get(i).map(text)],
-                }));
-            }
-        }
-    }
-    rows
-}
-
-fn first_difference(what: &'static str, rows: &[Row]) -> Option<Difference> {
-    let first = rows.iter().position(|row| !row.same)?;
-    let from = first.saturating_sub(CONTEXT);
-    let last = rows[first..].iter().position(|row| row.same).map_or(rows.len(), |n| first + n);
-    let to = (last + CONTEXT).min(rows.len()).min(first + 4 * CONTEXT);
-    let start = [0, 1].map(|side| rows[..from].iter().filter(|r| r.sides[side].is_some()).count());
-    Some(Difference::Lines { what, start, rows: rows[from..to].to_vec() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::normalise::RULES;
+    use crate::compare::rules::RULES;
+    use crate::read::observation::{End, Stream};
 
     fn events(lines: &[&str]) -> Vec<Event> {
         let event = |text: &&str| Event { process: 3, text: (*text).into(), stack: Vec::new() };
@@ -431,7 +201,7 @@ mod tests {
         let peer = |received: &[u8]| Peer {
             name: "a".into(),
             received: received.to_vec(),
-            stream: crate::read::observation::Stream::Ended,
+            stream: Stream::Ended,
         };
         let file = |content: &str| FileRecord {
             path: "/tmp/a".into(),
@@ -450,15 +220,5 @@ mod tests {
         assert_eq!(comparison.verdict(), Verdict::Different);
         let decided = between_decided([&left, &right], &Normaliser::new(RULES));
         assert_eq!(decided, comparison.differences);
-    }
-
-    #[test]
-    fn long_values_are_cropped_to_where_they_differ() {
-        let (left, mut right) = (vec![b'x'; 3_000_000], vec![b'x'; 3_000_000]);
-        assert_eq!(excerpts([&left, &right]), [String::new(), String::new()]);
-        right[2_500_000] = b'z';
-        let [left, right] = excerpts([&left, &right]);
-        assert!(left.starts_with("3000000 bytes, from byte 2499936 on: xxx"), "{}", &left[..50]);
-        assert!(right.contains('z') && !left.contains('z'));
     }
 }

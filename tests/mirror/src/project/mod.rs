@@ -1,16 +1,19 @@
 //! Where the twins and their scenarios are.
 
 use std::os::fd::AsFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::unistd::{AccessFlags, access};
 use serde::Deserialize;
 
-use crate::common::tools::find_program;
-use crate::run::world::{WORK, WRITABLE};
+pub use case::{Case, cases};
+pub use pair::{Pair, Twin};
+
 use crate::scenario::ScenarioFile;
+
+mod case;
+mod pair;
 
 /// The servers of the I/O models.
 pub const MODELS: [&str; 8] = [
@@ -23,28 +26,6 @@ pub const MODELS: [&str; 8] = [
     "echo_server_aio",
     "echo_server_uring",
 ];
-
-/// Two programs that should be the same, and what is done to them.
-#[derive(Debug, Clone)]
-pub struct Pair {
-    /// What is done to both.
-    pub scenarios: ScenarioFile,
-    /// The left and the right program.
-    pub twins: [Twin; 2],
-}
-
-/// One of the two programs.
-#[derive(Debug, Clone)]
-pub struct Twin {
-    /// What reports call it.
-    pub label: String,
-    /// The program's file and what always stands first on its command line.
-    pub command: Vec<String>,
-    /// Its source file, where it is known.
-    pub source: Option<PathBuf>,
-    /// Files that the command line names: see [`Job::visible`](crate::run::job::Job::visible).
-    pub visible: Vec<(PathBuf, PathBuf)>,
-}
 
 /// The folder that holds this project.
 #[derive(Debug, Clone)]
@@ -163,41 +144,18 @@ impl Project {
     }
 }
 
-impl Twin {
-    /// Somebody's own program, from a command line.
-    pub fn from_command_line(label: &str, command_line: &str) -> Result<Self> {
-        let mut command = shlex::split(command_line)
-            .filter(|words| !words.is_empty())
-            .with_context(|| format!("--{label} {command_line:?} is no command"))?;
-        let file = find_program(&command[0])
-            .with_context(|| format!("--{label}: there is no program {}", command[0]))?;
-        access(&file, AccessFlags::X_OK)
-            .with_context(|| format!("--{label}: {} cannot be executed", file.display()))?;
-        command[0] = file.to_string_lossy().into_owned();
-        let visible = command[1..].iter().filter_map(|word| visible(word)).collect();
-        Ok(Self { label: label.to_owned(), command, source: None, visible })
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::check_injections;
+
+    #[test]
+    fn the_injections_of_all_scenarios_are_right() {
+        let pairs = Project::find().unwrap().pairs(&[]).unwrap();
+        let scenarios: Vec<_> = pairs.iter().flat_map(|pair| &pair.scenarios.scenarios).collect();
+        assert!(scenarios.iter().any(|scenario| !scenario.inject.is_empty()));
+        check_injections(Path::new("strace"), &scenarios).unwrap();
     }
-}
-
-/// A file that a command line names, if the run would not have it there by itself: one of the current
-/// folder, which is another one in the run, or one where every run has its own files.
-fn visible(word: &str) -> Option<(PathBuf, PathBuf)> {
-    let path = Path::new(word);
-    let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    let place = if path.is_absolute() {
-        let own = |folder: &&&str| path.starts_with(folder) && path != Path::new(folder);
-        WRITABLE.iter().find(own)?;
-        path.to_owned()
-    } else {
-        path.components().all(plain).then(|| Path::new(WORK).join(path))?
-    };
-    Some((path.canonicalize().ok()?, place))
-}
-
-/// How this program was called, such that it can be called so again from here.
-pub fn own_name() -> String {
-    let name = PathBuf::from(std::env::args_os().next().unwrap_or_default());
-    let here = std::env::current_dir().unwrap_or_default();
-    let name = name.strip_prefix(&here).unwrap_or(&name);
-    name.to_string_lossy().into_owned()
 }

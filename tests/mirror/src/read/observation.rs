@@ -1,8 +1,20 @@
 //! What was seen of one run of one program.
 
-use serde::{Deserialize, Serialize};
+use std::cell::LazyCell;
+use std::fs;
+use std::path::Path;
 
-use crate::read::trace::Event;
+use anyhow::{Context, Result};
+use regex::Regex;
+
+pub use crate::run::record::{End, FileRecord, Stream};
+
+use crate::read::packets;
+use crate::read::trace::{self, Event};
+use crate::run::job::{Job, PACKETS, not_run};
+use crate::run::record::{PeerRecord, Record};
+use crate::run::start::LONGEST_STRING;
+use crate::run::world::WORK;
 
 /// All that one run of one program showed.
 #[derive(Debug, Clone)]
@@ -27,27 +39,6 @@ pub struct Observation {
     pub left_behind: usize,
 }
 
-/// How a program ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum End {
-    /// It exited with this status.
-    Exited(i32),
-    /// This signal killed it.
-    KilledBy(String),
-    /// It slept when every step was done, and had to be killed.
-    StillThere,
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            End::Exited(status) => write!(f, "exit status {status}"),
-            End::KilledBy(signal) => write!(f, "killed by {signal}"),
-            End::StillThere => write!(f, "still waiting when every step was done"),
-        }
-    }
-}
-
 /// What one peer saw of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -59,87 +50,58 @@ pub struct Peer {
     pub stream: Stream,
 }
 
-/// The same, where what reached it is in a file.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct PeerRecord {
-    /// See [`Peer::name`].
-    pub name: String,
-    /// The file's name in the run's folder.
-    pub file: String,
-    /// See [`Peer::stream`].
-    pub stream: Stream,
-}
-
-/// A file that a program has left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileRecord {
-    /// Its path in the run.
-    pub path: String,
-    /// What it is, by the letter that `ls -l` shows, and its permissions: `- 0644`.
-    pub mode: String,
-    /// The size of a regular file, in bytes.
-    pub size: u64,
-    /// A checksum of what is in it, or where a link leads to.
-    pub content: String,
-}
-
-/// How far a peer has read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stream {
-    /// More may come.
-    Open,
-    /// The program sent FIN.
-    Ended,
-    /// The program sent RST.
-    Reset,
-}
-
-/// What the inner half writes down for the outer (the rest is in files).
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Findings {
-    /// The program was run.
-    Ran {
-        /// See [`Observation::end`].
-        end: End,
-        /// See [`Observation::complaints`].
-        complaints: Vec<String>,
-        /// See [`Observation::peers`].
-        peers: Vec<PeerRecord>,
-        /// See [`Observation::files`].
-        files: Vec<FileRecord>,
-        /// See [`Observation::left_behind`].
-        left_behind: usize,
-    },
-    /// It was not, or its run came to no end, for this reason.
-    NotRun(String),
-}
-
-/// Bytes so that each can be told: UTF-8 text as it is, all else escaped.
-pub fn printable(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '\n' => text.push_str("\\n"),
-                '\\' => text.push_str("\\\\"),
-                c if c.is_control() => text.extend(c.escape_default()),
-                c => text.push(c),
+impl Observation {
+    /// Reads what a run has left in its directory.
+    pub fn read(job: &Job, record: Record) -> Result<Self> {
+        let read = |name: &str| {
+            let path = job.file(name);
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let Record { end, complaints, peers, files, left_behind } = record;
+        let peer =
+            |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
+        let mut trace = trace::parse(&String::from_utf8_lossy(&read("strace")?));
+        if let Some(event) = trace.iter().find(|event| event.is_cut(LONGEST_STRING)) {
+            let call = event.text.split_once('(').map_or("", |(call, _)| call);
+            let limit = LONGEST_STRING >> 20;
+            let why =
+                format!("{call} hands over more than {limit} MiB at once, which is not compared");
+            return Err(not_run(why).context(job.command[0].clone()));
+        }
+        // In the run the program is in the working folder; its source lines are found by its file.
+        let place = Path::new(WORK).join(&job.name);
+        forget_inode(&mut trace, &place);
+        for frame in trace.iter_mut().flat_map(|event| &mut event.stack) {
+            if Path::new(&frame.object) == place {
+                frame.object.clone_from(&job.command[0]);
             }
         }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
+        Ok(Self {
+            stdout: read("stdout")?,
+            stderr: read("stderr")?,
+            end,
+            complaints,
+            peers: peers.into_iter().map(peer).collect::<Result<_>>()?,
+            trace,
+            packets: packets::read(&job.file(PACKETS))?,
+            files,
+            left_behind,
+        })
     }
-    text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_that_are_no_text_can_be_told() {
-        assert_eq!(printable("한\n\\\0".as_bytes()), "한\\n\\\\\\u{0}");
-        assert_eq!(printable(b"a\xff"), "a\\xff");
+/// The program's file has a device and an inode number that depend on what else runs, or, if it is large,
+/// are those of the machine's file. A program reads them when it looks at its own mappings.
+fn forget_inode(trace: &mut [Event], program: &Path) {
+    // Most programs never look.
+    let mapping = LazyCell::new(|| {
+        let name = regex::escape(&program.to_string_lossy());
+        let pattern = format!(r" [0-9a-f]+:[0-9a-f]+ \d+ +{name}\b");
+        Regex::new(&pattern).expect("a path is escaped")
+    });
+    let reads = trace.iter_mut().filter(|event| event.text.starts_with("read("));
+    for event in reads.filter(|event| event.text.contains("-xp ") || event.text.contains("r--p ")) {
+        let text = mapping.replace_all(&event.text, format!(" <inode> {}", program.display()));
+        event.text = text.into_owned();
     }
 }

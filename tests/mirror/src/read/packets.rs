@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
 use pcap_file::pcapng::{Block, PcapNgReader};
 
-use crate::read::observation::printable;
+use crate::common::printable::printable;
 
 /// Reads a capture and tells each direction of each conversation, in the order of their first
 /// packets.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::run::strace;
+
 /// One line of a trace: a system call with its result, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -38,6 +40,21 @@ impl Event {
         }
     }
 
+    /// Whether this is a call that would have had to wait, and did not.
+    pub fn would_wait(&self) -> bool {
+        strace::would_wait(&self.text)
+    }
+
+    /// Whether this is a look at descriptors, without waiting, that found none ready.
+    pub fn found_none_ready(&self) -> bool {
+        strace::found_none_ready(&self.text)
+    }
+
+    /// Whether this is a pause that the program made.
+    pub fn paused(&self) -> bool {
+        strace::paused(&self.text)
+    }
+
     /// The number of the process or thread that this call made.
     pub fn made(&self) -> Option<u32> {
         let (call, _) = self.text.split_once('(')?;
@@ -70,25 +87,6 @@ pub fn outside_strings(row: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// Whether this row is a call that would have had to wait, and did not.
-pub fn would_wait(row: &str) -> bool {
-    let row = row.strip_suffix(" (INJECTED)").unwrap_or(row);
-    row.ends_with(" = -1 EAGAIN (Resource temporarily unavailable)")
-}
-
-/// Whether this row is a look at descriptors, without waiting, that found none ready.
-pub fn found_none_ready(row: &str) -> bool {
-    let call = row.split_once('(').map_or("", |(call, _)| call);
-    let row = row.strip_suffix(" (Timeout)").unwrap_or(row);
-    ["epoll_wait", "poll"].contains(&call) && row.ends_with(", 0) = 0")
-}
-
-/// Whether this row is a pause that a program made.
-pub fn paused(row: &str) -> bool {
-    let call = row.split_once('(').map_or("", |(call, _)| call);
-    ["nanosleep", "clock_nanosleep"].contains(&call) && row.ends_with(") = 0")
-}
-
 /// Reads a log written by `strace -f -o`.
 ///
 /// A call that another process interrupted stands in two lines, `<unfinished ...>` and
@@ -105,7 +103,7 @@ pub fn parse(log: &str) -> Vec<Event> {
             }
             continue;
         }
-        let Some((process, text)) = row(line) else {
+        let Some((process, text)) = strace::row(line) else {
             continue;
         };
         if let Some((begin, index)) = resumed(text, process, &mut unfinished) {
@@ -147,12 +145,6 @@ fn stack_owner(events: &[Event], index: usize) -> usize {
         }
         _ => index,
     }
-}
-
-/// The process and the text of a line; `None` if it is a frame of a stack.
-pub fn row(line: &str) -> Option<(u32, &str)> {
-    let (process, text) = line.split_once(' ')?;
-    Some((process.parse().ok()?, text.trim_start()))
 }
 
 fn resumed<'a>(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use nix::sys::stat::SFlag;
 
-use crate::read::observation::FileRecord;
+use crate::run::record::FileRecord;
 
 /// Files up to this size are kept, in bytes; of greater ones there is a checksum only.
 const KEPT: u64 = 16 << 20;

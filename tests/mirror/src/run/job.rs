@@ -1,23 +1,15 @@
-//! The outer half of a run: namespaces of its own around the inner half, and what that one saw.
+//! The outer half of a run, which starts the inner half in namespaces of its own.
 
-use std::cell::LazyCell;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use nix::sched::sched_getaffinity;
-use nix::unistd::Pid;
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::common::tools::Tools;
-use crate::read::observation::{Findings, Observation, Peer, PeerRecord};
-use crate::read::trace::Event;
-use crate::read::{packets, trace};
 use crate::run::namespaces::in_namespaces;
-use crate::run::start::LONGEST_STRING;
-use crate::run::world::WORK;
+use crate::run::record::Record;
 use crate::scenario::Scenario;
 
 /// One run of one program: what the outer half hands to the inner one.
@@ -44,6 +36,12 @@ pub struct Job {
 
 /// The file in a run's directory that holds its packets.
 pub const PACKETS: &str = "packets.pcapng";
+
+/// The file in which the inner half leaves [`Findings`] to the outer one.
+pub const FINDINGS: &str = "findings.json";
+
+/// What was seen, or why the program was not run or its run came to no end.
+pub type Findings = Result<Record, String>;
 
 /// What watches a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,15 +79,7 @@ impl Job {
 
     /// Makes the run. The error is a [`NotRun`] where the program or the scenario is the reason that
     /// there is nothing to observe, and another one where no run can be made here at all.
-    pub fn observe(&self) -> Result<Observation> {
-        self.execute().and_then(|()| self.read()).map_err(|error| match error.is::<NotRun>() {
-            true => error.context(self.command[0].clone()),
-            false => error,
-        })
-    }
-
-    /// Makes the run and leaves it to the caller to read what it saw.
-    pub fn execute(&self) -> Result<()> {
+    pub fn execute(&self) -> Result<Record> {
         let file = Path::new(&self.command[0]);
         ensure!(file.is_file(), "there is no program {} (`make build` builds all)", file.display());
         let folder = self.directory.display();
@@ -101,74 +91,11 @@ impl Job {
         let job = self.file("job.json");
         fs::write(&job, serde_json::to_vec(self)?)
             .with_context(|| format!("cannot write {}", job.display()))?;
-        in_namespaces("run", &self.directory)
+        in_namespaces("run", &self.directory)?;
+        let findings = self.file(FINDINGS);
+        let findings =
+            fs::read(&findings).with_context(|| format!("cannot read {}", findings.display()))?;
+        let findings: Findings = serde_json::from_slice(&findings)?;
+        findings.map_err(|reason| not_run(reason).context(self.command[0].clone()))
     }
-
-    fn read(&self) -> Result<Observation> {
-        let read = |name: &str| {
-            let path = self.file(name);
-            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let findings = serde_json::from_slice(&read("findings.json")?)?;
-        let (end, complaints, peers, files, left_behind) = match findings {
-            Findings::Ran { end, complaints, peers, files, left_behind } => {
-                (end, complaints, peers, files, left_behind)
-            }
-            Findings::NotRun(reason) => return Err(not_run(reason)),
-        };
-        let peer =
-            |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
-        let mut trace = trace::parse(&String::from_utf8_lossy(&read("strace")?));
-        if let Some(event) = trace.iter().find(|event| event.is_cut(LONGEST_STRING)) {
-            let call = event.text.split_once('(').map_or("", |(call, _)| call);
-            let limit = LONGEST_STRING >> 20;
-            let why =
-                format!("{call} hands over more than {limit} MiB at once, which is not compared");
-            return Err(not_run(why));
-        }
-        // In the run the program is in the working folder; its source lines are found by its file.
-        let place = Path::new(WORK).join(&self.name);
-        forget_inode(&mut trace, &place);
-        for frame in trace.iter_mut().flat_map(|event| &mut event.stack) {
-            if Path::new(&frame.object) == place {
-                frame.object.clone_from(&self.command[0]);
-            }
-        }
-        Ok(Observation {
-            stdout: read("stdout")?,
-            stderr: read("stderr")?,
-            end,
-            complaints,
-            peers: peers.into_iter().map(peer).collect::<Result<_>>()?,
-            trace,
-            packets: packets::read(&self.file(PACKETS))?,
-            files,
-            left_behind,
-        })
-    }
-}
-
-/// The program's file has a device and an inode number that depend on what else runs, or, if it is large,
-/// are those of the machine's file. A program reads them when it looks at its own mappings.
-fn forget_inode(trace: &mut [Event], program: &Path) {
-    // Most programs never look.
-    let mapping = LazyCell::new(|| {
-        let name = regex::escape(&program.to_string_lossy());
-        let pattern = format!(r" [0-9a-f]+:[0-9a-f]+ \d+ +{name}\b");
-        Regex::new(&pattern).expect("a path is escaped")
-    });
-    let reads = trace.iter_mut().filter(|event| event.text.starts_with("read("));
-    for event in reads.filter(|event| event.text.contains("-xp ") || event.text.contains("r--p ")) {
-        let text = mapping.replace_all(&event.text, format!(" <inode> {}", program.display()));
-        event.text = text.into_owned();
-    }
-}
-
-/// The processors that this process may use.
-pub fn processors() -> Result<Vec<usize>> {
-    let set = sched_getaffinity(Pid::this())?;
-    let allowed = |&processor: &usize| set.is_set(processor).unwrap_or(false);
-    let processors: Vec<usize> = (0..nix::sched::CpuSet::count()).filter(allowed).collect();
-    ensure!(!processors.is_empty(), "no processor may be used");
-    Ok(processors)
 }

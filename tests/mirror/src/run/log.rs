@@ -10,9 +10,10 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use nix::libc;
 
-use crate::read::observation::End;
-use crate::read::trace::{found_none_ready, paused, row, would_wait};
 use crate::run::job::not_run;
+use crate::run::polling::Polling;
+use crate::run::record::End;
+use crate::run::strace::row;
 
 /// The longest log, in bytes. Whoever reads it holds it in memory.
 const LONGEST: usize = 512 << 20;
@@ -27,8 +28,8 @@ pub struct Log {
     program: Option<Program>,
     /// Whether a timer was set, which may wake a program that sleeps.
     timers: bool,
-    /// The last rows, as far as all of them were asked in vain; of a program that polls only.
-    asked: Option<Vec<String>>,
+    /// What a program that never sleeps asks for.
+    polling: Option<Polling>,
 }
 
 /// The process that was started.
@@ -55,9 +56,9 @@ impl Log {
     }
 
     fn new(pipe: Box<dyn Read>, file: File, polls: bool) -> Self {
-        let asked = polls.then(Vec::new);
+        let polling = polls.then(Polling::default);
         let line = Vec::new();
-        Self { pipe, file, length: 0, line, program: None, timers: false, asked }
+        Self { pipe, file, length: 0, line, program: None, timers: false, polling }
     }
 
     /// Reads what has been logged since the last time, and tells whether anything has.
@@ -111,12 +112,8 @@ impl Log {
             program.end = Some(end);
         }
         self.timers |= sets_a_timer(text);
-        if let Some(asked) = &mut self.asked {
-            if would_wait(text) || found_none_ready(text) || paused(text) {
-                asked.push(text.to_owned());
-            } else {
-                asked.clear();
-            }
+        if let Some(polling) = &mut self.polling {
+            polling.row(text);
         }
     }
 
@@ -142,14 +139,14 @@ impl Log {
 
     /// Whether the program is one that never sleeps.
     pub fn polls(&self) -> bool {
-        self.asked.is_some()
+        self.polling.is_some()
     }
 
     /// What was asked up to now tells nothing more.
     pub fn begin_anew(&mut self) -> Result<()> {
         self.read()?;
-        if let Some(asked) = &mut self.asked {
-            asked.clear();
+        if let Some(polling) = &mut self.polling {
+            polling.begin_anew();
         }
         Ok(())
     }
@@ -157,19 +154,7 @@ impl Log {
     /// Whether the program has asked for everything twice in vain.
     pub fn asked_twice(&mut self) -> Result<bool> {
         self.read()?;
-        let Some(rows) = &mut self.asked else {
-            return Ok(false);
-        };
-        let twice = |&length: &usize| {
-            let (rest, last) = rows.split_at(rows.len() - length);
-            rest.ends_with(last)
-        };
-        let round = (1..=rows.len() / 2).find(twice);
-        if let Some(length) = round {
-            // What came before tells nothing more.
-            rows.drain(..rows.len() - 2 * length);
-        }
-        Ok(round.is_some())
+        Ok(self.polling.as_mut().is_some_and(Polling::asked_twice))
     }
 }
 

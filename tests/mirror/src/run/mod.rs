@@ -1,16 +1,30 @@
 //! Runs one program in one scenario.
+//!
+//! [`Job::execute`](job::Job::execute) is the outer half, in the process that wants to know. It starts
+//! the inner half in namespaces of its own: `inside` makes the run's world, `driver` starts the program
+//! and tells when it sleeps, `steps` takes the scenario's steps with the `peers`.
 
-pub mod capture;
-pub mod etc;
-pub mod files;
-pub mod inside;
+pub use inside::take_over;
+
+mod capture;
+mod driver;
+mod etc;
+mod files;
+mod inside;
+pub mod interop;
 pub mod job;
-pub mod kernel;
-pub mod limits;
-pub mod log;
+mod kernel;
+mod limits;
+mod log;
 pub mod namespaces;
-pub mod peers;
-pub mod stage;
+mod peers;
+mod polling;
+pub mod record;
+mod sleep;
+mod stage;
 pub mod start;
-pub mod watch;
+mod steps;
+pub mod strace;
+mod tcp;
+mod watch;
 pub mod world;

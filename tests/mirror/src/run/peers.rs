@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use socket2::{Domain, Socket, Type};
 
-use crate::read::observation::{PeerRecord, Stream};
-use crate::run::watch::in_flight;
+use crate::run::record::{PeerRecord, Stream};
+use crate::run::tcp::in_flight;
 use crate::scenario::{Step, pattern_bytes};
 
 /// The first of the ports that peers connect from, in the order in which they come. They are

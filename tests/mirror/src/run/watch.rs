@@ -10,15 +10,14 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::libc;
-use nix::time::{ClockId, clock_gettime};
 
 use crate::run::job::not_run;
 use crate::run::log::Log;
+use crate::run::sleep::Sleep;
+use crate::run::tcp;
 
 /// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
 pub const PORT: u16 = 39999;
@@ -26,25 +25,12 @@ pub const PORT: u16 = 39999;
 /// How long a look waits before the next. It decides how soon a change is noticed, nothing else.
 pub const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
 
-/// A pause of up to this length is waited for; in a longer one the program counts as asleep.
-const SHORT_PAUSE: Duration = Duration::from_secs(2);
-
-/// What TCP does later than so many hundredths of a second from now, no step waits for.
-const SOON: u64 = 3000;
-
 /// Watches the processes of a PID namespace from its first process.
 #[derive(Debug)]
 pub struct Watch {
     loopback: UdpSocket,
     /// The tracer, which is no part of the program.
     tracer: Option<u32>,
-}
-
-/// A system call that a thread sleeps in, and its arguments.
-struct Sleep {
-    process: u32,
-    call: i64,
-    arguments: Vec<u64>,
 }
 
 /// What the program does at the moment.
@@ -109,7 +95,7 @@ impl Watch {
         let before = self.sleepers();
         // What cannot be read may have a timeout.
         let timeout = self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::has_timeout));
-        let timer = connections().iter().any(Connection::has_timer);
+        let timer = tcp::has_timer();
         // A timer that has run out between these looks is in neither list.
         timeout || timer || before.is_none() || before != self.sleepers()
     }
@@ -188,118 +174,6 @@ impl Watch {
         let file = |process| fs::read_link(format!("/proc/{process}/exe")).ok();
         self.tracer.is_some_and(|tracer| process == tracer || file(process) == file(tracer))
     }
-}
-
-impl Sleep {
-    fn argument(&self, index: usize) -> u64 {
-        self.arguments.get(index).copied().unwrap_or(0)
-    }
-
-    /// An argument that is a 32-bit integer.
-    fn integer(&self, index: usize) -> i32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half says nothing")]
-        let low = self.argument(index) as u32;
-        low.cast_signed()
-    }
-
-    /// Whether time may end this call.
-    fn has_timeout(&self) -> bool {
-        let structure = |index| self.argument(index) != 0;
-        match self.call {
-            libc::SYS_nanosleep
-            | libc::SYS_clock_nanosleep
-            | libc::SYS_restart_syscall
-            | libc::SYS_io_uring_enter
-            // TCP gives up, or ends what lingers.
-            | libc::SYS_connect
-            | libc::SYS_close => true,
-            libc::SYS_epoll_pwait => self.integer(3) > 0,
-            libc::SYS_ppoll | libc::SYS_rt_sigtimedwait => structure(2),
-            libc::SYS_futex | libc::SYS_semtimedop | libc::SYS_epoll_pwait2 => structure(3),
-            libc::SYS_pselect6
-            | libc::SYS_recvmmsg
-            | libc::SYS_io_getevents
-            | libc::SYS_mq_timedsend
-            | libc::SYS_mq_timedreceive => structure(4),
-            #[cfg(target_arch = "x86_64")]
-            libc::SYS_epoll_wait => self.integer(3) > 0,
-            #[cfg(target_arch = "x86_64")]
-            libc::SYS_poll => self.integer(2) > 0,
-            #[cfg(target_arch = "x86_64")]
-            libc::SYS_select => structure(4),
-            _ => false,
-        }
-    }
-
-    /// Whether this is a pause that is over soon.
-    fn is_short_pause(&self) -> bool {
-        let length = match self.call {
-            libc::SYS_nanosleep => self.time(0),
-            libc::SYS_clock_nanosleep if self.integer(1) & libc::TIMER_ABSTIME == 0 => self.time(2),
-            libc::SYS_clock_nanosleep => {
-                let now = clock_gettime(ClockId::from_raw(self.integer(0))).map(Duration::from);
-                self.time(2).zip(now.ok()).map(|(end, now)| end.saturating_sub(now))
-            }
-            _ => None,
-        };
-        length.is_some_and(|length| length <= SHORT_PAUSE)
-    }
-
-    /// The `timespec` that an argument points to.
-    fn time(&self, index: usize) -> Option<Duration> {
-        let memory = fs::File::open(format!("/proc/{}/mem", self.process)).ok()?;
-        let mut words = [[0; 8]; 2];
-        memory.read_exact_at(words.as_flattened_mut(), self.argument(index)).ok()?;
-        let [seconds, nanoseconds] = words.map(u64::from_ne_bytes);
-        Some(Duration::new(seconds, u32::try_from(nanoseconds).ok()?))
-    }
-}
-
-/// Whether the connection between these ports holds bytes that it still has to bring to its other
-/// end.
-pub fn in_flight(ports: (u16, u16)) -> bool {
-    let reversed = (ports.1, ports.0);
-    let is_it = |connection: &Connection| [ports, reversed].contains(&connection.ports);
-    connections().iter().any(|connection| is_it(connection) && connection.unsent)
-}
-
-/// A line of the kernel's list of TCP sockets.
-struct Connection {
-    ports: (u16, u16),
-    /// Bytes wait that were not sent or not acknowledged.
-    unsent: bool,
-    /// Which timer runs: 0 is none, 3 that of TIME_WAIT, which wakes nobody.
-    timer: u8,
-    /// In how many hundredths of a second it runs out.
-    left: u64,
-}
-
-impl Connection {
-    fn parse(line: &str) -> Option<Self> {
-        let columns: Vec<_> = line.split_whitespace().collect();
-        let port = |column: usize| {
-            let (_, port) = columns.get(column)?.split_once(':')?;
-            u16::from_str_radix(port, 16).ok()
-        };
-        let (queued, _) = columns.get(4)?.split_once(':')?;
-        let (timer, left) = columns.get(5)?.split_once(':')?;
-        Some(Self {
-            ports: (port(1)?, port(2)?),
-            unsent: queued.bytes().any(|digit| digit != b'0'),
-            timer: timer.parse().ok()?,
-            left: u64::from_str_radix(left, 16).ok()?,
-        })
-    }
-
-    /// Whether TCP will do something for it while a step may still wait. A keepalive is sent later.
-    fn has_timer(&self) -> bool {
-        self.unsent || (![0, 3].contains(&self.timer) && self.left < SOON)
-    }
-}
-
-fn connections() -> Vec<Connection> {
-    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    table.lines().skip(1).filter_map(Connection::parse).collect()
 }
 
 fn is_zombie(process: u32) -> bool {

@@ -60,6 +60,12 @@ pub struct World<'a> {
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
 }
 
+/// Those of these files that a run does not have where they are, and must be shown.
+pub fn to_be_shown<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<(PathBuf, PathBuf)> {
+    let hidden = |file: &&PathBuf| WRITABLE.iter().any(|folder| file.starts_with(folder));
+    files.into_iter().filter(hidden).map(|file| (file.clone(), file.clone())).collect()
+}
+
 impl World<'_> {
     /// Makes it the root of this process, which is the first one of its mount namespace. The
     /// machine's folder that is given can be reached by the path that is returned, by this process

@@ -29,7 +29,12 @@ pub struct Origin {
 impl Sources {
     /// What in `source` led to each event; `None` where it was the kernel, the dynamic loader or
     /// the C library's start and end.
-    pub fn origins(&mut self, events: &[&Event], source: &Path) -> Result<Vec<Option<Origin>>> {
+    pub fn origins(
+        &mut self,
+        events: &[&Event],
+        source: Option<&Path>,
+    ) -> Result<Vec<Option<Origin>>> {
+        let source = source.context("the source is not known")?;
         let text = std::fs::read_to_string(source)
             .with_context(|| format!("cannot read {}", source.display()))?;
         let steps = steps(&text);
