@@ -1,4 +1,4 @@
-//! Runs two programs that should be the same and shows where they are not.
+//! Runs two programs that should be the same and shows where they differ.
 //!
 //! Each stage hands a plain value to the next:
 //!
@@ -10,8 +10,8 @@
 //! | [`compare`] | two observations | [`Comparison`](compare::Comparison) |
 //! | [`show`] | comparisons | text |
 //!
-//! [`commands`] puts them together, for the programs of a [`project`] or for any two; what all use is in
-//! [`common`].
+//! [`commands`] puts them together, for the programs of a [`project`] or for any two. Utilities for
+//! all are in [`common`]. A test checks that no stage uses a later one.
 
 pub mod commands;
 pub mod common;

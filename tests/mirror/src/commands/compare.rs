@@ -17,7 +17,7 @@ use crate::scenario::{ScenarioFile, check_injections};
 use crate::show::report;
 use crate::show::terminal::{BAD, FAINT, GOOD, HEADING, Progress, styled};
 
-/// Compares the project's own programs, which are built before.
+/// Builds the project's programs and compares them.
 pub fn programs(
     names: &[String],
     scenario: Option<String>,
@@ -54,18 +54,18 @@ pub fn commands(
     })
 }
 
-/// The command that shows a scenario again, ready to paste.
+/// The command that shows a scenario's comparison again, ready to paste.
 fn again(mut words: Vec<String>, scenario: &str, output: Option<&Path>) -> String {
     words.insert(0, own_name());
     words.extend(["--scenario".to_owned(), scenario.to_owned()]);
     if let Some(output) = output {
         words.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
     }
-    // A command line has no NUL, and nothing else cannot be quoted.
+    // Only a NUL cannot be quoted, and a command line has none.
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// How this program was called, such that it can be called so again from here.
+/// The path that runs this program again from the current directory.
 fn own_name() -> String {
     let name = PathBuf::from(std::env::args_os().next().unwrap_or_default());
     let here = std::env::current_dir().unwrap_or_default();
@@ -94,7 +94,7 @@ fn all(
         |case, processor| {
             let comparison = case.judge(output, processor, &normaliser);
             comparison.map(Ok).or_else(|error| {
-                // Another error would come in every scenario.
+                // Any other error would occur in every scenario.
                 if error.is::<NotRun>() { Ok(Err(format!("{error:#}"))) } else { Err(error) }
             })
         },
@@ -158,7 +158,7 @@ impl Totals {
         self.differing_lines += comparison.differing_lines;
     }
 
-    /// Whether all were the same; an error, where that was not found out.
+    /// Whether all were the same; an error if that could not be determined.
     fn answer(&self) -> Result<bool> {
         let differ = self.different + self.not_as_stated > 0;
         if !differ && self.undecided + self.not_run > 0 {

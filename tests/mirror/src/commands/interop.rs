@@ -1,4 +1,4 @@
-//! `mirror interop`: every server with every client.
+//! `mirror interop`: runs every server with every client.
 
 use anyhow::{Context, Result};
 
@@ -11,17 +11,16 @@ use crate::run::interop::{Answers, InteropJob, Word};
 use crate::scenario::pattern_bytes;
 use crate::show::terminal::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
 
-/// A server and its client, and the longest word that goes between them.
+/// A server, its client, and the longest string between them.
 struct Service {
     server: &'static str,
     client: &'static str,
     longest: usize,
 }
 
-/// Every server, with the client that speaks to it.
+/// All servers with their clients.
 fn services() -> Vec<Service> {
-    // The longest argument that the kernel passes on: 32 pages with the NUL at the end
-    // (MAX_ARG_STRLEN).
+    // The longest argument that execve accepts: 32 pages including the NUL (MAX_ARG_STRLEN).
     let stream = |server| Service { server, client: "echo_client", longest: 128 * 1024 - 1 };
     let mut services: Vec<Service> =
         ["echo_server"].into_iter().chain(MODELS).map(stream).collect();
@@ -44,13 +43,13 @@ fn words(longest: usize) -> Vec<Word> {
     let mut words: Vec<Word> = lengths.map(length).collect();
     words.push(word("every byte but NUL", (1..=255).collect()));
     words.push(word("Korean", "에코 서버와 에코 클라이언트".into()));
-    // 127 is no multiple of three: buffers end in the middle of a character.
+    // 127 is not a multiple of 3, so buffers end in the middle of a character.
     words.push(word("Korean, 3000 bytes", "한".repeat(1000).into()));
     words.push(word("%s%n%x", "%s%n%x".into()));
     words
 }
 
-/// Runs all four pairings of every service and shows them as tables.
+/// Runs the four pairings of every service and prints a table for each.
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
     project.build()?;
@@ -129,7 +128,7 @@ fn table(pairings: &[(Twin, Twin)], words: &[Word], columns: &[Answers]) -> Resu
     }
     let all = words.len() * columns.len();
     let style = if same == all { GOOD } else { BAD };
-    let text = format!("{all} words in {} pairings: {same} came back whole", columns.len());
+    let text = format!("{all} strings in {} pairings: {same} echoed intact", columns.len());
     say!("{}", styled(&text, style));
     Ok(same == all)
 }

@@ -10,7 +10,7 @@ use crate::common::out::say;
 use crate::common::parallel::processors;
 use crate::common::tools::Tools;
 use crate::compare::Row;
-use crate::compare::diff::align;
+use crate::compare::diff::align_events;
 use crate::compare::normalise::Normaliser;
 use crate::compare::rows::{by_process, threads};
 use crate::compare::rules::RULES;
@@ -21,11 +21,11 @@ use crate::scenario::check_injections;
 use crate::show::source::{Origin, Sources};
 use crate::show::terminal::{BAD, FAINT, HEADING, crop, pad, styled, width};
 
-/// Shows both traces of a scenario side by side.
+/// Prints both traces of a scenario side by side.
 pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let project = Project::find()?;
     let pairs = project.pairs(&[program.to_owned()])?;
-    let case = *cases(&pairs, scenario)?.first().context("there is no scenario")?;
+    let case = *cases(&pairs, scenario)?.first().context("no scenarios")?;
     check_injections(&Tools::find()?.strace, &[case.scenario])?;
     project.build()?;
     let output: PathBuf = project.output().join("trace");
@@ -40,7 +40,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     );
     let normaliser = Normaliser::new(RULES);
     let traces = [&left, &right].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
-    let rows = align([&traces[0], &traces[1]], &normaliser);
+    let rows = align_events([&traces[0], &traces[1]], &normaliser);
     let mut sources = Sources::default();
     let mut origins_of =
         |side: usize| sources.origins(&traces[side], twins[side].source.as_deref());
@@ -68,7 +68,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
         }
         let mut cells = [0, 1].map(|side| cell(row, side, here[side], column));
         if wide {
-            // One below the other: a call can be as long as what it sends.
+            // One below the other: a call can be very long.
             cells[0].push_str("\n  ");
         }
         let style = match (row.same, here) {
@@ -83,7 +83,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     Ok(rows.iter().all(|row| row.same))
 }
 
-/// Whose each of these rows is; nothing, where all are of one thread.
+/// The process or thread of each event, in words; empty if there is only one thread.
 fn owners(rows: &[&Event]) -> Vec<String> {
     let threads = threads(rows.iter().copied());
     let processes = by_process(rows.iter().copied(), &threads);
@@ -96,7 +96,7 @@ fn owners(rows: &[&Event]) -> Vec<String> {
         format!("process {}", place.map_or(0, |place| place + 1))
     };
     let mut names: HashMap<u32, String> = HashMap::new();
-    for (thread, maker) in rows.iter().filter_map(|row| Some((row.made()?, row.process))) {
+    for (thread, maker) in rows.iter().filter_map(|row| Some((row.created()?, row.process))) {
         let name = if threads.contains_key(&thread) {
             format!("the other threads of {}", process(thread))
         } else {
@@ -122,7 +122,7 @@ mod tests {
     use crate::read::trace::parse;
 
     #[test]
-    fn who_made_whom() {
+    fn who_created_whom() {
         let owners = |log: &str| owners(&parse(log).iter().collect::<Vec<_>>());
         assert_eq!(owners("3 close(4) = 0\n3 +++ exited with 0 +++\n"), [""; 0]);
         let log = "3 clone(flags=SIGCHLD) = 7\n7 clone3({flags=CLONE_THREAD}, 88) = 9\n\

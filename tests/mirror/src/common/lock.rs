@@ -1,4 +1,4 @@
-//! Two runs that write to the same folder take turns.
+//! Serialises runs that write to the same folder.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::common::out::complain;
+use crate::common::out::print_error;
 
-/// Creates the folder and waits, saying so, while another process has its lock; the lock lasts as
-/// long as what is returned.
+/// Creates the folder and locks it until the returned value is dropped. If another process holds
+/// the lock, says so and waits.
 pub fn lock(folder: &Path) -> Result<Flock<File>> {
     let shown = folder.display();
     fs::create_dir_all(folder).with_context(|| format!("cannot create {shown}"))?;
@@ -19,7 +19,9 @@ pub fn lock(folder: &Path) -> Result<Flock<File>> {
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
         Err((file, Errno::EWOULDBLOCK)) => {
-            complain(&format!("mirror: another run writes to {shown}: waiting until it is over\n"));
+            print_error(&format!(
+                "mirror: another run is using {shown}: waiting for it to finish\n"
+            ));
             Flock::lock(file, FlockArg::LockExclusive)
                 .map_err(|(_, error)| error)
                 .with_context(|| format!("cannot lock {shown}"))

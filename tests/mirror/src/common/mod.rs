@@ -1,4 +1,4 @@
-//! What every stage may use.
+//! Utilities that every stage may use.
 
 pub mod lock;
 pub mod out;

@@ -1,16 +1,16 @@
-//! Does independent work on every processor and hands the results on in order.
+//! Runs independent jobs on all processors and delivers the results in order.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use anyhow::{Result, ensure};
-use nix::sched::sched_getaffinity;
+use anyhow::{Context, Result, ensure};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Calls `work` for every item, on one thread for each processor that may be used; the thread's
-/// processor is its second argument. `done` gets the results in the order of the items, each as
-/// soon as it and all before it are there. The first error ends the work.
+/// Calls `work` for every item, on one thread per usable processor; the second argument is the
+/// thread's processor. `done` receives the results in the order of the items, each as soon as it
+/// and all earlier ones are available. The first error stops the work.
 pub fn in_order<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T, usize) -> Result<R> + Sync,
@@ -48,11 +48,19 @@ pub fn in_order<T: Sync, R: Send>(
     })
 }
 
-/// The processors that this process may use.
+/// The processors in this process's affinity mask.
 pub fn processors() -> Result<Vec<usize>> {
     let set = sched_getaffinity(Pid::this())?;
     let allowed = |&processor: &usize| set.is_set(processor).unwrap_or(false);
-    let processors: Vec<usize> = (0..nix::sched::CpuSet::count()).filter(allowed).collect();
-    ensure!(!processors.is_empty(), "no processor may be used");
+    let processors: Vec<usize> = (0..CpuSet::count()).filter(allowed).collect();
+    ensure!(!processors.is_empty(), "no usable processor");
     Ok(processors)
+}
+
+/// Pins this process and all that it starts to one processor.
+pub fn pin(processor: usize) -> Result<()> {
+    let mut processors = CpuSet::new();
+    processors.set(processor)?;
+    sched_setaffinity(Pid::this(), &processors)
+        .with_context(|| format!("cannot run on processor {processor}"))
 }

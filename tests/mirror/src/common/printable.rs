@@ -1,6 +1,6 @@
-//! Bytes as text.
+//! Shows arbitrary bytes as text.
 
-/// Bytes so that each can be told: UTF-8 text as it is, all else escaped.
+/// Shows bytes unambiguously: UTF-8 text as it is, everything else escaped.
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_are_no_text_can_be_told() {
+    fn invalid_utf_8_is_escaped() {
         assert_eq!(printable("한\n\\\0".as_bytes()), "한\\n\\\\\\u{0}");
         assert_eq!(printable(b"a\xff"), "a\\xff");
     }

@@ -1,18 +1,18 @@
-//! The programs that a run needs of the machine.
+//! The host's programs that a run needs.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// Where they are.
+/// Their paths.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tools {
-    /// Watches the program's system calls.
+    /// Traces the program's system calls.
     pub strace: PathBuf,
-    /// Takes privileges away.
+    /// Drops privileges.
     pub setpriv: PathBuf,
-    /// Sets the network up.
+    /// Configures the network.
     pub ip: PathBuf,
 }
 
@@ -36,8 +36,8 @@ impl Tools {
     }
 }
 
-/// The file of a program: of that path, or in a folder of PATH, or where a system has its own, also
-/// those that an ordinary user's PATH lacks.
+/// Finds a program's file: by its path, in the folders of PATH, or in the system's folders,
+/// including those that an ordinary user's PATH lacks.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let file = |path: PathBuf| path.canonicalize().ok().filter(|path| path.is_file());
     if name.contains('/') {

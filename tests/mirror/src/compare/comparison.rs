@@ -1,46 +1,47 @@
-//! What a comparison finds.
+//! The result of a comparison.
 
-/// What came of a comparison.
+/// The result of comparing two runs of a scenario.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     /// How many system calls of each twin were compared.
     pub calls: [usize; 2],
-    /// How many lines tell each run's packets.
+    /// How many lines list each run's packets.
     pub packets: [usize; 2],
-    /// How many lines of the traces have no equal on the other side.
+    /// How many lines of the traces differ.
     pub differing_lines: usize,
-    /// Everything that is not as it should be.
+    /// All differences, between the twins and from the scenario.
     pub differences: Vec<Difference>,
-    /// Why the differences tell nothing, if they do not.
+    /// Why there is no verdict, if a twin differs from itself.
     pub undecided: Option<Undecided>,
-    /// Whether only what the programs decide was compared: see [`between_decided`].
-    pub as_decided: bool,
+    /// Whether what the scheduler decides was left out: see
+    /// [`between_without_scheduling`](super::between_without_scheduling).
+    pub scheduling_ignored: bool,
 }
 
-/// What a comparison says of two programs in a scenario.
+/// The verdict on two programs in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// They are the same, and do what the scenario states.
     Same,
     /// They differ.
     Different,
-    /// They do not differ, but not do what the scenario states.
+    /// They are the same, but do not do what the scenario states.
     NotAsStated,
-    /// One of them differs from itself, so that it cannot be told.
+    /// One of them differs from itself, so they cannot be compared.
     Undecided,
 }
 
-/// A program that differs from itself.
+/// A program that differs from itself when it is run again.
 #[derive(Debug, Clone)]
 pub struct Undecided {
     /// Which twin: 0 left, 1 right.
     pub side: usize,
-    /// What is not the same in two runs of it.
+    /// What differs between two runs of it.
     pub differences: Vec<Difference>,
 }
 
 impl Comparison {
-    /// What it says.
+    /// The verdict.
     pub fn verdict(&self) -> Verdict {
         if self.undecided.is_some() {
             Verdict::Undecided
@@ -53,12 +54,13 @@ impl Comparison {
         }
     }
 
-    /// Takes these for the differences between the twins, which are those of [`between_decided`].
-    pub fn hold_to(&mut self, decided: Vec<Difference>) {
-        self.as_decided = true;
+    /// Replaces the differences between the twins by those of
+    /// [`between_without_scheduling`](super::between_without_scheduling).
+    pub fn ignore_scheduling(&mut self, without_scheduling: Vec<Difference>) {
+        self.scheduling_ignored = true;
         self.differing_lines = 0;
         self.differences.retain(|difference| !difference.is_between());
-        self.differences.extend(decided);
+        self.differences.extend(without_scheduling);
     }
 
     /// Whether the twins are the same and do what the scenario states.
@@ -67,53 +69,53 @@ impl Comparison {
     }
 }
 
-/// One thing that is not as it should be.
+/// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    /// The twins differ in something that is not the trace.
+    /// The twins differ in a value.
     Between {
         /// What differs.
         what: String,
-        /// What each side has.
+        /// The value of each side.
         sides: [String; 2],
     },
     /// One twin does not do what the scenario states.
     Stated {
         /// Which twin: 0 left, 1 right.
         side: usize,
-        /// What is stated of.
+        /// What the statement is about.
         what: &'static str,
-        /// What the scenario says.
-        stated: String,
-        /// What was seen.
-        seen: String,
+        /// What the scenario states.
+        expected: String,
+        /// What the twin did.
+        actual: String,
     },
-    /// A step of the scenario did not go as it says.
+    /// A step of the scenario failed.
     Step {
         /// Which twin: 0 left, 1 right.
         side: usize,
-        /// What happened.
-        complaint: String,
+        /// Which step, and why.
+        failure: String,
     },
-    /// The traces or the packets differ; this is the first place.
+    /// The traces or the packets differ; this is the first difference.
     Lines {
         /// Which of them.
         what: &'static str,
         /// The line number on each side, from 0, at which `rows` begins.
         start: [usize; 2],
-        /// Lines of both sides, beside each other where they are equal.
+        /// The lines of both sides, aligned.
         rows: Vec<Row>,
     },
 }
 
 impl Difference {
-    /// Whether it is one between the two sides, and not between a side and the scenario.
+    /// Whether the two sides differ from each other, not one from the scenario.
     pub fn is_between(&self) -> bool {
         matches!(self, Self::Between { .. } | Self::Lines { .. })
     }
 }
 
-/// One row of two traces beside each other.
+/// One row of two aligned traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Whether both sides are equal.

@@ -1,4 +1,4 @@
-//! Two lists of lines beside each other.
+//! Aligns two lists of lines.
 
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -9,27 +9,27 @@ use crate::compare::comparison::{Difference, Row};
 use crate::compare::normalise::Normaliser;
 use crate::read::trace::Event;
 
-/// How many rows are shown before and after the first that differs.
+/// How many rows of context are shown around the first difference.
 const CONTEXT: usize = 3;
 
-/// Rows of two traces beside each other, normalised.
-pub fn align(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
+/// Aligns two traces, normalised.
+pub fn align_events(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
     let [left, right] = normalised(traces, normaliser);
-    rows_of(&left, &right)
+    align_lines(&left, &right)
 }
 
-/// The same, but nothing where the traces are equal.
-pub fn differing_rows(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
+/// The same, but empty if the traces are equal.
+pub fn align_if_different(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
     let [left, right] = normalised(traces, normaliser);
-    if left == right { Vec::new() } else { rows_of(&left, &right) }
+    if left == right { Vec::new() } else { align_lines(&left, &right) }
 }
 
 fn normalised<'a>(traces: [&[&'a Event]; 2], normaliser: &Normaliser) -> [Vec<Cow<'a, str>>; 2] {
     traces.map(|rows| normaliser.apply(rows.iter().map(|row| row.text.as_str())))
 }
 
-/// Rows of two lists of lines beside each other.
-pub fn rows_of<Text: AsRef<str> + Ord + Hash>(left: &[Text], right: &[Text]) -> Vec<Row> {
+/// Aligns two lists of lines.
+pub fn align_lines<Text: AsRef<str> + Ord + Hash>(left: &[Text], right: &[Text]) -> Vec<Row> {
     let text = |text: &Text| text.as_ref().to_owned();
     let mut rows = Vec::new();
     for operation in capture_diff_slices(Algorithm::Myers, left, right) {
@@ -50,7 +50,7 @@ pub fn rows_of<Text: AsRef<str> + Ord + Hash>(left: &[Text], right: &[Text]) -> 
     rows
 }
 
-/// The first place where the rows differ, with those around it.
+/// The first rows that differ, with context.
 pub fn first_difference(what: &'static str, rows: &[Row]) -> Option<Difference> {
     let first = rows.iter().position(|row| !row.same)?;
     let from = first.saturating_sub(CONTEXT);

@@ -1,9 +1,9 @@
-//! Long values, cut to where they begin to differ.
+//! Shortens long values to where they begin to differ.
 
 use crate::common::printable::printable;
 
-/// Two values so that a person can see where they begin to differ: nothing, where they do not, the
-/// whole of them if they are short.
+/// Shows two values: in full if they are short, otherwise from where they begin to differ. Empty if
+/// they are equal.
 pub fn excerpts(sides: [&[u8]; 2]) -> [String; 2] {
     const SHORT: usize = 4096;
     const BEFORE: usize = 64;

@@ -1,6 +1,6 @@
 //! Compares two observations with each other, and each with what the scenario states.
 
-use crate::compare::diff::{differing_rows, first_difference, rows_of};
+use crate::compare::diff::{align_if_different, align_lines, first_difference};
 use crate::compare::excerpts::excerpts;
 use crate::compare::normalise::Normaliser;
 use crate::compare::stated::stated;
@@ -11,12 +11,12 @@ use crate::scenario::Scenario;
 pub use comparison::{Comparison, Difference, Row, Undecided, Verdict};
 
 mod comparison;
-mod decided;
 pub mod diff;
 mod excerpts;
 pub mod normalise;
 pub mod rows;
 pub mod rules;
+mod scheduling;
 mod stated;
 
 /// Compares two runs of one scenario.
@@ -30,10 +30,10 @@ pub fn compare(
     for (side, observation) in [left, right].into_iter().enumerate() {
         stated(scenario, side, observation, &mut differences);
     }
-    apart_from_the_trace(left, right, &mut differences);
+    outcomes(left, right, &mut differences);
 
     let traces = [left, right].map(|side| normaliser.rows(&side.trace, scenario.polls));
-    let differing = differing_rows([&traces[0], &traces[1]], normaliser);
+    let differing = align_if_different([&traces[0], &traces[1]], normaliser);
     let differing_lines = differing.iter().filter(|row| !row.same).count();
     differences.extend(first_difference("the traces", &differing));
     let calls = |rows: Vec<&Event>| rows.iter().filter(|event| event.is_call()).count();
@@ -43,11 +43,11 @@ pub fn compare(
         differing_lines,
         differences,
         undecided: None,
-        as_decided: false,
+        scheduling_ignored: false,
     }
 }
 
-/// What is not the same in two runs, whatever the scenario states.
+/// What differs between two runs, whatever the scenario states.
 pub fn between(
     scenario: &Scenario,
     left: &Observation,
@@ -59,43 +59,43 @@ pub fn between(
     differences
 }
 
-/// What is not the same in two runs of all that a program decides: see [`decided::decided`].
-pub fn between_decided(
+/// What differs between two runs, apart from what the scheduler decides: see
+/// [`scheduling::without_scheduling`].
+pub fn between_without_scheduling(
     [left, right]: [&Observation; 2],
     normaliser: &Normaliser,
 ) -> Vec<Difference> {
     let mut differences = Vec::new();
-    apart_from_the_trace(left, right, &mut differences);
-    let [left, right] = [left, right].map(|side| decided::decided(&side.trace));
+    outcomes(left, right, &mut differences);
+    let [left, right] = [left, right].map(|side| scheduling::without_scheduling(&side.trace));
     let [left, right] =
         [&left, &right].map(|rows| normaliser.apply(rows.iter().map(String::as_str)));
-    differences.extend(first_difference("the traces", &rows_of(&left, &right)));
+    differences.extend(first_difference("the traces", &align_lines(&left, &right)));
     differences
 }
 
-fn apart_from_the_trace(
-    left: &Observation,
-    right: &Observation,
-    differences: &mut Vec<Difference>,
-) {
-    let mut hold = |what: &str, sides: [String; 2]| {
+fn outcomes(left: &Observation, right: &Observation, differences: &mut Vec<Difference>) {
+    let mut compare = |what: &str, sides: [String; 2]| {
         if sides[0] != sides[1] {
             differences.push(Difference::Between { what: what.to_owned(), sides });
         }
     };
     let both = [left, right];
-    hold("the end", both.map(|side| side.end.to_string()));
-    hold("stdout", excerpts(both.map(|side| side.stdout.as_slice())));
-    hold("stderr", excerpts(both.map(|side| side.stderr.as_slice())));
+    compare("the end", both.map(|side| side.end.to_string()));
+    compare("stdout", excerpts(both.map(|side| side.stdout.as_slice())));
+    compare("stderr", excerpts(both.map(|side| side.stderr.as_slice())));
     let streams = |peer: &Peer| format!("{}: {:?}", peer.name, peer.stream);
     let peers = |side: &Observation| side.peers.iter().map(streams).collect::<Vec<_>>().join("; ");
-    hold("what the peers saw", both.map(peers));
+    compare("what the peers saw", both.map(peers));
     for (left, right) in left.peers.iter().zip(&right.peers) {
         let what = format!("what {} received", left.name);
-        hold(&what, excerpts([&left.received, &right.received]));
+        compare(&what, excerpts([&left.received, &right.received]));
     }
-    let left_behind = |count| format!("{count} processes");
-    hold("what lives on", both.map(|side| left_behind(side.left_behind)));
+    let remaining_processes = |count| format!("{count} processes");
+    compare(
+        "the number of remaining processes",
+        both.map(|side| remaining_processes(side.remaining_processes)),
+    );
     for path in paths(left, right) {
         let file = |side: &Observation| match side.files.iter().find(|file| file.path == path) {
             Some(FileRecord { mode, size, content, .. }) => {
@@ -103,12 +103,13 @@ fn apart_from_the_trace(
             }
             None => String::new(),
         };
-        hold(path, both.map(file));
+        compare(path, both.map(file));
     }
-    differences.extend(first_difference("the packets", &rows_of(&left.packets, &right.packets)));
+    differences
+        .extend(first_difference("the packets", &align_lines(&left.packets, &right.packets)));
 }
 
-/// The files that at least one side has left.
+/// The paths of all files that either side has left.
 fn paths<'a>(left: &'a Observation, right: &'a Observation) -> Vec<&'a str> {
     let files = left.files.iter().chain(&right.files);
     let mut paths: Vec<&str> = files.map(|file| file.path.as_str()).collect();
@@ -133,12 +134,12 @@ mod tests {
             stdout: b"out\n".to_vec(),
             stderr: Vec::new(),
             end: End::Exited(0),
-            complaints: Vec::new(),
+            step_failures: Vec::new(),
             peers: Vec::new(),
             trace: events(lines),
             packets: Vec::new(),
             files: Vec::new(),
-            left_behind: 0,
+            remaining_processes: 0,
         }
     }
 
@@ -146,25 +147,25 @@ mod tests {
         toml::from_str("name = 'n'\nabout = 'a'\nexit = 0\nstdout = \"out\\n\"").unwrap()
     }
 
-    fn held(left: &Observation, right: &Observation) -> Comparison {
+    fn compared(left: &Observation, right: &Observation) -> Comparison {
         compare(&scenario(), left, right, &Normaliser::new(RULES))
     }
 
     #[test]
-    fn the_same_is_the_same() {
+    fn equal_runs_are_the_same() {
         let left = observation(&["brk(NULL) = 0x564d10d38000", "+++ exited with 0 +++"]);
         let right = observation(&["brk(NULL) = 0x55cd10d38000", "+++ exited with 0 +++"]);
-        let comparison = held(&left, &right);
+        let comparison = compared(&left, &right);
         assert!(comparison.is_same(), "{comparison:?}");
         assert_eq!(comparison.calls, [1, 1]);
     }
 
     #[test]
-    fn a_call_more_is_found_and_its_place() {
+    fn an_extra_call_is_found_where_it_is() {
         let left = observation(&["a() = 0", "b() = 0", "c() = 0", "d() = 0", "e() = 0"]);
         let right =
             observation(&["a() = 0", "b() = 0", "c() = 0", "d() = 0", "x() = 0", "e() = 0"]);
-        let comparison = held(&left, &right);
+        let comparison = compared(&left, &right);
         assert_eq!(comparison.differing_lines, 1);
         let [Difference::Lines { start, rows, .. }] = comparison.differences.as_slice() else {
             panic!("{comparison:?}");
@@ -174,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_more_is_found() {
+    fn an_extra_packet_is_found() {
         let left = observation(&[]);
         let mut right = observation(&[]);
         right.packets.push("TCP 127.0.0.1:1 > 127.0.0.1:2: FIN at 6".into());
-        let comparison = held(&left, &right);
+        let comparison = compared(&left, &right);
         assert!(matches!(
             comparison.differences[..],
             [Difference::Lines { what: "the packets", .. }]
@@ -186,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn twins_that_are_wrong_alike_are_wrong() {
+    fn twins_with_the_same_mistake_are_not_as_stated() {
         let mut both = observation(&[]);
         both.stdout = b"put\n".to_vec();
-        both.complaints = vec!["step 1".into()];
+        both.step_failures = vec!["step 1".into()];
         both.end = End::StillThere;
-        let comparison = held(&both, &both);
+        let comparison = compared(&both, &both);
         assert_eq!(comparison.differences.len(), 6, "{comparison:?}");
         assert_eq!(comparison.verdict(), Verdict::NotAsStated);
     }
@@ -214,11 +215,12 @@ mod tests {
         right.peers = vec![peer(b"hallo")];
         left.files = vec![file("1")];
         right.files = vec![file("2")];
-        left.left_behind = 1;
-        let comparison = held(&left, &right);
+        left.remaining_processes = 1;
+        let comparison = compared(&left, &right);
         assert_eq!(comparison.differences.len(), 3, "{comparison:?}");
         assert_eq!(comparison.verdict(), Verdict::Different);
-        let decided = between_decided([&left, &right], &Normaliser::new(RULES));
-        assert_eq!(decided, comparison.differences);
+        let without_scheduling =
+            between_without_scheduling([&left, &right], &Normaliser::new(RULES));
+        assert_eq!(without_scheduling, comparison.differences);
     }
 }

@@ -1,4 +1,4 @@
-//! Takes out of a trace what the rules say may differ.
+//! Applies the rules to a trace before it is compared.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use crate::compare::rules::{Change, Pattern, Replacement, Rule};
 use crate::read::trace::{Event, outside_strings};
 use crate::scenario::Polls;
 
-/// Rules made ready for use.
+/// The compiled rules.
 #[derive(Debug, Default)]
 pub struct Normaliser {
     values: Vec<Value>,
@@ -19,10 +19,10 @@ pub struct Normaliser {
     threads: bool,
 }
 
-/// A value that is replaced.
+/// A pattern and what replaces its value.
 #[derive(Debug)]
 struct Value {
-    /// What the rows begin with, if they are those of one call.
+    /// What the lines begin with, if the pattern is for one call only.
     call: Option<&'static str>,
     pattern: Regex,
     replacement: Replacement,
@@ -44,29 +44,31 @@ impl Normaliser {
                         Value { call, pattern: compile(pattern), replacement }
                     }));
                 }
-                Change::Fold(vain) => normaliser.folds.push(vain),
+                Change::Fold(matches) => normaliser.folds.push(matches),
                 Change::Threads => normaliser.threads = true,
             }
         }
         normaliser
     }
 
-    /// The rows of a trace that are compared, process by process.
+    /// The events of a trace to compare, process by process.
     pub fn rows<'a>(&self, trace: &'a [Event], polls: Polls) -> Vec<&'a Event> {
         let threads = if self.threads { rows::threads(trace) } else { HashMap::new() };
         let mut rows = Vec::new();
         for process in rows::by_process(trace, &threads) {
             let mut process = rows::by_descriptor(process);
             if polls != Polls::Never {
-                process =
-                    self.folds.iter().fold(process, |process, vain| rows::fold(process, vain));
+                process = self
+                    .folds
+                    .iter()
+                    .fold(process, |process, matches| rows::fold(process, matches));
             }
             rows.extend(process.events);
         }
         rows
     }
 
-    /// The lines of one trace, with every value that may differ replaced.
+    /// The lines of a trace, with every value that may differ replaced.
     pub fn apply<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
         let lines: Vec<&str> = lines.into_iter().collect();
         let mut addresses = Addresses::of(&lines);
@@ -92,7 +94,7 @@ impl Value {
                 return whole.as_str().to_owned();
             };
             let word = match self.replacement {
-                Replacement::Word(word) => Some(format!("<{word}>")),
+                Replacement::Placeholder(word) => Some(format!("<{word}>")),
                 Replacement::Address => addresses.name(value.as_str()),
             };
             let word = word.unwrap_or_else(|| value.as_str().to_owned());
@@ -125,15 +127,14 @@ impl Value {
     }
 }
 
-/// The addresses of a program's memory that have occurred.
+/// The addresses that have occurred in a trace.
 struct Addresses {
-    /// Where the program and its heap are, if that is below the range of a program that can be placed
-    /// anywhere.
+    /// The range of the program and its heap, if it is not position-independent.
     low: Range<u64>,
     seen: HashMap<String, usize>,
 }
 
-/// Where programs that cannot be placed anywhere begin (x86-64's and aarch64's linkers).
+/// Where the linkers for x86-64 and aarch64 place programs that are not position-independent.
 const LOWEST: u64 = 0x40_0000;
 
 impl Addresses {
@@ -143,12 +144,12 @@ impl Addresses {
             let (_, result) = line.rsplit_once(" = 0x")?;
             u64::from_str_radix(result, 16).ok()
         });
-        // Programs that can be placed anywhere are far above.
+        // Position-independent programs are far above.
         let highest = breaks.filter(|end| *end < 1 << 32).max();
         Self { low: LOWEST..highest.map_or(0, |end| end + 1), seen: HashMap::new() }
     }
 
-    /// What stands in the place of this value, if it is an address.
+    /// The replacement for this value, if it is an address.
     fn name(&mut self, value: &str) -> Option<String> {
         let digits = value.strip_prefix("0x")?;
         let is_low = u64::from_str_radix(digits, 16).is_ok_and(|value| self.low.contains(&value));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_at_a_fixed_place_have_low_addresses() {
+    fn low_addresses_of_programs_that_are_not_position_independent() {
         let normaliser = Normaliser::new(RULES);
         let lines =
             ["brk(NULL) = 0x4052a0", "brk(0x4272a0) = 0x4272a0", "read(3, 0x405300, 8) = 0"];
@@ -201,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn random_bytes_go_but_not_how_many() {
+    fn random_bytes_are_replaced_but_not_their_number() {
         let line = r#"getrandom("\xd0\"\x58", 8, GRND_NONBLOCK) = 8"#;
         let expected = "getrandom(<random bytes>, 8, GRND_NONBLOCK) = 8";
         assert_eq!(Normaliser::new(RULES).apply([line]), [expected]);
     }
 
     #[test]
-    fn what_the_clock_says_goes() {
+    fn times_are_replaced() {
         let lines = [
             "clock_gettime(CLOCK_REALTIME, {tv_sec=1, tv_nsec=2}) = 0",
             "times({tms_utime=0, tms_stime=1}) = 171800",
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn measurements_go_but_not_a_state() {
+    fn measurements_are_replaced_but_not_the_state() {
         let line =
             |value: &str, size| format!("getsockopt(4, SOL_TCP, TCP_INFO, {value}, [{size}]) = 0");
         let lines = [line(r#""\1\0\"\7""#, 136), line(r#""\1""#, 1)];
@@ -244,13 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_sends_is_left_alone() {
+    fn strings_are_left_alone() {
         let line = r#"sendto(4, "\"0x7f4a163b5000", 15, 0, NULL, 0) = 15"#;
         assert_eq!(Normaliser::new(RULES).apply([line]), [line]);
     }
 
     #[test]
-    fn vain_asks_fold_where_a_program_polls() {
+    fn idle_polls_fold() {
         let trace = parse(
             "3 epoll_wait(4, [], 512, 0) = 0\n\
              3 epoll_wait(4, [], 512, 0) = 0\n\

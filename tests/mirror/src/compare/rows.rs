@@ -1,4 +1,4 @@
-//! Which events of a trace are compared, and in which order.
+//! Selects and orders the events of a trace for the comparison.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -10,14 +10,14 @@ use crate::read::trace::Event;
 /// The events of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process<'a> {
-    /// Its number, which is that of its first thread.
+    /// Its ID, which is that of its first thread.
     pub number: u32,
-    /// What its threads did, as it was logged.
+    /// The events of all its threads, in the order of the log.
     pub events: Vec<&'a Event>,
 }
 
-/// The events process by process, in the order of their numbers: how the kernel interleaves them is
-/// not the program's doing. `threads` gives each further thread's process.
+/// Groups the events by process, in the order of the IDs: how processes interleave is up to the
+/// scheduler. `threads` maps each further thread to its process.
 pub fn by_process<'a>(
     trace: impl IntoIterator<Item = &'a Event>,
     threads: &HashMap<u32, u32>,
@@ -36,11 +36,11 @@ pub fn by_process<'a>(
     processes
 }
 
-/// The numbers of the threads that processes made, each with that of its process.
+/// The threads that processes have created: their IDs, and those of their processes.
 pub fn threads<'a>(trace: impl IntoIterator<Item = &'a Event>) -> HashMap<u32, u32> {
     let mut threads = HashMap::new();
     for event in trace {
-        if let Some(made) = event.made().filter(|_| event.text.contains("CLONE_THREAD")) {
+        if let Some(made) = event.created().filter(|_| event.text.contains("CLONE_THREAD")) {
             let process = threads.get(&event.process).copied().unwrap_or(event.process);
             threads.insert(made, process);
         }
@@ -48,18 +48,18 @@ pub fn threads<'a>(trace: impl IntoIterator<Item = &'a Event>) -> HashMap<u32, u
     threads
 }
 
-/// Where a row of a process with several threads is put.
+/// The group of an event in a process with several threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     FirstThread,
-    /// What a further thread does before it has named a descriptor, and its end.
+    /// The events of a further thread before its first call on a descriptor, and its end.
     Thread(u32),
-    /// What further threads do with this descriptor.
+    /// The calls of further threads on this descriptor.
     Descriptor(u64),
 }
 
-/// Puts what all threads but the first do together by descriptor. A row that names none stays with
-/// the one that its thread named last. How threads wait for each other is left out.
+/// Groups the calls of all threads but the first by descriptor. A call without a descriptor goes to
+/// the one that its thread used last. Waits for locks are left out.
 pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:p?(?:read|write)v?(?:64|2)?|(?:recv|send)[a-z]*|f(?:data)?sync)\((\d+)")
@@ -85,11 +85,11 @@ pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
     Process { number, events: rows.into_iter().map(|(_, event)| event).collect() }
 }
 
-/// Of consecutive rows for which this holds, keeps each text once, where it comes first.
-pub fn fold<'a>(mut process: Process<'a>, vain: impl Fn(&Event) -> bool) -> Process<'a> {
+/// Of consecutive events that match, keeps the first one of each text.
+pub fn fold<'a>(mut process: Process<'a>, matches: impl Fn(&Event) -> bool) -> Process<'a> {
     let mut seen: HashSet<&str> = HashSet::new();
     process.events.retain(|event: &&'a Event| {
-        if vain(event) {
+        if matches(event) {
             return seen.insert(&event.text);
         }
         seen.clear();
@@ -124,7 +124,7 @@ mod tests {
         3 exit_group(0) = ?\n";
 
     #[test]
-    fn threads_are_no_processes() {
+    fn threads_belong_to_processes() {
         let trace = parse(LOG);
         let threads = threads(&trace);
         assert_eq!(threads, HashMap::from([(4, 3), (6, 3)]));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_threads_do_is_told_by_descriptor() {
+    fn calls_of_threads_are_grouped_by_descriptor() {
         let trace = parse(LOG);
         let [process, forked] = by_process(&trace, &threads(&trace)).try_into().unwrap();
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_between_others_fold() {
+    fn consecutive_events_fold() {
         let trace = parse("3 a = -1\n3 b = -1\n3 a = -1\n3 c = 0\n3 c = 0\n3 b = -1\n3 b = -1\n");
         let [process] = by_process(&trace, &HashMap::new()).try_into().unwrap();
         let folded = fold(process, |event| event.text.ends_with("-1"));

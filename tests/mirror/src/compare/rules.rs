@@ -1,7 +1,7 @@
-//! What may differ between two runs of the same program, and so between two twins.
+//! What may differ between two runs of the same program, and so between twins.
 //!
-//! The table is short on purpose. Every rule states its reason, and a test takes each away in turn
-//! and demands that a comparison then fails: a rule that is not needed any more hides something.
+//! The table is short on purpose. Every rule states its reason. A test removes each in turn and
+//! checks that a comparison then fails: a rule that is no longer needed could hide a difference.
 
 use crate::read::trace::Event;
 use crate::scenario::{Polls, Scenario};
@@ -11,58 +11,58 @@ use crate::scenario::{Polls, Scenario};
 pub struct Rule {
     /// Its name, in one word.
     pub name: &'static str,
-    /// What is done about it.
+    /// How the trace is changed.
     pub change: Change,
     /// Why this may differ.
     pub reason: &'static str,
 }
 
 impl Rule {
-    /// Whether the rule is applied in this scenario at all.
+    /// Whether the rule applies to this scenario.
     pub fn concerns(&self, scenario: &Scenario) -> bool {
         !matches!(self.change, Change::Fold(_)) || scenario.polls != Polls::Never
     }
 }
 
-/// What is done to a trace before it is compared.
+/// A change to a trace before it is compared.
 #[derive(Debug, Clone, Copy)]
 pub enum Change {
     /// A value is replaced.
     Value {
         /// Where it is.
         patterns: &'static [Pattern],
-        /// What stands in its place.
+        /// What replaces it.
         replacement: Replacement,
     },
-    /// Where a program polls, consecutive rows of a process for which this holds count once for each
-    /// text.
+    /// In scenarios where the program polls: of consecutive events of a process that match, each
+    /// text is kept once.
     Fold(fn(&Event) -> bool),
-    /// What threads do, but for a process's first, is put together by descriptor, and how threads
-    /// wait for each other is left out.
+    /// The calls of all threads but a process's first are grouped by descriptor, and waits for
+    /// locks are left out.
     Threads,
 }
 
-/// Where in a row a value is, by regular expressions; what the group `value` matches is replaced.
+/// Where a value is in a line, as a regular expression; the group `value` is replaced.
 #[derive(Debug, Clone, Copy)]
 pub enum Pattern {
-    /// In rows of all calls, but not in strings: what a program reads and writes is never touched.
+    /// In lines of all calls, but not in strings: what a program reads and writes is left alone.
     Anywhere(&'static str),
-    /// In the rows of one call, its strings included.
+    /// In the lines of one call, its strings included.
     Call(&'static str, &'static str),
 }
 
-/// What stands in the place of a value that may differ.
+/// What replaces a value that may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replacement {
-    /// Always the same word.
-    Word(&'static str),
-    /// If the value is an address in the program's memory, a word and a number: the first one that
-    /// occurs is 1, the next new one 2, and so on. So it still counts whether two calls use the same
-    /// address.
+    /// Always the same placeholder.
+    Placeholder(&'static str),
+    /// For an address in the program's memory, a placeholder with a number: 1 for the first address
+    /// that occurs, 2 for the next new one, and so on. So it still matters whether two calls use
+    /// the same address.
     Address,
 }
 
-/// All the rules there are.
+/// All rules.
 pub const RULES: &[Rule] = &[
     Rule {
         name: "address",
@@ -70,17 +70,17 @@ pub const RULES: &[Rule] = &[
             patterns: &[Pattern::Anywhere(r"\b(?<value>0x[0-9a-f]{6,12})\b")],
             replacement: Replacement::Address,
         },
-        reason: "Where the heap, the stack and what is in them begin depends on the size of the \
-                 program and of its functions' variables, which two compilers do not make alike.",
+        reason: "The addresses of the heap, the stack and what is in them depend on the sizes of the \
+                 program and of its variables, which differ between compilers.",
     },
     Rule {
         name: "random",
         change: Change::Value {
             patterns: &[Pattern::Call("getrandom(", r#"^getrandom\((?<value>"(?:[^"\\]|\\.)*")"#)],
-            replacement: Replacement::Word("random bytes"),
+            replacement: Replacement::Placeholder("random bytes"),
         },
-        reason: "The C library asks the kernel for random bytes when it first allocates memory, \
-                 to make its own bookkeeping hard to guess.",
+        reason: "The C library reads random bytes when it first allocates memory, to harden its \
+                 bookkeeping.",
     },
     Rule {
         name: "clock",
@@ -93,7 +93,7 @@ pub const RULES: &[Rule] = &[
                 Pattern::Call("getrusage(", r"^[^,]*, (?<value>\{.*\})\)"),
                 Pattern::Call("wait4(", r", (?<value>\{ru_.*\})\)"),
                 Pattern::Call("sysinfo(", r"^sysinfo\((?<value>\{.*\})\)"),
-                // A time from the clock on, and how much of a timeout is left.
+                // Absolute times, and the remaining time of a timeout.
                 Pattern::Call("clock_nanosleep(", r"TIMER_ABSTIME, (?<value>\{[^}]*\})"),
                 Pattern::Call("futex(", r"FUTEX_WAIT_BITSET[^{]*(?<value>\{[^}]*\})"),
                 Pattern::Call("timerfd_settime(", r"ABSTIME, (?<value>\{.*\}\}), "),
@@ -103,48 +103,46 @@ pub const RULES: &[Rule] = &[
                 Pattern::Call("getitimer(", r"^[^,]*, (?<value>\{.*\})\) "),
                 Pattern::Anywhere(r" = \d+ \(.*left (?<value>\{[^}]*\})\)$"),
             ],
-            replacement: Replacement::Word("time"),
+            replacement: Replacement::Placeholder("time"),
         },
-        reason: "What the kernel says of the time, of the time that is left, of the time that a \
-                 process has used and of the machine's load is new in every run, and so is a time \
-                 to wait for. When a name has several addresses, the C library asks for those of \
-                 this machine, with the time as the number of its question, and the kernel tells \
-                 when each was set up.",
+        reason: "The time, the remaining time of a timeout, the time that a process has used and the \
+                 system's load differ in every run, and so does an absolute time to wait for. When \
+                 a name has several addresses, the C library requests this host's addresses over \
+                 netlink, with the time as the sequence number, and the reply says when each was set.",
     },
     Rule {
         name: "measurements",
         change: Change::Value {
-            // A program that asks for the beginning alone, as for the state, gets fewer bytes.
+            // A program that reads only the beginning, such as the state, gets fewer bytes.
             patterns: &[Pattern::Call(
                 "getsockopt(",
                 r#"^getsockopt\(\d+, SOL_TCP, TCP_INFO, (?<value>"(?:[^"\\]|\\.)*"), \[136\]\)"#,
             )],
-            replacement: Replacement::Word("measurements"),
+            replacement: Replacement::Placeholder("measurements"),
         },
-        reason: "How many bytes a client has sent the kernel tells together with what it has \
-                 measured of the connection: times, and what it makes of them. What a program does \
-                 with the answer is compared.",
+        reason: "The kernel reports the number of bytes received together with measurements of the \
+                 connection: times, and estimates from them. What a program does with the answer \
+                 is compared.",
     },
     Rule {
         name: "again",
-        change: Change::Fold(|event| event.would_wait() || event.paused()),
-        reason: "How often a program that polls asks in vain, before there is something for it, and \
-                 pauses meanwhile depends on how fast the machine is. What it asks is compared, \
-                 and in which order it first does; not how often, nor in which order it goes on.",
+        change: Change::Fold(|event| event.would_block() || event.is_pause()),
+        reason: "How often a program polls, and pauses, before there is something to do depends on \
+                 the speed of the machine. Which calls it makes is compared, and in which order it \
+                 first makes them; not how often, or in which order it repeats them.",
     },
     Rule {
         name: "nothing_ready",
-        change: Change::Fold(Event::found_none_ready),
-        reason: "How often a program that polls before it sleeps finds that nothing is ready \
-                 depends on how fast the machine is. That it polled is compared, not how long.",
+        change: Change::Fold(Event::found_nothing_ready),
+        reason: "How often a program that polls before it sleeps finds nothing ready depends on the \
+                 speed of the machine. That it polls is compared, not how long.",
     },
     Rule {
         name: "threads",
         change: Change::Threads,
-        reason: "Which of several threads takes a request, and which of them has to wait for a \
-                 lock, the C library and the kernel decide by who is first. All that they do with \
-                 a descriptor is compared, in the order in which it is done; not which of them \
-                 does it, nor how that interleaves with other descriptors. Processes are not \
-                 threads: the rule does not touch them.",
+        reason: "Which thread takes a request, and which has to wait for a lock, depends on the \
+                 scheduler. All calls on a descriptor are compared, in their order; not which \
+                 thread makes them, or how they interleave with those on other descriptors. The \
+                 rule applies to threads only, not to processes.",
     },
 ];

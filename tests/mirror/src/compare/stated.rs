@@ -1,22 +1,22 @@
-//! Holds an observation against what the scenario states.
+//! Compares an observation with what the scenario states.
 
 use crate::common::printable::printable;
 use crate::compare::comparison::Difference;
 use crate::compare::excerpts::excerpts;
 use crate::read::observation::{End, Observation};
 use crate::scenario::Scenario;
-use crate::scenario::template::{self, Unlike};
+use crate::scenario::template::{self, Mismatch};
 
-/// Adds what one side does otherwise than the scenario states.
+/// Adds the differences of one side from the scenario.
 pub fn stated(
     scenario: &Scenario,
     side: usize,
     observation: &Observation,
     differences: &mut Vec<Difference>,
 ) {
-    let mut state = |what, stated: String, seen: String| {
-        if stated != seen {
-            differences.push(Difference::Stated { side, what, stated, seen });
+    let mut expect = |what, expected: String, actual: String| {
+        if expected != actual {
+            differences.push(Difference::Stated { side, what, expected, actual });
         }
     };
     let end = match (&scenario.exit, &scenario.killed_by) {
@@ -24,32 +24,32 @@ pub fn stated(
         (None, Some(signal)) => End::KilledBy(signal.clone()),
         (None, None) => End::StillThere,
     };
-    state("the end", end.to_string(), observation.end.to_string());
-    let [stated, seen] = excerpts([&scenario.stderr.bytes(), &observation.stderr]);
-    state("stderr", stated, seen);
+    expect("the end", end.to_string(), observation.end.to_string());
+    let [expected, actual] = excerpts([&scenario.stderr.bytes(), &observation.stderr]);
+    expect("stderr", expected, actual);
     match &scenario.stdout_like {
         None => {
-            let [stated, seen] = excerpts([&scenario.stdout.bytes(), &observation.stdout]);
-            state("stdout", stated, seen);
+            let [expected, actual] = excerpts([&scenario.stdout.bytes(), &observation.stdout]);
+            expect("stdout", expected, actual);
         }
         Some(template) => {
             let text = String::from_utf8_lossy(&observation.stdout);
             match template::check(template, &scenario.r#where, &text) {
                 Ok(()) => {}
-                Err(Unlike::Text) => {
-                    state("stdout", printable(template.as_bytes()), printable(text.as_bytes()));
+                Err(Mismatch::Text) => {
+                    expect("stdout", printable(template.as_bytes()), printable(text.as_bytes()));
                 }
-                Err(Unlike::Relation(relation, values)) => state("stdout", relation, values),
+                Err(Mismatch::Relation(relation, values)) => expect("stdout", relation, values),
             }
         }
     }
     let mut packets = observation.packets.iter();
     for part in &scenario.wire {
         if !packets.any(|line| line.contains(part)) {
-            state("the packets", part.clone(), observation.packets.join("; "));
+            expect("the packets", part.clone(), observation.packets.join("; "));
         }
     }
-    for complaint in &observation.complaints {
-        differences.push(Difference::Step { side, complaint: complaint.clone() });
+    for failure in &observation.step_failures {
+        differences.push(Difference::Step { side, failure: failure.clone() });
     }
 }

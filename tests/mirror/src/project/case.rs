@@ -1,4 +1,4 @@
-//! A pair of programs in a scenario: all stages up to the comparison.
+//! Runs a pair of programs in a scenario and compares them.
 
 use std::path::{Path, PathBuf};
 
@@ -6,23 +6,23 @@ use anyhow::Result;
 
 use crate::common::tools::Tools;
 use crate::compare::normalise::Normaliser;
-use crate::compare::{Comparison, Undecided, between, between_decided, compare};
+use crate::compare::{Comparison, Undecided, between, between_without_scheduling, compare};
 use crate::project::pair::Pair;
 use crate::read::observation::Observation;
 use crate::run::job::{Instrument, Job};
 use crate::scenario::Scenario;
 
-/// How often both programs are run again before it is said that they differ: one that does not do
-/// the same every time would be blamed for it. Of two equally frequent ways to run, chance lets all
-/// of these show the wrong one in 1 of 512 cases.
-const AGAIN: usize = 4;
+/// How often both programs are run again before they are reported as different, to detect one that
+/// differs from itself. If it behaves in two ways equally often, this fails to detect it in 1 of
+/// 512 cases.
+const RERUNS: usize = 4;
 
 /// One scenario of one pair.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
     /// The pair.
     pub pair: &'a Pair,
-    /// What is done to both.
+    /// The scenario to run both in.
     pub scenario: &'a Scenario,
 }
 
@@ -38,7 +38,7 @@ impl Case<'_> {
         Ok(compare(self.scenario, &left, &right, normaliser))
     }
 
-    /// Runs both twins and reads what the runs have left.
+    /// Runs both twins and reads their observations.
     pub fn observe(
         &self,
         output: &Path,
@@ -50,7 +50,7 @@ impl Case<'_> {
         Ok([observe(left)?, observe(right)?])
     }
 
-    /// Does the same, and, where the twins do not come out the same, runs both again to see whether
+    /// Runs both twins and compares them. If they are not the same, runs both again to check that
     /// each is the same as itself.
     pub fn judge(
         &self,
@@ -60,25 +60,26 @@ impl Case<'_> {
     ) -> Result<Comparison> {
         let first = self.observe(output, processor, Instrument::Trace)?;
         let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
-        // What differs of all that the programs decide, once one of them has differed from itself.
+        // The differences without scheduling, once a program has differed from itself.
         let mut decided = None;
-        for _ in 0..AGAIN {
+        for _ in 0..RERUNS {
             if decided.as_ref().map_or_else(|| comparison.is_same(), Vec::is_empty) {
                 break;
             }
             let second = self.observe(&output.join("again"), processor, Instrument::Trace)?;
             if let Some(undecided) = self.undecided(&first, &second, normaliser) {
                 let mut sides = first.iter().zip(&second);
-                if sides.any(|(a, b)| !between_decided([a, b], normaliser).is_empty()) {
+                if sides.any(|(a, b)| !between_without_scheduling([a, b], normaliser).is_empty()) {
                     comparison.undecided = Some(undecided);
                     return Ok(comparison);
                 }
                 let [left, right] = &first;
-                decided.get_or_insert_with(|| between_decided([left, right], normaliser));
+                decided
+                    .get_or_insert_with(|| between_without_scheduling([left, right], normaliser));
             }
         }
         if let Some(decided) = decided {
-            comparison.hold_to(decided);
+            comparison.ignore_scheduling(decided);
         }
         Ok(comparison)
     }
@@ -111,7 +112,7 @@ impl Case<'_> {
         }))
     }
 
-    /// Where both leave what they saw.
+    /// Where the runs leave their files.
     pub fn directory(&self, output: &Path) -> PathBuf {
         output.join(&self.pair.scenarios.program).join(&self.scenario.name)
     }
@@ -122,7 +123,7 @@ impl Case<'_> {
     }
 }
 
-/// The scenarios of these pairs; only the one of that name, where one is named.
+/// The scenarios of these pairs, or only the one with this name.
 pub fn cases<'a>(pairs: &'a [Pair], scenario: Option<&str>) -> Result<Vec<Case<'a>>> {
     let mut cases = Vec::new();
     for pair in pairs {

@@ -1,4 +1,4 @@
-//! Where the twins and their scenarios are.
+//! The project's programs and their scenarios.
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::scenario::ScenarioFile;
 mod case;
 mod pair;
 
-/// The servers of the I/O models.
+/// The servers, one for each I/O model.
 pub const MODELS: [&str; 8] = [
     "echo_server_fork",
     "echo_server_nonblocking",
@@ -33,7 +33,7 @@ pub struct Project {
     root: PathBuf,
 }
 
-/// What this tool wants to know of the project's `Cargo.toml`.
+/// What this tool reads from the project's `Cargo.toml`.
 #[derive(Deserialize)]
 struct Manifest {
     bin: Vec<Program>,
@@ -45,15 +45,15 @@ struct Program {
 }
 
 impl Project {
-    /// Finds the project around the current directory.
+    /// Finds the project that the current directory is in.
     pub fn find() -> Result<Self> {
         let here = std::env::current_dir()?;
         let root = here.ancestors().find(|folder| {
             folder.join("tests/scenarios").is_dir() && folder.join("c-reference").is_dir()
         });
         let root = root.context(
-            "this is no folder of Sockmirror (to compare programs of your own: \
-             --left, --right and --scenarios)",
+            "not in the Sockmirror project (to compare programs of your own, use --left, \
+             --right and --scenarios)",
         )?;
         Ok(Self { root: root.to_owned() })
     }
@@ -63,14 +63,14 @@ impl Project {
         self.root.join(relative)
     }
 
-    /// Where runs leave what they saw.
+    /// Where runs leave their files.
     pub fn output(&self) -> PathBuf {
         self.path("target/mirror")
     }
 
-    /// Builds all programs, so that none is older than its source.
+    /// Builds all programs, so that none is out of date.
     pub fn build(&self) -> Result<()> {
-        // The descriptors of a `make` that has started this tool are not there any more.
+        // The jobserver's descriptors of a `make` that has started this tool are closed.
         let flags = std::env::var("MAKEFLAGS").unwrap_or_default();
         let flags = flags.split(' ').filter(|flag| {
             !flag.starts_with("--jobserver") && !flag.starts_with("-j") && !flag.is_empty()
@@ -80,7 +80,7 @@ impl Project {
             .env("MAKEFLAGS", flags.collect::<Vec<_>>().join(" "))
             .current_dir(&self.root)
             .stdin(Stdio::null())
-            // What it says is no part of this tool's output.
+            // Its output must not mix with this tool's.
             .stdout(std::io::stderr().as_fd().try_clone_to_owned()?)
             .status();
         ensure!(
@@ -99,12 +99,12 @@ impl Project {
         Ok(manifest.bin.into_iter().map(|program| program.name).collect())
     }
 
-    /// The C and the Rust of these programs; of all, where none is named.
+    /// The twins of these programs, or of all if none is named.
     pub fn pairs(&self, names: &[String]) -> Result<Vec<Pair>> {
         let programs = self.programs()?;
         for name in names {
             if !programs.contains(name) {
-                bail!("there is no program '{name}'; there are: {}", programs.join(", "));
+                bail!("no such program: '{name}'; the programs are: {}", programs.join(", "));
             }
         }
         let wanted = programs.iter().filter(|p| names.is_empty() || names.contains(p));
@@ -116,7 +116,7 @@ impl Project {
         let scenarios = ScenarioFile::read(&path)?;
         ensure!(
             scenarios.program == name,
-            "{}: program = {:?}, but the file's name says {name}",
+            "{}: program = {:?}: expected {name:?}, as in the file's name",
             path.display(),
             scenarios.program
         );
@@ -152,7 +152,7 @@ mod tests {
     use crate::scenario::check_injections;
 
     #[test]
-    fn the_injections_of_all_scenarios_are_right() {
+    fn the_injections_of_all_scenarios_are_valid() {
         let pairs = Project::find().unwrap().pairs(&[]).unwrap();
         let scenarios: Vec<_> = pairs.iter().flat_map(|pair| &pair.scenarios.scenarios).collect();
         assert!(scenarios.iter().any(|scenario| !scenario.inject.is_empty()));

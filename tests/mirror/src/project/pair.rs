@@ -9,10 +9,10 @@ use crate::common::tools::find_program;
 use crate::run::world::{WORK, WRITABLE};
 use crate::scenario::ScenarioFile;
 
-/// Two programs that should be the same, and what is done to them.
+/// Two programs that should be the same, and their scenarios.
 #[derive(Debug, Clone)]
 pub struct Pair {
-    /// What is done to both.
+    /// The scenarios for both.
     pub scenarios: ScenarioFile,
     /// The left and the right program.
     pub twins: [Twin; 2],
@@ -23,22 +23,22 @@ pub struct Pair {
 pub struct Twin {
     /// What reports call it.
     pub label: String,
-    /// The program's file and what always stands first on its command line.
+    /// The program's file, followed by its leading arguments.
     pub command: Vec<String>,
-    /// Its source file, where it is known.
+    /// Its source file, if known.
     pub source: Option<PathBuf>,
-    /// Files that the command line names: see [`Job::visible`](crate::run::job::Job::visible).
+    /// Files that the command line names; see [`Job::visible`](crate::run::job::Job::visible).
     pub visible: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Twin {
-    /// Somebody's own program, from a command line.
+    /// Any program, from a command line.
     pub fn from_command_line(label: &str, command_line: &str) -> Result<Self> {
         let mut command = shlex::split(command_line)
             .filter(|words| !words.is_empty())
-            .with_context(|| format!("--{label} {command_line:?} is no command"))?;
+            .with_context(|| format!("--{label}: invalid command line {command_line:?}"))?;
         let file = find_program(&command[0])
-            .with_context(|| format!("--{label}: there is no program {}", command[0]))?;
+            .with_context(|| format!("--{label}: no such program: {}", command[0]))?;
         access(&file, AccessFlags::X_OK)
             .with_context(|| format!("--{label}: {} cannot be executed", file.display()))?;
         command[0] = file.to_string_lossy().into_owned();
@@ -47,8 +47,8 @@ impl Twin {
     }
 }
 
-/// A file that a command line names, if the run would not have it there by itself: one of the current
-/// folder, which is another one in the run, or one where every run has its own files.
+/// A file that a command line names and that the run would not see otherwise: one below the current
+/// directory, or in a folder that a run has its own version of.
 fn visible(word: &str) -> Option<(PathBuf, PathBuf)> {
     let path = Path::new(word);
     let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);

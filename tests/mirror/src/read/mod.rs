@@ -1,4 +1,4 @@
-//! Reads what a run has left.
+//! Reads the files of a run into an [`Observation`](observation::Observation).
 
 pub mod observation;
 pub mod packets;

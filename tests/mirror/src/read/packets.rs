@@ -1,12 +1,11 @@
-//! The packets of a run, as far as they are the program's doing and the peers'.
+//! The packets of a run, reduced to what the program and the peers determine.
 //!
-//! TCP decides by itself when to acknowledge, and by that, under Nagle's algorithm, which small
-//! sends share a segment; how busy the machine is has a part in it. So each direction of each
-//! connection is told by itself, as what is opened, carried and closed: pure acknowledgements are
-//! left out, data that follows on data is joined, and what is sent again counts once. Sequence
-//! numbers are told from the first one of their direction; timestamps and windows are left out.
-//! Every byte of the data counts: a line ends with the data itself or, where it is long, with its
-//! beginning and a checksum.
+//! When TCP acknowledges depends on timing, and so, with Nagle's algorithm, does which small sends
+//! share a segment. So each direction of each connection is listed separately, as what it opens,
+//! carries and closes: pure acknowledgements are left out, consecutive data is joined, and
+//! retransmissions are left out. Sequence numbers are relative; timestamps and windows are left
+//! out. All data counts: a line ends with the data or, if it is long, with its beginning and a
+//! checksum.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,11 +19,11 @@ use pcap_file::pcapng::{Block, PcapNgReader};
 
 use crate::common::printable::printable;
 
-/// Reads a capture and tells each direction of each conversation, in the order of their first
+/// Reads a capture and lists each direction of each conversation, in the order of their first
 /// packets.
 pub fn read(path: &Path) -> Result<Vec<String>> {
     let mut reader = PcapNgReader::new(File::open(path)?)
-        .with_context(|| format!("{} is no capture", path.display()))?;
+        .with_context(|| format!("{}: not a capture file", path.display()))?;
     let mut conversations = Conversations::default();
     while let Some(block) = reader.next_block() {
         if let Block::EnhancedPacket(packet) = block? {
@@ -42,18 +41,18 @@ struct Conversations {
     directions: BTreeMap<Direction, Flow>,
 }
 
-/// What went one way.
+/// One direction of a conversation.
 #[derive(Default)]
 struct Flow {
     events: Vec<Event>,
     first: Option<u32>,
-    /// How far the data has come, as a relative sequence number.
+    /// The relative sequence number after the data so far.
     next: u32,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Event {
-    /// Data from this relative sequence number on.
+    /// Data, and the relative sequence number where it begins.
     Data(u32, Vec<u8>),
     Other(String),
 }
@@ -139,7 +138,7 @@ impl Flow {
         }
     }
 
-    /// An event that a retransmission may repeat.
+    /// Adds an event unless it is a retransmission.
     fn once(&mut self, event: String) {
         let event = Event::Other(event);
         if !self.events.contains(&event) {
@@ -148,7 +147,7 @@ impl Flow {
     }
 
     fn data(&mut self, begin: u32, payload: &[u8]) {
-        // What has been sent before counts once.
+        // Skip what is a retransmission.
         let before = self.next.saturating_sub(begin) as usize;
         let Some(payload) = payload.get(before..).filter(|payload| !payload.is_empty()) else {
             return;
@@ -164,7 +163,7 @@ impl Flow {
     }
 }
 
-/// Data as a line shows it.
+/// How a line shows data.
 fn shown(data: &[u8]) -> String {
     const SHORT: usize = 64;
     const BEGINNING: usize = 32;
@@ -180,7 +179,7 @@ fn shown(data: &[u8]) -> String {
     }
 }
 
-/// What a SYN offers; the value of a timestamp is left out.
+/// The options of a SYN, without the value of a timestamp.
 fn options(tcp: &TcpSlice<'_>) -> String {
     let mut text = String::new();
     for option in tcp.options_iterator() {
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_no_end() {
+    fn a_reset_is_not_a_fin() {
         let opened = [frame(9, "S", b""), frame(10, "RA", b"")];
         assert_eq!(lines(&opened), ["SYN", "RST at 1"]);
     }

@@ -1,4 +1,4 @@
-//! strace's log, read into events.
+//! Parses strace's log into events.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,55 +8,55 @@ use crate::run::strace;
 /// One line of a trace: a system call with its result, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The process, as its PID namespace numbers it.
+    /// The process or thread ID in the PID namespace of the run.
     pub process: u32,
     /// The line as strace writes it.
     pub text: String,
-    /// Who made the call, innermost frame first; empty unless stacks were asked for.
+    /// The call stack, innermost frame first; empty unless strace recorded stacks.
     pub stack: Vec<Frame>,
 }
 
-/// A return address on the stack at the time of a call.
+/// A return address on the call stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// The file that the code was loaded from.
+    /// The file that the code is mapped from.
     pub object: String,
     /// The address in that file.
     pub address: u64,
 }
 
 impl Event {
-    /// Whether this is a system call, not a signal or an end.
+    /// Whether this is a system call, not a signal or the end of a process.
     pub fn is_call(&self) -> bool {
         !self.text.starts_with("---") && !self.text.starts_with("+++")
     }
 
-    /// Whether strace has left out a part of a string that is longer than its limit.
-    pub fn is_cut(&self, limit: usize) -> bool {
-        // Where there is room for one.
+    /// Whether strace has truncated a string at this limit.
+    pub fn is_truncated(&self, limit: usize) -> bool {
+        // A shorter line cannot hold such a string.
         self.text.len() > limit && {
             let outside = outside_strings(&self.text);
             outside.into_iter().skip(1).any(|part| self.text[part].starts_with("..."))
         }
     }
 
-    /// Whether this is a call that would have had to wait, and did not.
-    pub fn would_wait(&self) -> bool {
-        strace::would_wait(&self.text)
+    /// Whether this is a call that failed because it would have blocked.
+    pub fn would_block(&self) -> bool {
+        strace::would_block(&self.text)
     }
 
-    /// Whether this is a look at descriptors, without waiting, that found none ready.
-    pub fn found_none_ready(&self) -> bool {
-        strace::found_none_ready(&self.text)
+    /// Whether this is a poll of descriptors with timeout 0 that found none ready.
+    pub fn found_nothing_ready(&self) -> bool {
+        strace::found_nothing_ready(&self.text)
     }
 
-    /// Whether this is a pause that the program made.
-    pub fn paused(&self) -> bool {
-        strace::paused(&self.text)
+    /// Whether this is a completed nanosleep.
+    pub fn is_pause(&self) -> bool {
+        strace::is_pause(&self.text)
     }
 
-    /// The number of the process or thread that this call made.
-    pub fn made(&self) -> Option<u32> {
+    /// The ID of the process or thread that this call has created.
+    pub fn created(&self) -> Option<u32> {
         let (call, _) = self.text.split_once('(')?;
         let (_, result) = self.text.rsplit_once(" = ")?;
         let makes = ["clone", "clone3", "fork", "vfork"].contains(&call);
@@ -64,7 +64,7 @@ impl Event {
     }
 }
 
-/// The parts of a row that are not in quotation marks.
+/// The parts of a line that are outside quotation marks.
 pub fn outside_strings(row: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let mut from = 0;
@@ -87,10 +87,10 @@ pub fn outside_strings(row: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// Reads a log written by `strace -f -o`.
+/// Parses a log written by `strace -f -o`.
 ///
-/// A call that another process interrupted stands in two lines, `<unfinished ...>` and
-/// `<... resumed>`; it becomes one event, where it began.
+/// A call that overlaps with those of another process has two lines, `<unfinished ...>` and `<...
+/// resumed>`. They become one event, in the place of the first.
 pub fn parse(log: &str) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     let mut unfinished: HashMap<u32, usize> = HashMap::new();
@@ -103,7 +103,7 @@ pub fn parse(log: &str) -> Vec<Event> {
             }
             continue;
         }
-        let Some((process, text)) = strace::row(line) else {
+        let Some((process, text)) = strace::split_line(line) else {
             continue;
         };
         if let Some((begin, index)) = resumed(text, process, &mut unfinished) {
@@ -121,8 +121,8 @@ pub fn parse(log: &str) -> Vec<Event> {
         current = Some(events.len());
         events.push(Event { process, text: text.to_owned(), stack: Vec::new() });
     }
-    // A call that never returns may not be resumed either, if another thread or process is logged in
-    // between.
+    // exit and exit_group never return: if another thread or process is logged in between, they
+    // have no second line.
     for index in unfinished.into_values() {
         let text = &mut events[index].text;
         if text.starts_with("exit_group(") || text.starts_with("exit(") {
@@ -132,7 +132,8 @@ pub fn parse(log: &str) -> Vec<Event> {
     events
 }
 
-/// strace prints the stack of `exit_group`, which never returns, below the line that follows it.
+/// strace prints the stack of `exit_group`, which never returns, below the next line of the
+/// process.
 fn stack_owner(events: &[Event], index: usize) -> usize {
     let process = events[index].process;
     let before = events[..index].iter().rposition(|event| event.process == process);
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_told_from_the_rest() {
+    fn the_parts_outside_strings() {
         let row = r#"write(1, "a\"b\\", 4) = 4"#;
         let parts: Vec<_> = outside_strings(row).into_iter().map(|part| &row[part]).collect();
         assert_eq!(parts, ["write(1, ", ", 4) = 4"]);
@@ -193,8 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn strings_that_are_cut() {
-        let cut = |text: &str| parse(&format!("4 {text}\n"))[0].is_cut(3);
+    fn truncated_strings() {
+        let cut = |text: &str| parse(&format!("4 {text}\n"))[0].is_truncated(3);
         assert!(cut(r#"write(1, "abc"..., 4) = 4"#));
         assert!(!cut(r#"write(1, "abc", 3) = 3"#));
         assert!(!cut(r#"write(1, "abc\"...", 7) = 7"#));
@@ -202,12 +203,15 @@ mod tests {
     }
 
     #[test]
-    fn who_was_made() {
-        let made = |text: &str| parse(&format!("4 {text}\n"))[0].made();
-        assert_eq!(made("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x7f) = 5"), Some(5));
-        assert_eq!(made("clone3({flags=CLONE_VM} => {parent_tid=[6]}, 88) = 6"), Some(6));
-        assert_eq!(made("vfork() = -1 EAGAIN (Resource temporarily unavailable)"), None);
-        assert_eq!(made("dup(5) = 6"), None);
+    fn created_processes() {
+        let created = |text: &str| parse(&format!("4 {text}\n"))[0].created();
+        assert_eq!(
+            created("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x7f) = 5"),
+            Some(5)
+        );
+        assert_eq!(created("clone3({flags=CLONE_VM} => {parent_tid=[6]}, 88) = 6"), Some(6));
+        assert_eq!(created("vfork() = -1 EAGAIN (Resource temporarily unavailable)"), None);
+        assert_eq!(created("dup(5) = 6"), None);
     }
 
     #[test]
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_not_resumed() {
+    fn an_exit_that_is_not_resumed() {
         let whole = parse("4 exit_group(0) = ?\n4 +++ exited with 0 +++\n");
         let cut = parse("4 exit_group(0 <unfinished ...>\n4 +++ exited with 0 +++\n");
         assert_eq!(cut, whole);
@@ -228,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_call_is_one_event() {
+    fn a_call_in_two_lines_is_one_event() {
         let events = parse(
             "4 wait4(-1,  <unfinished ...>\n5 exit_group(0) = ?\n4 <... wait4 resumed>NULL) = 5\n",
         );

@@ -1,4 +1,4 @@
-//! Keeps every packet of the namespace's loopback device, as a file that Wireshark opens.
+//! Captures every packet on the namespace's loopback device into a pcapng file.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -25,19 +25,19 @@ use pcap_file::pcapng::blocks::interface_description::{
 
 use crate::run::watch;
 
-/// The kernel keeps so many bytes of packets until they are read, or as many as it allows.
-const KEPT: usize = 64 << 20;
+/// The size of the socket's receive buffer, in bytes, as far as the kernel allows it.
+const RECEIVE_BUFFER: usize = 64 << 20;
 
-/// A packet socket and the file that its packets go to.
+/// A packet socket and the file that it is captured to.
 pub struct Capture {
     socket: OwnedFd,
     writer: PcapNgWriter<BufWriter<File>>,
-    /// Room for one packet.
+    /// A buffer for one packet.
     frame: Vec<u8>,
 }
 
 impl Capture {
-    /// Keeps the packets from now on in this file.
+    /// Starts to capture packets into this file.
     pub fn start(path: &Path) -> Result<Self> {
         let socket = socket(
             AddressFamily::Packet,
@@ -45,24 +45,24 @@ impl Capture {
             SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             SockProtocol::EthAll,
         )
-        .context("packets cannot be captured")?;
-        setsockopt(&socket, sockopt::RcvBuf, &KEPT)?;
+        .context("cannot capture packets")?;
+        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-        let file = File::create(path).context("the file of the packets cannot be created")?;
+        let file = File::create(path).context("cannot create the capture file")?;
         let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
         writer.write_pcapng_block(InterfaceDescriptionBlock {
             linktype: DataLink::ETHERNET,
             snaplen: 0,
             options: vec![
                 InterfaceDescriptionOption::IfName(Cow::Borrowed("lo")),
-                // Times are in nanoseconds.
+                // Timestamps are in nanoseconds.
                 InterfaceDescriptionOption::IfTsResol(9),
             ],
         })?;
         Ok(Self { socket, writer, frame: vec![0; 1 << 18] })
     }
 
-    /// Writes down what has crossed the device since the last time.
+    /// Writes the packets that have arrived since the last call.
     pub fn drain(&mut self) -> Result<()> {
         loop {
             let mut parts = [IoSliceMut::new(&mut self.frame)];
@@ -78,11 +78,11 @@ impl Capture {
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(error) => return Err(error).context("the capture failed"),
             };
-            // On the loopback device a packet is seen as it goes out and as it comes in.
+            // The loopback device delivers each packet twice: outgoing and incoming.
             let outgoing = libc::PACKET_OUTGOING;
-            let seen_before = message.address.is_some_and(|from| from.pkttype() == outgoing);
+            let duplicate = message.address.is_some_and(|from| from.pkttype() == outgoing);
             let packet = message.iovs().next().unwrap_or_default();
-            if seen_before || is_our_own(packet) {
+            if duplicate || is_flush(packet) {
                 continue;
             }
             let times = message.cmsgs()?.find_map(|message| match message {
@@ -99,7 +99,7 @@ impl Capture {
         }
     }
 
-    /// Ends the capture.
+    /// Finishes the file; fails if packets were lost.
     pub fn finish(mut self) -> Result<()> {
         self.drain()?;
         let lost = self.lost()?;
@@ -107,7 +107,7 @@ impl Capture {
         Ok(self.writer.into_inner().flush()?)
     }
 
-    /// How many packets the kernel had no room for.
+    /// How many packets the kernel has dropped.
     fn lost(&self) -> Result<u32> {
         let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
         let mut length = u32::try_from(size_of::<libc::tpacket_stats>())?;
@@ -126,8 +126,8 @@ impl Capture {
     }
 }
 
-/// Whether this is one of the datagrams that only show that others have arrived.
-fn is_our_own(frame: &[u8]) -> bool {
+/// Whether this is a datagram of [`Watch::flush`](watch::Watch::flush).
+fn is_flush(frame: &[u8]) -> bool {
     let transport = SlicedPacket::from_ethernet(frame).ok().and_then(|packet| packet.transport);
     match transport {
         Some(TransportSlice::Udp(udp)) => udp.destination_port() == watch::PORT,

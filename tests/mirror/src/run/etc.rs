@@ -1,18 +1,17 @@
-//! The `/etc` of a run, as far as it decides what a program sees: the same on every machine,
-//! whatever the machine's own says.
+//! The files in a run's `/etc` that influence programs: the same on every host.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The name of every run's machine.
+/// The host name in every run.
 pub const HOST_NAME: &str = "mirror";
 
-/// What a run never has, whatever the machine has: it would change what every program does, or tell
-/// one machine from another.
+/// Files that no run has even if the host has them: they would change how every program behaves, or
+/// identify the host.
 pub const ABSENT: [&str; 6] =
     ["ld.so.preload", "machine-id", "mtab", "motd", "environment", "timezone"];
 
-/// The files of `/etc` with what is in them. `hosts` are the names that a scenario adds.
+/// The files in `/etc` with their contents. `hosts` are the names that a scenario adds.
 pub fn files(hosts: &BTreeMap<String, Vec<IpAddr>>) -> Vec<(&'static str, Vec<u8>)> {
     let mut names = format!("127.0.0.1 localhost\n127.0.1.1 {HOST_NAME}\n");
     for (name, addresses) in hosts {
@@ -22,7 +21,7 @@ pub fn files(hosts: &BTreeMap<String, Vec<IpAddr>>) -> Vec<(&'static str, Vec<u8
     vec![
         ("hosts", names.into_bytes()),
         ("hostname", format!("{HOST_NAME}\n").into_bytes()),
-        // Names come from files, and from nowhere else.
+        // Names are looked up in files only.
         (
             "nsswitch.conf",
             text(
@@ -60,18 +59,19 @@ const SERVICES: &str = "tcpmux 1/tcp\necho 7/tcp\necho 7/udp\ndiscard 9/tcp sink
                         http 80/tcp www\npop3 110/tcp pop-3\nntp 123/udp\nimap2 143/tcp imap\n\
                         snmp 161/udp\nhttps 443/tcp\nhttps 443/udp\nsyslog 514/udp\n";
 
-/// Universal time in the format of tzfile(5), version 2: one kind of time and no change of it.
+/// UTC in the format of tzfile(5), version 2: one local time type and no transitions.
 fn utc() -> Vec<u8> {
     let mut block = b"TZif2".to_vec();
     block.extend([0; 15]);
-    // The numbers of: UT and standard indicators, leap seconds, changes, kinds, letters of names.
+    // The counts: UT/local indicators, standard/wall indicators, leap seconds, transitions, local
+    // time types, bytes of abbreviations.
     for count in [0_u32, 0, 0, 0, 1, 4] {
         block.extend(count.to_be_bytes());
     }
-    // The kind: no seconds from UT, no daylight saving, its name is the first.
+    // The local time type: UT offset 0, no daylight saving time, the first abbreviation.
     block.extend([0; 6]);
     block.extend(b"UTC\0");
-    // The same again for times of 64 bits, of which there are none, and the rule for all others.
+    // The same block again for 64-bit times, and the rule for times after the last transition.
     [block.as_slice(), &block, b"\nUTC0\n"].concat()
 }
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn utc_is_what_the_c_library_reads() {
+    fn utc_has_the_size_that_tzfile_states() {
         // tzfile(5): a header is 44 bytes.
         assert_eq!(utc().len(), 2 * (44 + 10) + 6);
     }

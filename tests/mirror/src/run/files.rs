@@ -1,4 +1,4 @@
-//! What a program has left in the folders that it may write to.
+//! The files that a program has left in its writable folders.
 
 use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hasher};
@@ -11,18 +11,18 @@ use nix::sys::stat::SFlag;
 
 use crate::run::record::FileRecord;
 
-/// Files up to this size are kept, in bytes; of greater ones there is a checksum only.
-const KEPT: u64 = 16 << 20;
+/// Files up to this size in bytes are copied; of larger ones only the checksum is recorded.
+const LARGEST_COPY: u64 = 16 << 20;
 
-/// Every file below these folders, in the order of their paths; copies of them go to `keep`. What
-/// was mounted there for the program is not its own.
-pub fn left_in(folders: &[&str], keep: &Path) -> Result<Vec<FileRecord>> {
+/// Lists every file below these folders in the order of their paths and copies them to `keep`.
+/// Skips what is mounted there.
+pub fn list_files(folders: &[&str], keep: &Path) -> Result<Vec<FileRecord>> {
     let mut records = Vec::new();
     for folder in folders {
         let folder = Path::new(folder);
         if let Ok(metadata) = fs::symlink_metadata(folder) {
             visit(folder, metadata.dev(), keep, &mut records)
-                .with_context(|| format!("what was left in {} cannot be read", folder.display()))?;
+                .with_context(|| format!("cannot read the files left in {}", folder.display()))?;
         }
     }
     Ok(records)
@@ -59,7 +59,7 @@ fn visit(folder: &Path, device: u64, keep: &Path, records: &mut Vec<FileRecord>)
 }
 
 fn keep_copy(path: &Path, metadata: &Metadata, keep: &Path) -> Result<()> {
-    if metadata.len() > KEPT {
+    if metadata.len() > LARGEST_COPY {
         return Ok(());
     }
     let to = keep.join(path.strip_prefix("/").unwrap_or(path));
@@ -80,7 +80,7 @@ fn checksum(path: &Path) -> Result<String> {
     }
 }
 
-/// The letter that `ls -l` shows, and the permissions.
+/// The type, by the letter that `ls -l` shows, and the permissions.
 fn mode(metadata: &Metadata) -> String {
     let kind = metadata.file_type();
     let kind = [

@@ -1,4 +1,4 @@
-//! A server and its clients, run together.
+//! Runs a server and its clients together.
 
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
@@ -8,35 +8,36 @@ use anyhow::{Context, Result, bail, ensure};
 use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry};
 use serde::{Deserialize, Serialize};
 
+use crate::common::parallel::pin;
 use crate::common::printable::printable;
 use crate::common::tools::Tools;
 use crate::run::namespaces::in_namespaces;
-use crate::run::stage::prepare;
+use crate::run::network;
 use crate::run::start::unprivileged;
-use crate::run::watch::BETWEEN_LOOKS;
-use crate::run::world::{WORK, World, seal, to_be_shown};
+use crate::run::watch::CHECK_INTERVAL;
+use crate::run::world::{WORK, World, hidden_by_the_run, protect_sysctls};
 
 const PORT: u16 = 5000;
 
-/// A word that goes from a client to a server and back.
+/// A string for a client to send to a server and to get back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Word {
-    /// What it is called in the table.
+    /// Its name in the table.
     pub name: String,
-    /// The word itself.
+    /// The string itself.
     pub bytes: Vec<u8>,
 }
 
-/// A server and a client, and the words that go between them.
+/// A server, a client, and the strings to exchange.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct InteropJob {
     /// The server's command line without the port.
     pub server: Vec<String>,
-    /// The client's without address, word and port.
+    /// The client's without address, string and port.
     pub client: Vec<String>,
-    /// What the client is called with, once for each.
+    /// The strings; the client is run once for each.
     pub words: Vec<Word>,
-    /// The processor that all are pinned to.
+    /// The processor to pin everything to.
     pub processor: usize,
     /// The programs that a run needs.
     pub tools: Tools,
@@ -44,14 +45,14 @@ pub struct InteropJob {
     pub timeout: PathBuf,
 }
 
-/// For each word, what was wrong with the answer.
+/// For each string, what was wrong with the answer, if anything.
 pub type Answers = Vec<Option<String>>;
 
 impl InteropJob {
-    /// Makes the run in namespaces of its own, which leaves its files in this directory.
+    /// Makes the run in namespaces of its own. Its files are left in this directory.
     pub fn execute(&self, directory: &Path) -> Result<Answers> {
         for command in [&self.server, &self.client] {
-            ensure!(Path::new(&command[0]).is_file(), "there is no program {}", command[0]);
+            ensure!(Path::new(&command[0]).is_file(), "no such program: {}", command[0]);
         }
         fs::create_dir_all(directory)?;
         fs::write(directory.join("job.json"), serde_json::to_vec(self)?)?;
@@ -60,20 +61,21 @@ impl InteropJob {
     }
 }
 
-/// The inner half: one server, and a client for each word.
+/// Inside the namespaces: runs one server, and a client for each string.
 pub fn inside(directory: &Path) -> Result<()> {
     let mut job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
     let mut world = World::default();
-    world.visible.extend(to_be_shown(job.tools.files().into_iter().chain([&job.timeout])));
+    world.visible.extend(hidden_by_the_run(job.tools.files().into_iter().chain([&job.timeout])));
     for (command, name) in [(&mut job.server, "server"), (&mut job.client, "client")] {
         let place = Path::new(WORK).join(name);
         world.visible.push((PathBuf::from(&command[0]), place.clone()));
         command[0] = place.to_string_lossy().into_owned();
     }
     let directory = &world.enter(directory)?;
-    // Every client needs a port of its own: the last ones are in TIME_WAIT.
-    prepare(&job.tools, job.processor, "40000 49999")?;
-    seal()?;
+    // Every client needs a port of its own: those of earlier ones are in TIME_WAIT.
+    pin(job.processor)?;
+    network::set_up(&job.tools, "40000 49999")?;
+    protect_sysctls()?;
     let output = |name: &str| -> Result<fs::File> {
         let path: PathBuf = directory.join(name);
         fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))
@@ -84,22 +86,22 @@ pub fn inside(directory: &Path) -> Result<()> {
         .stdout(output("server.stdout")?)
         .stderr(output("server.stderr")?)
         .spawn()?;
-    while !is_taken(PORT)? {
+    while !is_bound(PORT)? {
         if let Some(status) = server.try_wait()? {
-            bail!("the server ended at once ({status})");
+            bail!("the server exited immediately ({status})");
         }
-        std::thread::sleep(BETWEEN_LOOKS);
+        std::thread::sleep(CHECK_INTERVAL);
     }
     let answers: Result<Answers> = job.words.iter().map(|word| ask(&job, word)).collect();
-    ensure!(server.try_wait()?.is_none(), "the server has ended");
+    ensure!(server.try_wait()?.is_none(), "the server has exited");
     server.kill()?;
     server.wait()?;
     fs::write(directory.join("answers.json"), serde_json::to_vec(&answers?)?)?;
     Ok(())
 }
 
-/// Whether somebody listens on a port, or takes datagrams there.
-fn is_taken(port: u16) -> Result<bool> {
+/// Whether a TCP listener or a UDP socket is bound to the port.
+fn is_bound(port: u16) -> Result<bool> {
     let listens = |socket: &TcpNetEntry| {
         socket.local_address.port() == port && socket.state == TcpState::Listen
     };

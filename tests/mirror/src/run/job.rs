@@ -1,4 +1,4 @@
-//! The outer half of a run, which starts the inner half in namespaces of its own.
+//! What to run, and how a run is started in namespaces of its own.
 
 use std::fmt;
 use std::fs;
@@ -12,49 +12,48 @@ use crate::run::namespaces::in_namespaces;
 use crate::run::record::Record;
 use crate::scenario::Scenario;
 
-/// One run of one program: what the outer half hands to the inner one.
+/// One run of one program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// The name that the program is started under.
     pub name: String,
-    /// The program's file and what always stands first on its command line.
+    /// The program's file, followed by its leading arguments.
     pub command: Vec<String>,
-    /// What is done to it.
+    /// The scenario to run it in.
     pub scenario: Scenario,
-    /// Files that the command names, by their paths on the machine and in the run, where these are
-    /// not the same or the run does not have them by itself.
+    /// Further files to make visible: their paths on the host and in the run.
     pub visible: Vec<(PathBuf, PathBuf)>,
-    /// The programs that a run needs.
+    /// The host's programs that a run needs.
     pub tools: Tools,
-    /// What watches it.
+    /// What the program is run under.
     pub instrument: Instrument,
-    /// The processor that all of the run is pinned to.
+    /// The processor to pin the run to.
     pub processor: usize,
-    /// Where the run leaves what it saw.
+    /// Where the run leaves its files.
     pub directory: PathBuf,
 }
 
 /// The file in a run's directory that holds its packets.
 pub const PACKETS: &str = "packets.pcapng";
 
-/// The file in which the inner half leaves [`Findings`] to the outer one.
+/// The file in a run's directory that holds its [`Findings`].
 pub const FINDINGS: &str = "findings.json";
 
-/// What was seen, or why the program was not run or its run came to no end.
+/// The record, or the reason why the program could not be run to the end.
 pub type Findings = Result<Record, String>;
 
-/// What watches a run.
+/// What a program is run under.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Instrument {
     /// strace.
     Trace,
-    /// strace, with the stack of every call.
+    /// strace, with the call stack of every system call.
     TraceWithStacks,
     /// This valgrind's callgrind, which counts instructions.
     Callgrind(PathBuf),
 }
 
-/// Why a run could not be made or came to no end, so that nothing can be said of the program.
+/// The program could not be run to the end, for this reason, so there is no verdict on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRun(String);
 
@@ -66,7 +65,7 @@ impl fmt::Display for NotRun {
 
 impl std::error::Error for NotRun {}
 
-/// The error that a run could not be made, for this reason.
+/// A [`NotRun`] error with this reason.
 pub fn not_run(reason: impl Into<String>) -> anyhow::Error {
     NotRun(reason.into()).into()
 }
@@ -77,11 +76,11 @@ impl Job {
         self.directory.join(name)
     }
 
-    /// Makes the run. The error is a [`NotRun`] where the program or the scenario is the reason that
-    /// there is nothing to observe, and another one where no run can be made here at all.
+    /// Makes the run. The error is a [`NotRun`] if the cause is the program or the scenario; any
+    /// other error would stop every run on this host.
     pub fn execute(&self) -> Result<Record> {
         let file = Path::new(&self.command[0]);
-        ensure!(file.is_file(), "there is no program {} (`make build` builds all)", file.display());
+        ensure!(file.is_file(), "no such program: {} (`make build` builds all)", file.display());
         let folder = self.directory.display();
         if self.directory.exists() {
             fs::remove_dir_all(&self.directory)

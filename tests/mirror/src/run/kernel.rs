@@ -1,8 +1,8 @@
-//! What the kernel says of the machine, as far as it would be another thing on another machine or at
-//! another time: a run has fixed files in the place of these.
+//! Files in `/proc` and `/sys` that would differ between hosts or from one moment to the next. A
+//! run gets fixed ones.
 
-/// The files below `/proc` with what is in them: a machine with one processor and 4 GiB of memory that
-/// has nothing else to do.
+/// The files below `/proc` with their contents: an idle machine with one processor and 4 GiB of
+/// memory.
 pub const PROC: [(&str, &str); 9] = [
     ("cpuinfo", "processor\t: 0\nmodel name\t: unknown\ncpu MHz\t\t: 1000.000\n\n"),
     ("diskstats", ""),
@@ -24,7 +24,7 @@ const STATISTICS: &str = "cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nin
                           processes 1\nprocs_running 1\nprocs_blocked 0\n\
                           softirq 0 0 0 0 0 0 0 0 0 0 0\n";
 
-/// The files below `/sys`, all there are: a run has one processor.
+/// All files below `/sys`: a machine with one processor.
 pub const SYS: [(&str, &str); 3] = [
     ("devices/system/cpu/online", "0\n"),
     ("devices/system/cpu/possible", "0\n"),

@@ -1,4 +1,4 @@
-//! The limits of a run: the same on every machine, whatever this tool was started with.
+//! The resource limits of a run: the same on every host, whatever this tool has inherited.
 
 use anyhow::{Context, Result, ensure};
 use nix::libc::{RLIM_INFINITY, rlim_t};
@@ -6,11 +6,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const MIB: rlim_t = 1 << 20;
 
-/// The size of a file, in bytes: the limit of a run, and what this tool needs itself.
+/// The file size limit of a run, in bytes, which this tool needs for itself, too.
 const FILE_SIZE: rlim_t = 1024 * MIB;
 
-/// Each limit with its soft and its hard value, in the kernel's units. A program that raises its
-/// soft limit to the hard one gets the same everywhere.
+/// Each resource with its soft and hard limit, in the kernel's units. The hard limit is fixed, too:
+/// a program may raise its soft limit to it.
 const LIMITS: [(Resource, rlim_t, rlim_t); 16] = [
     (Resource::RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY),
     (Resource::RLIMIT_CORE, 0, 0),
@@ -30,9 +30,9 @@ const LIMITS: [(Resource, rlim_t, rlim_t); 16] = [
     (Resource::RLIMIT_STACK, 8 * MIB, 8 * MIB),
 ];
 
-/// Makes room for the limits of a run, where this process is allowed less. Only before it leaves
-/// its user namespace can a privileged process do that.
-pub fn make_room() -> Result<()> {
+/// Raises the limits of this process where they are below those of a run. A privileged process can
+/// do so only before it leaves the initial user namespace.
+pub fn raise() -> Result<()> {
     for (resource, _, needed) in LIMITS {
         let (soft, hard) = getrlimit(resource)?;
         if soft >= needed {
@@ -41,7 +41,7 @@ pub fn make_room() -> Result<()> {
         let hard_needed = hard.max(needed);
         setrlimit(resource, needed, hard_needed).with_context(|| {
             format!(
-                "the limit {resource:?} is {} here, and a run needs {}; only root can raise it",
+                "the limit {resource:?} is {}, but a run needs {}; only root can raise it",
                 value(hard),
                 value(needed)
             )
@@ -59,19 +59,19 @@ pub fn set() -> Result<()> {
     Ok(())
 }
 
-/// Lets this process write files as long as it needs them, where it is allowed to: a file size
-/// limit would end it with SIGXFSZ in the middle of its work.
-pub fn lift_file_size() -> Result<()> {
+/// Raises the file size limit of this process as far as permitted: exceeding it would kill the tool
+/// with SIGXFSZ.
+pub fn raise_file_size() -> Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_FSIZE)?;
     if soft != RLIM_INFINITY {
-        let lifted = setrlimit(Resource::RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY)
+        let raised = setrlimit(Resource::RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY)
             .or_else(|_| setrlimit(Resource::RLIMIT_FSIZE, hard, hard));
-        lifted?;
+        raised?;
     }
     let (soft, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
     ensure!(
         soft >= FILE_SIZE,
-        "the file size limit is {} bytes here (ulimit -f), and {} are needed; only root can raise it",
+        "the file size limit is {} bytes (ulimit -f), but {} are needed; only root can raise it",
         value(soft),
         FILE_SIZE
     );

@@ -1,6 +1,6 @@
-//! What strace logs, while the run goes on: kept in a file, and read for what the run must know at
-//! once: whether the program was started, how it ended, and, of one that never sleeps, when it has
-//! nothing to do.
+//! Reads strace's log during the run: copies it to a file, and notes whether the program was
+//! started, how it ended, whether it has set timers, and, for a program that polls, when it is
+//! idle.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -13,43 +13,43 @@ use nix::libc;
 use crate::run::job::not_run;
 use crate::run::polling::Polling;
 use crate::run::record::End;
-use crate::run::strace::row;
+use crate::run::strace::split_line;
 
-/// The longest log, in bytes. Whoever reads it holds it in memory.
-const LONGEST: usize = 512 << 20;
+/// The maximum size of a log, in bytes: it is read into memory later.
+const MAX_LOG: usize = 512 << 20;
 
 /// strace's log as it grows.
 pub struct Log {
     pipe: Box<dyn Read>,
     file: File,
     length: usize,
-    /// A line, or what was read of one that is not whole yet.
+    /// The current line, as far as it has been read.
     line: Vec<u8>,
     program: Option<Program>,
-    /// Whether a timer was set, which may wake a program that sleeps.
+    /// Whether a timer has ever been set, which may wake the program.
     timers: bool,
-    /// What a program that never sleeps asks for.
+    /// For a program that never sleeps: its calls that found nothing to do.
     polling: Option<Polling>,
 }
 
-/// The process that was started.
+/// The process that strace has started.
 #[derive(Debug, Clone)]
 struct Program {
     number: u32,
-    /// Why it could not be executed.
+    /// Why execve failed.
     failure: Option<String>,
     end: Option<End>,
 }
 
 impl Log {
-    /// Reads what strace will write to this pipe, and keeps it in this file. `polls`: the program
+    /// Reads from the pipe that strace writes to, and copies to this file. `polls`: the program
     /// never sleeps.
     pub fn open(pipe: &Path, file: &Path, polls: bool) -> Result<Self> {
         let pipe = File::options()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open(pipe)
-            .context("strace's log cannot be read")?;
+            .context("cannot read strace's log")?;
         let file =
             File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
         Ok(Self::new(Box::new(pipe), file, polls))
@@ -61,7 +61,7 @@ impl Log {
         Self { pipe, file, length: 0, line, program: None, timers: false, polling }
     }
 
-    /// Reads what has been logged since the last time, and tells whether anything has.
+    /// Reads what has been logged since the last call. Returns whether there was anything.
     pub fn read(&mut self) -> Result<bool> {
         let mut buffer = [0; 1 << 16];
         let before = self.length;
@@ -71,13 +71,13 @@ impl Log {
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).context("strace's log cannot be read"),
+                Err(error) => return Err(error).context("cannot read strace's log"),
             };
-            self.file.write_all(&buffer[..length]).context("strace's log cannot be kept")?;
+            self.file.write_all(&buffer[..length]).context("cannot copy strace's log")?;
             self.length += length;
             ensure!(
-                self.length <= LONGEST,
-                not_run(format!("its trace is longer than {} MiB", LONGEST >> 20))
+                self.length <= MAX_LOG,
+                not_run(format!("the trace is longer than {} MiB", MAX_LOG >> 20))
             );
             self.take(&buffer[..length]);
         }
@@ -89,16 +89,16 @@ impl Log {
             self.line.extend_from_slice(piece);
             if self.line.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.line);
-                self.row(&line);
+                self.line(&line);
                 self.line = line;
                 self.line.clear();
             }
         }
     }
 
-    fn row(&mut self, line: &[u8]) {
+    fn line(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
-        let Some((process, text)) = row(line.trim_end()) else {
+        let Some((process, text)) = split_line(line.trim_end()) else {
             return;
         };
         let program = self.program.get_or_insert_with(|| Program {
@@ -113,57 +113,58 @@ impl Log {
         }
         self.timers |= sets_a_timer(text);
         if let Some(polling) = &mut self.polling {
-            polling.row(text);
+            polling.add(text);
         }
     }
 
-    /// The number of the program's process, once it was started.
+    /// The program's process ID, once it has been started.
     pub fn program(&self) -> Option<u32> {
         self.program.as_ref().map(|program| program.number)
     }
 
-    /// Why the program could not be executed, if it could not.
+    /// Why the program could not be executed, if execve failed.
     pub fn failure(&self) -> Option<&str> {
         self.program.as_ref()?.failure.as_deref()
     }
 
-    /// How the program has ended, if it has.
+    /// How the program ended, if it has.
     pub fn end(&self) -> Option<&End> {
         self.program.as_ref()?.end.as_ref()
     }
 
-    /// Whether the program or a child of it has ever set a timer.
+    /// Whether the program or a child has ever set a timer.
     pub fn timers(&self) -> bool {
         self.timers
     }
 
-    /// Whether the program is one that never sleeps.
+    /// Whether the program polls and never sleeps.
     pub fn polls(&self) -> bool {
         self.polling.is_some()
     }
 
-    /// What was asked up to now tells nothing more.
-    pub fn begin_anew(&mut self) -> Result<()> {
+    /// Discards the calls so far: something has changed for the program.
+    pub fn reset_polling(&mut self) -> Result<()> {
         self.read()?;
         if let Some(polling) = &mut self.polling {
-            polling.begin_anew();
+            polling.reset();
         }
         Ok(())
     }
 
-    /// Whether the program has asked for everything twice in vain.
-    pub fn asked_twice(&mut self) -> Result<bool> {
+    /// Whether the program has polled everything twice and found nothing to do.
+    pub fn is_idle(&mut self) -> Result<bool> {
         self.read()?;
-        Ok(self.polling.as_mut().is_some_and(Polling::asked_twice))
+        Ok(self.polling.as_mut().is_some_and(Polling::is_idle))
     }
 }
 
-/// Why this first row is not the start of a program.
+/// Why the first line of the log is no successful execve.
 fn execution_failure(text: &str) -> Option<String> {
     if text.starts_with("execve(") && text.ends_with(" = 0") {
         return None;
     }
-    let why = text.rsplit_once(" = -1 ").map_or("strace could not start it", |(_, why)| why);
+    let why =
+        text.rsplit_once(" = -1 ").map_or("strace could not start the program", |(_, why)| why);
     Some(why.to_owned())
 }
 
@@ -177,10 +178,10 @@ fn end(text: &str) -> Option<End> {
     Some(End::KilledBy(signal.trim_end_matches(" (core dumped)").to_owned()))
 }
 
-/// Whether this call may wake a process later that sleeps without a timeout.
+/// Whether this call sets a timer that may later wake a process that sleeps without a timeout.
 fn sets_a_timer(text: &str) -> bool {
     let call = text.split_once('(').map_or("", |(call, _)| call);
-    // The new value stands before the old one. With none, setitimer() stops the timer.
+    // The new value comes before the old one. A value of 0 disarms the timer.
     let stops = |value: (&str, &str)| value.1.starts_with("{tv_sec=0, tv_usec=0}");
     if text.split_once("it_value=").is_some_and(stops) {
         return false;
@@ -195,7 +196,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    /// What a log reads, and what writes it.
+    /// A pipe that the test writes to and a log reads from.
     #[derive(Clone, Default)]
     struct Pipe(Rc<RefCell<Vec<u8>>>);
 
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_and_its_end() {
+    fn the_program_and_how_it_ends() {
         let (mut log, pipe) = log(false);
         let mut says = |text: &str| {
             pipe.0.borrow_mut().extend(text.as_bytes());
@@ -250,25 +251,25 @@ mod tests {
     }
 
     #[test]
-    fn everything_twice_in_vain() {
+    fn idle_after_two_equal_rounds() {
         let (mut log, pipe) = log(true);
         let mut says = |lines: &[&str]| {
             for line in lines {
                 let again = "= -1 EAGAIN (Resource temporarily unavailable)";
                 pipe.0.borrow_mut().extend(line.replace("AGAIN", again).as_bytes());
             }
-            log.asked_twice().unwrap()
+            log.is_idle().unwrap()
         };
         let (accept, recv) = ("3 accept(3) AGAIN\n", "3 recv(4) AGAIN\n > /a(main+0x1) [0x9]\n");
         assert!(!says(&[accept, recv, accept]));
-        assert!(!says(&["3 recv(4) "]), "the line is not whole");
+        assert!(!says(&["3 recv(4) "]), "the line is incomplete");
         assert!(says(&["AGAIN\n"]));
         assert!(says(&[accept]), "any two rounds will do");
         assert!(!says(&["3 recv(4) = 1\n", accept]));
         assert!(!says(&[recv, accept]));
         assert!(says(&[recv]));
-        log.begin_anew().unwrap();
-        assert!(!log.asked_twice().unwrap());
+        log.reset_polling().unwrap();
+        assert!(!log.is_idle().unwrap());
         let pause = "3 nanosleep({tv_sec=0, tv_nsec=1000}, NULL) = 0\n";
         let pipe_again = [accept, pause, accept, pause].concat();
         pipe.0.borrow_mut().extend(
@@ -276,6 +277,6 @@ mod tests {
                 .replace("AGAIN", "= -1 EAGAIN (Resource temporarily unavailable)")
                 .as_bytes(),
         );
-        assert!(log.asked_twice().unwrap(), "a program may pause between its rounds");
+        assert!(log.is_idle().unwrap(), "a program may pause between its rounds");
     }
 }

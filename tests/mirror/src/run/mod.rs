@@ -1,8 +1,8 @@
-//! Runs one program in one scenario.
+//! Runs a program in a scenario.
 //!
-//! [`Job::execute`](job::Job::execute) is the outer half, in the process that wants to know. It starts
-//! the inner half in namespaces of its own: `inside` makes the run's world, `driver` starts the program
-//! and tells when it sleeps, `steps` takes the scenario's steps with the `peers`.
+//! [`Job::execute`](job::Job::execute) starts a run. The work is done by a process of its own, the
+//! first one of new namespaces: `inside` sets up its file system, `driver` starts the program and
+//! waits until it sleeps, `steps` takes the scenario's steps, which act through the `peers`.
 
 pub use inside::take_over;
 
@@ -17,11 +17,11 @@ mod kernel;
 mod limits;
 mod log;
 pub mod namespaces;
+mod network;
 mod peers;
 mod polling;
 pub mod record;
 mod sleep;
-mod stage;
 pub mod start;
 mod steps;
 pub mod strace;

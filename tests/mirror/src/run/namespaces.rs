@@ -1,5 +1,5 @@
-//! How a run begins: this program starts itself again, lets go of everything that it has inherited,
-//! and becomes the first process of namespaces of its own.
+//! How a run begins: this program re-executes itself, resets everything that it has inherited, and
+//! becomes the first process of new namespaces.
 
 use std::fs;
 use std::os::fd::RawFd;
@@ -18,43 +18,43 @@ use nix::unistd::{ForkResult, fork, getgid, getuid, setgroups, setsid};
 
 use crate::run::limits;
 
-/// What this program is called with when it starts itself again: this word, and what to do in the
-/// namespaces with what is in the current folder.
+/// The first argument when this program re-executes itself. The second one is the kind of run; its
+/// files are in the current directory.
 pub const INSIDE: &str = "inside-the-namespaces";
 
-/// Starts this program again as the first process of namespaces of its own, to do what `half` says.
-/// An error is in the words of whatever failed there.
-pub fn in_namespaces(half: &str, directory: &Path) -> Result<()> {
-    // Not by its name: it may have been built anew meanwhile.
+/// Re-executes this program as the first process of new namespaces, for this kind of run. The error
+/// is the message of whatever failed there.
+pub fn in_namespaces(kind: &str, directory: &Path) -> Result<()> {
+    // Not by its path: it may have been rebuilt in the meantime.
     let output = Command::new("/proc/self/exe")
-        // Not by an argument, which the program could read in the list of processes.
+        // Not as an argument, which the program could read in /proc.
         .current_dir(directory)
-        .args([INSIDE, half])
+        .args([INSIDE, kind])
         .stdin(Stdio::null())
         .output()
-        .context("this program cannot start itself again (/proc/self/exe)")?;
+        .context("cannot re-execute this program (/proc/self/exe)")?;
     if output.status.success() {
         return Ok(());
     }
     let message = String::from_utf8_lossy(&output.stderr);
-    ensure!(!message.trim().is_empty(), "the run ended with {}", output.status);
+    ensure!(!message.trim().is_empty(), "the run ended without a message: {}", output.status);
     bail!("{}", message.trim())
 }
 
-/// Leaves all that this process has inherited behind, and makes it two: the first waits for the
-/// second, gets its exit status here, and has nothing else to do; the second gets `None` and is the
-/// first process of user, network, PID, mount, UTS, IPC and cgroup namespaces.
+/// Resets what this process has inherited, and forks. The parent waits for the child and gets its
+/// exit status. The child gets `None` and is the first process of new user, network, PID, mount,
+/// UTS, IPC and cgroup namespaces.
 ///
-/// The process must have one thread.
+/// The process must have only one thread.
 pub fn enter() -> Result<Option<u8>> {
-    // Whatever ends the one that started this process ends the namespaces and all that is in them.
+    // If the parent dies, so do the namespaces and everything in them.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     close_inherited()?;
     reset_signals()?;
     umask(Mode::from_bits_truncate(0o022));
-    limits::make_room()?;
-    schedule_as_usual();
-    // Only root can leave the groups that were given to it besides its own.
+    limits::raise()?;
+    reset_scheduling();
+    // Only root can drop its supplementary groups.
     _ = setgroups(&[]);
 
     let (user, group) = (getuid(), getgid());
@@ -74,35 +74,35 @@ pub fn enter() -> Result<Option<u8>> {
         | CloneFlags::CLONE_NEWCGROUP;
     unshare(others).map_err(forbidden)?;
 
-    // Programs get the same addresses in every run.
-    // SAFETY: nothing in this process depends on where it would be placed.
+    // So addresses are the same in every run.
+    // SAFETY: the flag takes effect at the next execve.
     let personality = unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
-    Errno::result(personality).context("address-space randomisation cannot be switched off")?;
+    Errno::result(personality).context("cannot disable address-space randomisation")?;
     limits::set()?;
 
-    // SAFETY: this process has one thread.
-    match unsafe { fork() }.context("no process can be made")? {
+    // SAFETY: this process has only one thread.
+    match unsafe { fork() }.context("cannot fork")? {
         ForkResult::Parent { child } => match waitpid(child, None)? {
             WaitStatus::Exited(_, status) => Ok(Some(u8::try_from(status)?)),
             other => bail!("the first process of the namespaces ended: {other:?}"),
         },
         ForkResult::Child => {
             prctl::set_pdeathsig(Signal::SIGKILL)?;
-            // No terminal, and no session of whoever started the tool.
+            // No controlling terminal, and no process group that the caller's signals reach.
             setsid()?;
             Ok(None)
         }
     }
 }
 
-/// Takes back what makes a process more or less important than others, as far as that is allowed.
-fn schedule_as_usual() {
-    // SAFETY: no memory is handed over but the parameters, which are there.
+/// Resets scheduling parameters to the defaults, as far as permitted.
+fn reset_scheduling() {
+    // SAFETY: the call takes integers only.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, 0);
     }
     let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the same.
+    // SAFETY: `parameters` is a valid sched_param.
     unsafe {
         libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters);
     }
@@ -111,20 +111,20 @@ fn schedule_as_usual() {
     _ = fs::write("/proc/self/oom_score_adj", "0");
 }
 
-/// Closes every descriptor but the standard ones.
+/// Closes every descriptor above 2.
 fn close_inherited() -> Result<()> {
     const FIRST: RawFd = 3;
-    // SAFETY: this process has just begun and has opened nothing that it would miss.
+    // SAFETY: this process has just started and owns no descriptor above 2.
     let result = unsafe { libc::close_range(FIRST as libc::c_uint, libc::c_uint::MAX, 0) };
-    Errno::result(result).context("inherited descriptors cannot be closed")?;
+    Errno::result(result).context("cannot close inherited descriptors")?;
     Ok(())
 }
 
-/// Gives every signal its default action and blocks none.
+/// Resets every signal to its default action and unblocks all.
 fn reset_signals() -> Result<()> {
     for signal in 1..=libc::SIGRTMAX() {
-        // The C library keeps some for itself, SIGKILL and SIGSTOP cannot be changed: they fail.
-        // SAFETY: no handler is installed, and none is replaced.
+        // It fails for SIGKILL, SIGSTOP and those that the C library reserves, which is fine.
+        // SAFETY: the default action is no handler.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
@@ -132,10 +132,10 @@ fn reset_signals() -> Result<()> {
 }
 
 fn forbidden(error: Errno) -> anyhow::Error {
-    anyhow::anyhow!("namespaces cannot be created: {}\nunshare: {}", what_forbids(), error.desc())
+    anyhow::anyhow!("cannot create namespaces: {}\nunshare: {}", what_forbids(), error.desc())
 }
 
-/// The setting of the system that forbids namespaces, once one could not be created.
+/// The likely cause after unshare(2) has failed: a setting of the system that forbids it.
 pub fn what_forbids() -> &'static str {
     let setting = |path: &str| fs::read_to_string(path).ok().map(|value| value.trim().to_owned());
     let is = |path: &str, value: &str| setting(path).is_some_and(|found| found == value);
@@ -156,7 +156,7 @@ pub fn what_forbids() -> &'static str {
         "a seccomp filter is active, as in a container (Docker: --security-opt seccomp=unconfined \
          and --security-opt systempaths=unconfined)"
     } else if !root_is_mounted {
-        "this is a chroot, in which the kernel creates no user namespaces"
+        "this is a chroot, where the kernel permits no user namespaces"
     } else {
         "no known setting forbids it"
     }

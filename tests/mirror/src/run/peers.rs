@@ -1,4 +1,4 @@
-//! The other ends of the program's connections: what a scenario's steps move.
+//! The program's peers, which the scenario's steps act through.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,19 +14,19 @@ use crate::run::record::{PeerRecord, Stream};
 use crate::run::tcp::in_flight;
 use crate::scenario::{Step, pattern_bytes};
 
-/// The first of the ports that peers connect from, in the order in which they come. They are
-/// chosen here and not by the kernel, so that every run shows the program the same ones.
+/// Peers connect from this port and the following ones, so that the program sees the same ports in
+/// every run.
 const FIRST_PORT: u16 = 41001;
 
-/// A peer sends at most this many bytes before it lets the program go back to sleep. They are one
-/// segment, so the program finds all of them at once. One that has stopped reading reads no more
-/// than this either.
-pub const AT_ONCE: usize = 4096;
+/// How many bytes a peer sends at most before it waits until the program sleeps again. They fit one
+/// segment, so they arrive all at once. A peer that has stopped reading also reads at most this
+/// much at once.
+pub const CHUNK: usize = 4096;
 
 /// All the peers of one run.
 #[derive(Debug)]
 pub struct Peers {
-    /// Where they leave what they have received.
+    /// Where the received data is written.
     directory: PathBuf,
     listeners: BTreeMap<String, TcpListener>,
     connections: Vec<Connection>,
@@ -39,14 +39,14 @@ struct Connection {
     socket: Option<TcpStream>,
     /// The peer's and the program's.
     ports: (u16, u16),
-    /// It reads all that comes, not only what a step expects.
-    reads_on: bool,
-    /// How many bytes it has filled the connection with.
+    /// Whether it reads everything that arrives, not just what a step expects.
+    keeps_reading: bool,
+    /// How many bytes of the pattern it has sent to fill the connection.
     filled: usize,
-    /// What came and is not yet accounted for by an expectation.
+    /// What has been received and not yet been expected by a step.
     unread: Vec<u8>,
     received: usize,
-    /// What keeps it.
+    /// Where the received data is written.
     file: (String, File),
     stream: Stream,
 }
@@ -56,7 +56,7 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 impl Peers {
-    /// Nobody yet. What they will receive is kept in files in this folder.
+    /// No peers yet. What they receive will be written to files in this folder.
     pub fn new(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
@@ -66,7 +66,7 @@ impl Peers {
         }
     }
 
-    /// What each saw, in the order in which they came.
+    /// What each peer saw, in the order of the connections.
     pub fn records(&self) -> Vec<PeerRecord> {
         let record = |c: &Connection| PeerRecord {
             name: c.name.clone(),
@@ -76,7 +76,7 @@ impl Peers {
         self.connections.iter().map(record).collect()
     }
 
-    /// Takes a step that needs nothing of the program.
+    /// Takes a step that does not depend on what the program does.
     pub fn take(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Connect { peer, port } => {
@@ -84,14 +84,14 @@ impl Peers {
             }
             Step::ConnectRefused { peer, port } => match self.connect(peer, *port) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-                Err(error) => Err(error).context("the connection failed otherwise"),
-                Ok(()) => bail!("the connection was taken"),
+                Err(error) => Err(error).context("the connection failed, but was not refused"),
+                Ok(()) => bail!("the connection was accepted"),
             },
             Step::Listen { peer, port } => self.listen(peer, *port),
             Step::StopListening { peer } => self.stop_listening(peer),
             Step::Accept { peer } => self.accept(peer),
             Step::StopReading { peer } => {
-                self.connection(peer)?.reads_on = false;
+                self.connection(peer)?.keeps_reading = false;
                 Ok(())
             }
             Step::HalfClose { peer } => Ok(self.socket(peer)?.shutdown(Shutdown::Write)?),
@@ -105,7 +105,7 @@ impl Peers {
                 self.datagrams(peer)?.send_to(&text.bytes(), (*address, *port))?;
                 Ok(())
             }
-            other => bail!("{other}: this needs the program"),
+            other => bail!("{other}: needs the running program"),
         }
     }
 
@@ -117,43 +117,43 @@ impl Peers {
         Ok(())
     }
 
-    /// Listens no more.
+    /// Closes the listener.
     fn stop_listening(&mut self, name: &str) -> Result<()> {
         let listener = self.listeners.remove(name);
-        listener.map(drop).with_context(|| format!("{name} does not listen"))
+        listener.map(drop).with_context(|| format!("{name} is not listening"))
     }
 
-    /// Connects to a port of 127.0.0.1, from a port of its own.
+    /// Connects to a port of 127.0.0.1, from the next port in order.
     fn connect(&mut self, name: &str, port: u16) -> Result<(), io::Error> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         let taken = u16::try_from(self.connections.len()).expect("a scenario has few peers");
         socket.bind(&loopback(FIRST_PORT + taken).into())?;
         let connected = socket.connect_timeout(&loopback(port).into(), Duration::from_secs(10));
         let stream = match connected {
-            // It was connected, and the program was so quick that nobody saw it.
+            // It was connected, and the program has already reset it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Stream::Reset,
             other => other.map(|()| Stream::Open)?,
         };
         self.add(name, socket.into(), port, stream)
     }
 
-    /// Takes the next connection of the peer that listens.
+    /// Accepts the next connection for a listening peer.
     fn accept(&mut self, name: &str) -> Result<()> {
         let Some(listener) = self.listeners.get(name) else {
-            bail!("{name} does not listen");
+            bail!("{name} is not listening");
         };
         listener.set_nonblocking(true)?;
         match listener.accept() {
             Ok((socket, from)) => Ok(self.add(name, socket, from.port(), Stream::Open)?),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                bail!("nobody has connected to {name}")
+                bail!("{name} has no pending connection")
             }
             Err(error) => Err(error.into()),
         }
     }
 
     fn add(&mut self, name: &str, socket: TcpStream, port: u16, stream: Stream) -> io::Result<()> {
-        // Every send is a segment of its own, as the steps say.
+        // Each step that sends makes a segment of its own.
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
         let file = format!("received.{}.{name}", self.connections.len() + 1);
@@ -162,7 +162,7 @@ impl Peers {
             name: name.to_owned(),
             ports: (socket.local_addr()?.port(), port),
             socket: Some(socket),
-            reads_on: true,
+            keeps_reading: true,
             filled: 0,
             unread: Vec::new(),
             received: 0,
@@ -172,10 +172,11 @@ impl Peers {
         Ok(())
     }
 
-    /// Reads all that has come for the peers that read on, and tells whether anything has.
+    /// Reads all that has arrived for the peers that keep reading. Returns whether there was
+    /// anything.
     pub fn drain(&mut self) -> Result<bool> {
         let mut moved = false;
-        for connection in self.connections.iter_mut().filter(|c| c.reads_on) {
+        for connection in self.connections.iter_mut().filter(|c| c.keeps_reading) {
             moved |= connection.read()?;
         }
         Ok(moved)
@@ -191,7 +192,7 @@ impl Peers {
         connection.socket.as_ref().with_context(|| format!("{name} has closed its connection"))
     }
 
-    /// Sends as much as the connection takes at once, and tells how much that is.
+    /// Sends as much as the connection takes without blocking, and returns the number of bytes.
     pub fn send(&mut self, name: &str, bytes: &[u8]) -> Result<usize> {
         match self.socket(name)?.write(bytes) {
             Ok(sent) => Ok(sent),
@@ -200,40 +201,39 @@ impl Peers {
         }
     }
 
-    /// Sends as much of an endless pattern as the connection takes at once, and tells how much that
-    /// is.
+    /// Sends the next part of an endless pattern without blocking, and returns the number of bytes.
     pub fn fill(&mut self, name: &str) -> Result<usize> {
         let connection = self.connection(name)?;
-        ensure!(!connection.reads_on, "{name} reads on, so its connection never fills");
+        ensure!(!connection.keeps_reading, "{name} keeps reading, so its connection never fills");
         let filled = connection.filled;
-        let sent = self.send(name, &pattern_bytes(filled + AT_ONCE)[filled..])?;
+        let sent = self.send(name, &pattern_bytes(filled + CHUNK)[filled..])?;
         self.connection(name)?.filled += sent;
         Ok(sent)
     }
 
-    /// All that a peer has filled its connection with, which must come back.
+    /// All bytes that a peer has filled its connection with, which the program must echo.
     pub fn filling(&mut self, name: &str) -> Result<Vec<u8>> {
         let filled = std::mem::take(&mut self.connection(name)?.filled);
         ensure!(filled > 0, "{name} has not filled its connection");
         Ok(pattern_bytes(filled))
     }
 
-    /// Reads for a peer, and tells whether more may come at once.
+    /// Reads for a peer. Returns whether more may be in flight.
     pub fn read(&mut self, name: &str) -> Result<bool> {
         let connection = self.connection(name)?;
-        // Looked at first: what is on its way no more by then has come, and is read.
-        let on_its_way = in_flight(connection.ports);
+        // Checked before reading: what is no longer in flight can be read.
+        let in_flight = in_flight(connection.ports);
         let came = connection.read()?;
-        Ok(connection.stream == Stream::Open && (came || on_its_way))
+        Ok(connection.stream == Stream::Open && (came || in_flight))
     }
 
-    /// What was read for a peer and is not yet accounted for, and how far it has read.
+    /// What a peer has received and no step has expected yet, and the state of its stream.
     pub fn unread(&mut self, name: &str) -> Result<(&mut Vec<u8>, Stream)> {
         let connection = self.connection(name)?;
         Ok((&mut connection.unread, connection.stream))
     }
 
-    /// Closes without reading what has come since the last look.
+    /// Closes the connection without reading what has arrived since.
     fn close(&mut self, name: &str) -> Result<()> {
         self.socket(name)?;
         self.connection(name)?.socket = None;
@@ -250,7 +250,7 @@ impl Peers {
         self.datagrams.get(name).with_context(|| format!("{name} has no datagram socket"))
     }
 
-    /// The next datagram of a peer, if there is one.
+    /// The next datagram for a peer, if one has arrived.
     pub fn datagram(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; 65536];
         match self.datagrams(name)?.recv(&mut buffer) {
@@ -268,7 +268,7 @@ impl Peers {
     }
 }
 
-/// A datagram socket on a port of every interface that shares it with other members of the group.
+/// A member of a multicast group: a socket on a port of all interfaces, shared with other members.
 fn member(group: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
     socket.set_reuse_address(true)?;
@@ -278,11 +278,11 @@ fn member(group: Ipv4Addr, port: u16) -> io::Result<UdpSocket> {
 }
 
 impl Connection {
-    /// Reads all that has come, or, if the peer has stopped reading, a piece. Tells whether anything
-    /// came.
+    /// Reads all that has arrived or, if the peer has stopped reading, one chunk. Returns whether
+    /// there was anything.
     fn read(&mut self) -> Result<bool> {
         let mut buffer = [0; 65536];
-        let room = if self.reads_on { buffer.len() } else { AT_ONCE };
+        let room = if self.keeps_reading { buffer.len() } else { CHUNK };
         let before = self.received;
         while let (Some(socket), Stream::Open) = (&mut self.socket, self.stream) {
             match socket.read(&mut buffer[..room]) {
@@ -291,8 +291,8 @@ impl Connection {
                     self.received += length;
                     self.unread.extend_from_slice(&buffer[..length]);
                     let kept = self.file.1.write_all(&buffer[..length]);
-                    kept.with_context(|| format!("{} cannot be kept", self.file.0))?;
-                    if !self.reads_on {
+                    kept.with_context(|| format!("cannot write {}", self.file.0))?;
+                    if !self.keeps_reading {
                         break;
                     }
                 }

@@ -1,39 +1,40 @@
-//! A program that never sleeps, and when it has nothing to do.
+//! Detects when a program that polls, and never sleeps, is idle.
 
-use crate::run::strace::{found_none_ready, paused, would_wait};
+use crate::run::strace::{found_nothing_ready, is_pause, would_block};
 
-/// The last rows of such a program, as far as all of them were asked in vain.
+/// The program's latest calls, back to the last one that found something to do.
 #[derive(Debug, Default)]
 pub struct Polling {
-    asked: Vec<String>,
+    calls: Vec<String>,
 }
 
 impl Polling {
-    /// Notes the next row.
-    pub fn row(&mut self, text: &str) {
-        if would_wait(text) || found_none_ready(text) || paused(text) {
-            self.asked.push(text.to_owned());
+    /// Adds the next line of the trace.
+    pub fn add(&mut self, text: &str) {
+        if would_block(text) || found_nothing_ready(text) || is_pause(text) {
+            self.calls.push(text.to_owned());
         } else {
-            self.asked.clear();
+            self.calls.clear();
         }
     }
 
-    /// What was asked up to now tells nothing more.
-    pub fn begin_anew(&mut self) {
-        self.asked.clear();
+    /// Discards the calls so far.
+    pub fn reset(&mut self) {
+        self.calls.clear();
     }
 
-    /// Whether the program has asked for everything twice in vain.
-    pub fn asked_twice(&mut self) -> bool {
-        let rows = &mut self.asked;
+    /// Whether the latest calls are the same sequence twice: the program has polled everything
+    /// twice and found nothing to do.
+    pub fn is_idle(&mut self) -> bool {
+        let calls = &mut self.calls;
         let twice = |&length: &usize| {
-            let (rest, last) = rows.split_at(rows.len() - length);
+            let (rest, last) = calls.split_at(calls.len() - length);
             rest.ends_with(last)
         };
-        let round = (1..=rows.len() / 2).find(twice);
+        let round = (1..=calls.len() / 2).find(twice);
         if let Some(length) = round {
-            // What came before tells nothing more.
-            rows.drain(..rows.len() - 2 * length);
+            // Earlier calls no longer matter.
+            calls.drain(..calls.len() - 2 * length);
         }
         round.is_some()
     }

@@ -1,20 +1,20 @@
-//! What a run leaves, besides the files in its directory.
+//! What a run leaves besides the files in its directory.
 
 use serde::{Deserialize, Serialize};
 
-/// What was seen of a run that is in none of its files.
+/// The findings of a run that are in none of its files.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Record {
     /// How the program ended.
     pub end: End,
-    /// What did not go as the scenario's steps say.
-    pub complaints: Vec<String>,
-    /// What each peer saw, in the order in which they came.
+    /// The step that failed, and why.
+    pub step_failures: Vec<String>,
+    /// What each peer saw, in the order of the connections.
     pub peers: Vec<PeerRecord>,
-    /// The files that were left where the program may write, in the order of their paths.
+    /// The files left in the writable folders, in the order of their paths.
     pub files: Vec<FileRecord>,
-    /// How many processes were still there when the program had ended and every step was done.
-    pub left_behind: usize,
+    /// How many processes were left after the program had ended and all steps had been taken.
+    pub remaining_processes: usize,
 }
 
 /// How a program ended.
@@ -22,9 +22,9 @@ pub struct Record {
 pub enum End {
     /// It exited with this status.
     Exited(i32),
-    /// This signal killed it.
+    /// It was killed by this signal.
     KilledBy(String),
-    /// It slept when every step was done, and had to be killed.
+    /// It was still running after the last step and was killed.
     StillThere,
 }
 
@@ -33,7 +33,7 @@ impl std::fmt::Display for End {
         match self {
             End::Exited(status) => write!(f, "exit status {status}"),
             End::KilledBy(signal) => write!(f, "killed by {signal}"),
-            End::StillThere => write!(f, "still waiting when every step was done"),
+            End::StillThere => write!(f, "still running after the last step"),
         }
     }
 }
@@ -43,9 +43,9 @@ impl std::fmt::Display for End {
 pub struct PeerRecord {
     /// The name that the scenario gives it.
     pub name: String,
-    /// The file in the run's directory that holds what reached it.
+    /// The file in the run's directory that holds what it received.
     pub file: String,
-    /// How the stream from the program ended.
+    /// The state of the stream from the program.
     pub stream: Stream,
 }
 
@@ -54,18 +54,18 @@ pub struct PeerRecord {
 pub struct FileRecord {
     /// Its path in the run.
     pub path: String,
-    /// What it is, by the letter that `ls -l` shows, and its permissions: `- 0644`.
+    /// Its type, by the letter that `ls -l` shows, and its permissions: `- 0644`.
     pub mode: String,
     /// The size of a regular file, in bytes.
     pub size: u64,
-    /// A checksum of what is in it, or where a link leads to.
+    /// A checksum of its content, or the target of a link.
     pub content: String,
 }
 
-/// How far a peer has read.
+/// The state of the stream that a peer reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stream {
-    /// More may come.
+    /// More data may arrive.
     Open,
     /// The program sent FIN.
     Ended,

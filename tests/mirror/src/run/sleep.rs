@@ -1,4 +1,4 @@
-//! The system calls that a thread sleeps in, and whether time ends them.
+//! The system calls that threads sleep in, and whether they time out.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -7,15 +7,15 @@ use std::time::Duration;
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 
-/// A pause of up to this length is waited for; in a longer one the program counts as asleep.
+/// The program is not considered asleep in a pause of up to this length.
 const SHORT_PAUSE: Duration = Duration::from_secs(2);
 
 /// A system call that a thread sleeps in, and its arguments.
 #[derive(Debug)]
 pub struct Sleep {
-    /// Whose thread it is.
+    /// The thread's process.
     pub process: u32,
-    /// The call's number.
+    /// The number of the call.
     pub call: i64,
     /// Its arguments.
     pub arguments: Vec<u64>,
@@ -26,14 +26,14 @@ impl Sleep {
         self.arguments.get(index).copied().unwrap_or(0)
     }
 
-    /// An argument that is a 32-bit integer.
+    /// An argument of type int.
     fn integer(&self, index: usize) -> i32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half says nothing")]
+        #[expect(clippy::cast_possible_truncation, reason = "the upper half is undefined")]
         let low = self.argument(index) as u32;
         low.cast_signed()
     }
 
-    /// Whether time may end this call.
+    /// Whether this call may time out.
     pub fn has_timeout(&self) -> bool {
         let structure = |index| self.argument(index) != 0;
         match self.call {
@@ -41,7 +41,7 @@ impl Sleep {
             | libc::SYS_clock_nanosleep
             | libc::SYS_restart_syscall
             | libc::SYS_io_uring_enter
-            // TCP gives up, or ends what lingers.
+            // TCP gives up, or the linger time expires.
             | libc::SYS_connect
             | libc::SYS_close => true,
             libc::SYS_epoll_pwait => self.integer(3) > 0,
@@ -62,7 +62,7 @@ impl Sleep {
         }
     }
 
-    /// Whether this is a pause that is over soon.
+    /// Whether this is a pause that ends soon.
     pub fn is_short_pause(&self) -> bool {
         let length = match self.call {
             libc::SYS_nanosleep => self.time(0),

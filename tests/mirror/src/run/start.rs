@@ -1,4 +1,4 @@
-//! Starts the program under strace or callgrind, and collects what it writes.
+//! Starts the program under strace or callgrind, and collects its output.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -21,19 +21,19 @@ use crate::run::job::{Instrument, Job, not_run};
 use crate::run::world::{LOG, WORK};
 use crate::scenario::Output;
 
-/// How much of standard output and of standard error a run keeps, in bytes.
-const LONGEST_OUTPUT: usize = 128 << 20;
+/// The maximum of standard output and of standard error, in bytes.
+const MAX_OUTPUT: usize = 128 << 20;
 
-/// The longest string that strace shows in full, in bytes.
-pub const LONGEST_STRING: usize = 16 << 20;
+/// The longest string that strace prints in full, in bytes.
+pub const MAX_STRING: usize = 16 << 20;
 
-/// What callgrind has counted, in the run.
+/// The path of callgrind's output in the run.
 pub const CALLGRIND: &str = "/tmp/callgrind";
 
-/// Every run has these and no other environment variables.
+/// The environment of every run.
 const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
 
-/// Takes every privilege away, so that root and an ordinary user see the same run.
+/// A command that drops all privileges, so that a run is the same for root and for any other user.
 pub fn unprivileged(tools: &Tools, program: &Path) -> Command {
     let mut command = Command::new(&tools.setpriv);
     command
@@ -46,22 +46,22 @@ pub fn unprivileged(tools: &Tools, program: &Path) -> Command {
     command
 }
 
-/// What reads what the program writes, until the end.
+/// Reads an output of the program to the end.
 #[derive(Debug)]
 pub struct Collector {
     thread: JoinHandle<io::Result<()>>,
     name: &'static str,
-    too_much: Arc<AtomicBool>,
+    over_limit: Arc<AtomicBool>,
 }
 
-/// Starts the program, with strace or callgrind in front of it.
+/// Starts the program under strace or callgrind.
 pub fn start(job: &Job) -> Result<(Child, Vec<Collector>)> {
     let mut command = instrument(job);
     command.arg(format!("./{}", job.name)).args(&job.command[1..]);
     for argument in &job.scenario.arguments {
         command.arg(OsString::from_vec(argument.bytes()));
     }
-    // A signal that the program sends to its process group is for nobody else.
+    // Signals that the program sends to its process group reach no one else.
     command.process_group(0);
 
     File::create(job.file("stdout"))?;
@@ -86,7 +86,7 @@ pub fn start(job: &Job) -> Result<(Child, Vec<Collector>)> {
     command.stderr(writer);
 
     let name = command.get_program().to_string_lossy().into_owned();
-    let child = command.spawn().with_context(|| format!("{name} cannot be started"))?;
+    let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
     Ok((child, collectors))
 }
 
@@ -99,12 +99,12 @@ fn instrument(job: &Job) -> Command {
     }
     let mut command = unprivileged(&job.tools, &job.tools.strace);
     command
-        // With child processes, without remarks of strace's own, without padding.
+        // Follow children, print no messages of strace's own, no padding.
         .args(["-f", "-q", "-a", "0"])
-        // Strings as long as what is sent or written at once.
-        .args(["-s", &LONGEST_STRING.to_string()])
-        // All of every structure, but of files no more than type and size: when the C library was
-        // last read is not a matter of the program.
+        // Strings in full.
+        .args(["-s", &MAX_STRING.to_string()])
+        // All members of every structure, except of stat: the times of the C library's file are not
+        // the program's doing.
         .args(["-e", "abbrev=%%stat"])
         .args(["-o", LOG]);
     if job.instrument == Instrument::TraceWithStacks {
@@ -120,30 +120,31 @@ impl Collector {
     fn start(job: &Job, name: &'static str, mut from: File) -> Result<Self> {
         let path = job.file(name);
         let mut to = File::create(&path).with_context(|| format!("cannot create {name}"))?;
-        let too_much = Arc::new(AtomicBool::new(false));
-        let reached = Arc::clone(&too_much);
+        let over_limit = Arc::new(AtomicBool::new(false));
+        let reached = Arc::clone(&over_limit);
         let thread = thread::spawn(move || copy(&mut from, &mut to, &reached));
-        Ok(Self { thread, name, too_much })
+        Ok(Self { thread, name, over_limit })
     }
 
-    /// Fails once the program has written more than a run keeps.
+    /// Fails if the program has exceeded the maximum.
     pub fn check(&self) -> Result<()> {
-        let limit = LONGEST_OUTPUT >> 20;
-        let why = || not_run(format!("it has written more than {limit} MiB to {}", self.name));
-        ensure!(!self.too_much.load(Ordering::Relaxed), why());
+        let limit = MAX_OUTPUT >> 20;
+        let why =
+            || not_run(format!("the program has written more than {limit} MiB to {}", self.name));
+        ensure!(!self.over_limit.load(Ordering::Relaxed), why());
         Ok(())
     }
 
-    /// Waits for the end of what the program writes, once nobody can write any more.
+    /// Waits for the end of the output. All writers must have ended.
     pub fn finish(self) -> Result<()> {
         let result = self.thread.join().expect("a collector does not panic");
-        result.with_context(|| format!("{} cannot be kept", self.name))
+        result.with_context(|| format!("cannot write {}", self.name))
     }
 }
 
-/// A pseudo-terminal that hands on what is written to it as it is.
+/// A pseudo-terminal without output processing.
 fn terminal() -> Result<(OwnedFd, OwnedFd)> {
-    let pair = nix::pty::openpty(None, None).context("there is no pseudo-terminal")?;
+    let pair = nix::pty::openpty(None, None).context("cannot open a pseudo-terminal")?;
     let mut settings = termios::tcgetattr(&pair.slave)?;
     settings.output_flags.remove(termios::OutputFlags::OPOST);
     termios::tcsetattr(&pair.slave, termios::SetArg::TCSANOW, &settings)?;
@@ -154,16 +155,16 @@ fn terminal() -> Result<(OwnedFd, OwnedFd)> {
     Ok((pair.master, pair.slave))
 }
 
-/// Copies to the end, or to the limit; a terminal's end is the error EIO.
-fn copy(from: &mut File, to: &mut File, too_much: &AtomicBool) -> io::Result<()> {
+/// Copies up to the end or the maximum. The end of a terminal is reported as EIO.
+fn copy(from: &mut File, to: &mut File, over_limit: &AtomicBool) -> io::Result<()> {
     let mut buffer = [0; 65536];
-    let mut room = LONGEST_OUTPUT;
+    let mut room = MAX_OUTPUT;
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(length) if length > room => {
-                too_much.store(true, Ordering::Relaxed);
-                // Whoever goes on writing waits until it is ended.
+                over_limit.store(true, Ordering::Relaxed);
+                // Read no more: the writer blocks until it is killed.
                 loop {
                     thread::park();
                 }

@@ -1,18 +1,18 @@
-//! What each step of a scenario does while the program runs.
+//! Takes the steps of a scenario while the program runs.
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use crate::common::printable::printable;
-use crate::run::driver::{Expected, Run};
+use crate::run::driver::{Arrival, Run};
 use crate::run::job::NotRun;
-use crate::run::peers::AT_ONCE;
+use crate::run::peers::CHUNK;
 use crate::run::record::Stream;
 use crate::scenario::Step;
 
 impl Run<'_> {
-    /// Takes the steps while the program runs, until one does not go as it says.
+    /// Takes the steps, each once the program sleeps, until one fails.
     pub fn take_steps(&mut self) -> Result<()> {
         for (index, step) in self.job.scenario.steps.iter().enumerate() {
             self.wait_until_asleep()?;
@@ -20,7 +20,7 @@ impl Run<'_> {
                 if error.is::<NotRun>() {
                     return Err(error);
                 }
-                self.complaints.push(format!("step {} ({step}): {error:#}", index + 1));
+                self.step_failures.push(format!("step {} ({step}): {error:#}", index + 1));
                 break;
             }
         }
@@ -45,7 +45,7 @@ impl Run<'_> {
             Step::ExpectNoDatagram { peer } => {
                 self.wait_until_asleep()?;
                 let datagram = self.peers.datagram(peer)?;
-                ensure!(datagram.is_none(), "a datagram came: {datagram:?}");
+                ensure!(datagram.is_none(), "a datagram arrived: {datagram:?}");
                 Ok(())
             }
             Step::Signal { signal } => self.signal(signal),
@@ -54,7 +54,7 @@ impl Run<'_> {
     }
 
     fn send(&mut self, peer: &str, bytes: &[u8]) -> Result<()> {
-        for piece in bytes.chunks(AT_ONCE) {
+        for piece in bytes.chunks(CHUNK) {
             let mut rest = piece;
             while !rest.is_empty() {
                 self.wait_until_asleep()?;
@@ -64,7 +64,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sends until the program sleeps and the connection takes no more.
+    /// Sends until the program sleeps and the connection is full.
     fn fill(&mut self, peer: &str) -> Result<()> {
         loop {
             self.wait_until_asleep()?;
@@ -80,7 +80,7 @@ impl Run<'_> {
         let length = expected.len().min(unread.len());
         let got: Vec<u8> = unread.drain(..length).collect();
         same_bytes(&got, expected)?;
-        ensure!(length == expected.len(), "only {length} bytes came");
+        ensure!(length == expected.len(), "only {length} bytes arrived");
         Ok(())
     }
 
@@ -89,8 +89,8 @@ impl Run<'_> {
         self.wait_for(|run| run.read(peer, usize::MAX))?;
         let (unread, _) = self.peers.unread(peer)?;
         let got = std::mem::take(unread);
-        ensure!(!got.is_empty(), "nothing came");
-        ensure!(got.len() <= filling.len(), "{} bytes came", got.len());
+        ensure!(!got.is_empty(), "nothing arrived");
+        ensure!(got.len() <= filling.len(), "{} bytes arrived", got.len());
         same_bytes(&got, &filling)
     }
 
@@ -98,31 +98,31 @@ impl Run<'_> {
         self.wait_while(|run| run.peers.read(peer))?;
         match self.peers.unread(peer)? {
             (bytes, Stream::Open) if bytes.is_empty() => Ok(()),
-            (bytes, Stream::Open) => bail!("{} bytes came", bytes.len()),
-            (_, stream) => bail!("the stream is over ({stream:?})"),
+            (bytes, Stream::Open) => bail!("{} bytes arrived", bytes.len()),
+            (_, stream) => bail!("the stream has ended ({stream:?})"),
         }
     }
 
     fn expect_datagram(&mut self, peer: &str, expected: &[u8]) -> Result<()> {
-        // Nothing holds a datagram back: what the program has sent is there once it sleeps.
+        // Loopback delivers datagrams at once: what the program has sent is here once it sleeps.
         let mut datagram = None;
         self.wait_for(|run| {
             datagram = run.peers.datagram(peer)?;
-            Ok(if datagram.is_some() { Expected::Here } else { Expected::NotYet })
+            Ok(if datagram.is_some() { Arrival::Complete } else { Arrival::Missing })
         })?;
         match datagram {
             Some(datagram) if datagram == expected => Ok(()),
-            Some(datagram) => bail!("it is {:?}", printable(&datagram)),
-            None => bail!("none came"),
+            Some(datagram) => bail!("the datagram is {:?}", printable(&datagram)),
+            None => bail!("no datagram arrived"),
         }
     }
 
-    /// The connection may be one that a timer of the program's opens.
+    /// Waits for the connection, which the program may open when a timer expires.
     fn accept(&mut self, step: &Step) -> Result<()> {
         let mut result = Ok(());
         self.wait_for(|run| {
             result = run.peers.take(step);
-            Ok(if result.is_ok() { Expected::Here } else { Expected::NotYet })
+            Ok(if result.is_ok() { Arrival::Complete } else { Arrival::Missing })
         })?;
         result
     }
@@ -130,36 +130,36 @@ impl Run<'_> {
     fn expect_over(&mut self, peer: &str, expected: Stream) -> Result<()> {
         self.wait_for(|run| run.read(peer, usize::MAX))?;
         let (unread, stream) = self.peers.unread(peer)?;
-        ensure!(unread.is_empty(), "{} bytes came before", unread.len());
+        ensure!(unread.is_empty(), "{} bytes arrived first", unread.len());
         ensure!(stream == expected, "the stream is {stream:?}");
         Ok(())
     }
 
     fn signal(&mut self, name: &str) -> Result<()> {
-        let signal: Signal = name.parse().with_context(|| format!("{name} is no signal"))?;
-        ensure!(!self.has_ended()?, "the program had ended before");
+        let signal: Signal = name.parse().with_context(|| format!("invalid signal {name:?}"))?;
+        ensure!(!self.has_ended()?, "the program had already ended");
         Ok(signal::kill(Pid::from_raw(self.program()?.cast_signed()), signal)?)
     }
 
-    /// Reads for a peer, which expects so many bytes, or all there are.
-    fn read(&mut self, peer: &str, count: usize) -> Result<Expected> {
+    /// Reads for a peer that expects this many bytes, or `usize::MAX`: all until the end.
+    fn read(&mut self, peer: &str, count: usize) -> Result<Arrival> {
         let more = self.peers.read(peer)?;
         let (unread, stream) = self.peers.unread(peer)?;
         Ok(match (unread.len(), stream) {
-            (length, _) if length >= count => Expected::Here,
-            _ if more => Expected::Coming,
-            (0, Stream::Open) => Expected::NotYet,
-            (_, Stream::Open) if count < usize::MAX => Expected::NotYet,
-            _ => Expected::Here,
+            (length, _) if length >= count => Arrival::Complete,
+            _ if more => Arrival::InFlight,
+            (0, Stream::Open) => Arrival::Missing,
+            (_, Stream::Open) if count < usize::MAX => Arrival::Missing,
+            _ => Arrival::Complete,
         })
     }
 }
 
-/// Whether these bytes are what was expected, as far as they go.
+/// Fails at the first byte that differs; the lengths may differ.
 fn same_bytes(got: &[u8], expected: &[u8]) -> Result<()> {
     let Some(place) = got.iter().zip(expected).position(|(got, expected)| got != expected) else {
         return Ok(());
     };
     let [got, expected] = [got, expected].map(|bytes| char::from(bytes[place]));
-    bail!("byte {place} is {got:?} and not {expected:?}")
+    bail!("byte {place} is {got:?}, expected {expected:?}")
 }

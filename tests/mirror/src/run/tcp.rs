@@ -2,25 +2,24 @@
 
 use std::fs;
 
-/// What TCP does later than so many hundredths of a second from now, no step waits for.
-const SOON: u64 = 3000;
+/// Timers that expire later than this are ignored. In hundredths of a second, as in the table.
+const SOON_CENTISECONDS: u64 = 3000;
 
-/// Whether the connection between these ports holds bytes that it still has to bring to its other
-/// end.
+/// Whether data is in flight between these ports, in either direction.
 pub fn in_flight(ports: (u16, u16)) -> bool {
     let reversed = (ports.1, ports.0);
     let is_it = |connection: &Connection| [ports, reversed].contains(&connection.ports);
     connections().iter().any(|connection| is_it(connection) && connection.unsent)
 }
 
-/// A line of the kernel's list of TCP sockets.
+/// A line of the table.
 struct Connection {
     ports: (u16, u16),
-    /// Bytes wait that were not sent or not acknowledged.
+    /// Whether bytes are unsent or unacknowledged.
     unsent: bool,
-    /// Which timer runs: 0 is none, 3 that of TIME_WAIT, which wakes nobody.
+    /// Which timer is active: 0 for none, 3 for TIME_WAIT, which wakes no one.
     timer: u8,
-    /// In how many hundredths of a second it runs out.
+    /// In how many hundredths of a second the timer expires.
     left: u64,
 }
 
@@ -41,13 +40,13 @@ impl Connection {
         })
     }
 
-    /// Whether TCP will do something for it while a step may still wait. A keepalive is sent later.
+    /// Whether TCP may act on this socket before a step gives up. A keepalive comes later.
     fn has_timer(&self) -> bool {
-        self.unsent || (![0, 3].contains(&self.timer) && self.left < SOON)
+        self.unsent || (![0, 3].contains(&self.timer) && self.left < SOON_CENTISECONDS)
     }
 }
 
-/// Whether TCP will do something for a connection while a step may still wait.
+/// Whether TCP may act on any socket before a step gives up.
 pub fn has_timer() -> bool {
     connections().iter().any(Connection::has_timer)
 }

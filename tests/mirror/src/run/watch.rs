@@ -1,12 +1,12 @@
-//! Tells when the program under test sleeps, without ever waiting for a length of time.
+//! Detects when the program sleeps, without relying on time.
 //!
-//! All of a run (the program, strace, the peers) is pinned to one processor. The kernel's loopback
-//! device has one queue for each processor and empties it in order, so once a datagram that this
-//! process sends to itself has come back, every packet sent before it has arrived too, and has
-//! woken whoever waited for it. A program that is asleep after that sleeps for good, until
-//! somebody moves or a timer of its own runs out. A pause that a program makes (nanosleep) is no
-//! such sleep, unless it is a long one: it is over soon, and nothing but time ends it. A program
-//! that never sleeps has nothing to do once it has asked for everything twice in vain after that.
+//! The whole run (the program, strace, the peers) is pinned to one processor. The loopback device
+//! has one queue per processor and processes it in order. So once a datagram that this process
+//! sends to itself has arrived, every packet sent earlier has arrived, too, and has woken its
+//! receiver. A program that sleeps after that goes on sleeping until a peer acts or a timer
+//! expires. A nanosleep does not count as such a sleep unless it is long: it ends by itself. A
+//! program that never sleeps is idle once it has polled everything twice after that and found
+//! nothing.
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -19,69 +19,70 @@ use crate::run::log::Log;
 use crate::run::sleep::Sleep;
 use crate::run::tcp;
 
-/// The port that the datagrams to oneself use; UDP's, so it is in nobody's way.
+/// The UDP port of the datagrams to this process itself.
 pub const PORT: u16 = 39999;
 
-/// How long a look waits before the next. It decides how soon a change is noticed, nothing else.
-pub const BETWEEN_LOOKS: Duration = Duration::from_micros(200);
+/// The interval between checks. It only decides how soon a change is noticed.
+pub const CHECK_INTERVAL: Duration = Duration::from_micros(200);
 
 /// Watches the processes of a PID namespace from its first process.
 #[derive(Debug)]
 pub struct Watch {
     loopback: UdpSocket,
-    /// The tracer, which is no part of the program.
+    /// The tracer, which is not part of the program.
     tracer: Option<u32>,
 }
 
-/// What the program does at the moment.
+/// What the program is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// At least one of its threads can run, or is about to.
+    /// At least one of its threads is running, or is about to.
     Busy,
-    /// All of its threads wait in system calls, or it polls and finds nothing to do.
+    /// All of its threads sleep in system calls, or it polls and is idle.
     Asleep,
 }
 
 impl Watch {
-    /// Watches every process but this one.
+    /// Watches all other processes of the PID namespace.
     pub fn new() -> Result<Self> {
         let address = (Ipv4Addr::LOCALHOST, PORT);
-        let loopback = UdpSocket::bind(address).context("cannot watch the loopback device")?;
+        let loopback = UdpSocket::bind(address)
+            .context("cannot bind to the UDP port of the tool's own on loopback")?;
         loopback.connect(address)?;
         loopback.set_read_timeout(Some(Duration::from_secs(10)))?;
         Ok(Self { loopback, tracer: None })
     }
 
-    /// Leaves this process and its copies out of sight.
-    pub fn except(&mut self, tracer: u32) {
+    /// Ignores the tracer, and its children until they execute the program.
+    pub fn ignore(&mut self, tracer: u32) {
         self.tracer = Some(tracer);
     }
 
-    /// Somebody has moved, so that what a polling program asked before tells nothing more.
-    pub fn moved(&self, log: &mut Log) -> Result<()> {
+    /// Notes that a peer has acted, so earlier polls of the program no longer matter.
+    pub fn peer_acted(&self, log: &mut Log) -> Result<()> {
         if log.polls() {
             self.flush()?;
         }
-        log.begin_anew()
+        log.reset_polling()
     }
 
-    /// Looks twice, with a flush of the loopback device before each.
-    pub fn look(&self, log: &mut Log) -> Result<Activity> {
+    /// Checks twice, each time after flushing the loopback device.
+    pub fn check(&self, log: &mut Log) -> Result<Activity> {
         self.flush()?;
         let idle = match self.sleepers() {
             Some(first) => {
                 self.flush()?;
-                // Asked between the two: the same threads have slept in the same calls all the time.
+                // Checked in between: the same threads have slept in the same calls all along.
                 let pauses = self.pauses();
                 self.sleepers().is_some_and(|second| second == first) && !pauses
             }
-            None => log.asked_twice()?,
+            None => log.is_idle()?,
         };
         Ok(if idle { Activity::Asleep } else { Activity::Busy })
     }
 
-    /// The processes of the program, its children among them, in the order of their numbers; those that
-    /// have ended are left out.
+    /// The processes of the program, children included, in the order of their IDs. Zombies are left
+    /// out.
     pub fn processes(&self) -> Vec<u32> {
         let is_programs = |process: &u32| {
             *process != std::process::id() && !self.is_tracer(*process) && !is_zombie(*process)
@@ -89,23 +90,23 @@ impl Watch {
         numbers("/proc").into_iter().filter(is_programs).collect()
     }
 
-    /// Whether time may wake the program that sleeps, or has just woken it: a thread sleeps in a call
-    /// that time ends, too, or TCP will do something for a connection.
+    /// Whether a timer may wake the program, or has just woken it: a thread sleeps in a call with a
+    /// timeout, or a TCP timer is active.
     pub fn may_wake(&self) -> bool {
         let before = self.sleepers();
-        // What cannot be read may have a timeout.
+        // A call that cannot be read may have a timeout.
         let timeout = self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::has_timeout));
         let timer = tcp::has_timer();
-        // A timer that has run out between these looks is in neither list.
+        // A timer that expired between the two checks is in neither list.
         timeout || timer || before.is_none() || before != self.sleepers()
     }
 
-    /// Whether a thread of the program makes a pause that is over soon, or does not sleep at all.
+    /// Whether a thread of the program is in a short pause, or does not sleep at all.
     fn pauses(&self) -> bool {
         self.sleeps().is_none_or(|sleeps| sleeps.iter().any(Sleep::is_short_pause))
     }
 
-    /// What the program's threads sleep in; `None` if one does not sleep.
+    /// The calls that the program's threads sleep in; `None` if one does not sleep.
     fn sleeps(&self) -> Option<Vec<Sleep>> {
         let mut sleeps = Vec::new();
         for process in self.processes() {
@@ -113,7 +114,7 @@ impl Watch {
                 let path = format!("/proc/{process}/task/{thread}/syscall");
                 let text = fs::read_to_string(path).ok()?;
                 let mut words = text.split_whitespace();
-                // One that runs is in no call; a zombie is in one with the number −1.
+                // A running thread is in no call. For a zombie, the number is −1.
                 let call = words.next()?.parse().ok()?;
                 let hexadecimal = |word: &str| u64::from_str_radix(word.get(2..)?, 16).ok();
                 let arguments = words.take(6).map(hexadecimal).collect::<Option<_>>()?;
@@ -123,19 +124,19 @@ impl Watch {
         Some(sleeps)
     }
 
-    /// Returns once every packet sent before has arrived.
+    /// Waits until every packet sent earlier has arrived.
     pub fn flush(&self) -> Result<()> {
         self.loopback.send(&[0])?;
         self.loopback.recv(&mut [0]).map_err(|_| {
             not_run(
                 "the loopback device lost a datagram: the kernel's queue was full (column 2 of \
-                 /proc/net/softnet_stat), so something else on this machine sends very much",
+                 /proc/net/softnet_stat), so something else on this host sends heavy traffic",
             )
         })?;
         Ok(())
     }
 
-    /// The threads of the program and how often each has gone to sleep; `None` unless all sleep.
+    /// The program's threads and how often each has gone to sleep; `None` unless all sleep.
     fn sleepers(&self) -> Option<Vec<(u32, u64)>> {
         let mut sleepers = Vec::new();
         let mut programs = 0;
@@ -143,8 +144,8 @@ impl Watch {
         for process in numbers("/proc") {
             let before = sleepers.len();
             for thread in numbers(&format!("/proc/{process}/task")) {
-                // The other threads of this process collect output. A program that waits for one
-                // of them to read does not sleep for good.
+                // The other threads of this process collect output. A program that waits for one of
+                // them is not asleep.
                 if thread == this_thread {
                     continue;
                 }
@@ -155,8 +156,8 @@ impl Watch {
                         let times = field(&status, "voluntary_ctxt_switches:")?.parse().ok()?;
                         sleepers.push((thread, times));
                     }
-                    // It has ended, and waits only for its parent to take note; but if the tracer
-                    // has not yet taken note, the parent is yet to be told.
+                    // It has ended and waits to be reaped. While it is still traced, its parent has
+                    // not been notified.
                     'Z' if field(&status, "TracerPid:")? == "0" => {}
                     _ => return None,
                 }
@@ -169,7 +170,7 @@ impl Watch {
         (programs > 0).then_some(sleepers)
     }
 
-    /// The tracer's children are copies of it until they execute the program.
+    /// A child of the tracer runs the tracer's file until it executes the program.
     fn is_tracer(&self, process: u32) -> bool {
         let file = |process| fs::read_link(format!("/proc/{process}/exe")).ok();
         self.tracer.is_some_and(|tracer| process == tracer || file(process) == file(tracer))

@@ -1,4 +1,5 @@
-//! Holds a text against a template in which some integers are open, and those against each other.
+//! Matches a text against a template with placeholders for integers, and checks relations between
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +7,10 @@ use anyhow::{Result, anyhow, bail, ensure};
 use exmex::{Express, Val, parse_val};
 use regex::{Captures, Regex};
 
-/// What is not as stated.
+/// Why a text does not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unlike {
-    /// The text does not fit the template.
+pub enum Mismatch {
+    /// The text does not match the template.
     Text,
     /// This relation does not hold for these values.
     Relation(String, String),
@@ -17,24 +18,27 @@ pub enum Unlike {
 
 type Values = BTreeMap<String, i64>;
 
-/// Whether the text fits the template and the integers in it the relations.
-pub fn check(template: &str, relations: &[String], text: &str) -> Result<(), Unlike> {
-    let values = values(template, text).ok_or(Unlike::Text)?;
+/// Checks that the text matches the template and that the relations hold for its integers.
+pub fn check(template: &str, relations: &[String], text: &str) -> Result<(), Mismatch> {
+    let values = values(template, text).ok_or(Mismatch::Text)?;
     for relation in relations {
         if !holds(relation, &values).unwrap_or(false) {
             let value = |(name, value): (&String, &i64)| format!("{name} = {value}");
             let values: Vec<_> = values.iter().map(value).collect();
-            return Err(Unlike::Relation(relation.clone(), values.join(", ")));
+            return Err(Mismatch::Relation(relation.clone(), values.join(", ")));
         }
     }
     Ok(())
 }
 
-/// Whether the relations can be read and speak of the template's integers only.
+/// Checks that the relations are well-formed and use only the template's placeholders.
 pub fn check_form(template: &str, relations: &[String]) -> Result<()> {
     let open = |found: Captures<'_>| (found["name"].to_owned(), 1);
     let values: Values = placeholder().captures_iter(template).map(open).collect();
-    ensure!(!values.is_empty(), "stdout_like has no {{name}}; then stdout is the field");
+    ensure!(
+        !values.is_empty(),
+        "stdout_like has no placeholder {{name}}: use stdout for fixed text"
+    );
     for relation in relations {
         holds(relation, &values)?;
     }
@@ -45,12 +49,12 @@ fn placeholder() -> Regex {
     Regex::new(r"\{(?<name>[a-z][a-z0-9_]*)\}").expect("the pattern is valid")
 }
 
-/// The integers of the text by their names; `None` if it does not fit.
+/// The integers in the text, by name; `None` if it does not match.
 fn values(template: &str, text: &str) -> Option<Values> {
     let mut names = Vec::new();
     let pattern = placeholder().replace_all(template, |found: &Captures<'_>| {
         names.push(found["name"].to_owned());
-        // Stays as it is when the rest is escaped.
+        // A character that regex::escape leaves alone.
         "\u{1}"
     });
     let pattern = regex::escape(&pattern).replace('\u{1}', r"(-?\d+)");
@@ -59,7 +63,7 @@ fn values(template: &str, text: &str) -> Option<Values> {
     let mut values = Values::new();
     for (name, group) in names.into_iter().zip(found.iter().skip(1)) {
         let value = group?.as_str().parse().ok()?;
-        // A name that stands there twice stands for the same integer.
+        // A placeholder that occurs twice stands for the same integer.
         if *values.entry(name).or_insert(value) != value {
             return None;
         }
@@ -80,7 +84,7 @@ fn holds(relation: &str, values: &Values) -> Result<bool> {
     let value = expression.eval(&arguments).map_err(problem)?;
     match value {
         Val::Bool(value) => Ok(value),
-        other => bail!("where {relation:?} is {other:?}, and neither true nor false"),
+        other => bail!("where {relation:?}: the value is {other:?}: expected true or false"),
     }
 }
 
@@ -88,25 +92,25 @@ fn holds(relation: &str, values: &Values) -> Result<bool> {
 mod tests {
     use super::*;
 
-    fn checked(template: &str, relation: &str, text: &str) -> Result<(), Unlike> {
+    fn checked(template: &str, relation: &str, text: &str) -> Result<(), Mismatch> {
         check(template, &[relation.to_owned()], text)
     }
 
     #[test]
-    fn integers_are_held_against_each_other() {
+    fn relations_between_integers() {
         let template = "first {a} (bytes)\nthen {b}\n";
         assert_eq!(checked(template, "b == 4 * a", "first 10 (bytes)\nthen 40\n"), Ok(()));
         assert!(matches!(
             checked(template, "b == 4 * a", "first 10 (bytes)\nthen 41\n"),
-            Err(Unlike::Relation(..))
+            Err(Mismatch::Relation(..))
         ));
-        assert_eq!(checked(template, "a < b", "first 10 bytes\nthen 40\n"), Err(Unlike::Text));
+        assert_eq!(checked(template, "a < b", "first 10 bytes\nthen 40\n"), Err(Mismatch::Text));
         assert_eq!(checked("{a} {a}", "a > 0 && a != 2", "1 1"), Ok(()));
-        assert_eq!(checked("{a} {a}", "a > 0", "1 2"), Err(Unlike::Text));
+        assert_eq!(checked("{a} {a}", "a > 0", "1 2"), Err(Mismatch::Text));
     }
 
     #[test]
-    fn relations_that_say_nothing_are_refused() {
+    fn malformed_relations_are_rejected() {
         let refused = |relation: &str| check_form("{a}", &[relation.to_owned()]).is_err();
         assert!(!refused("a >= 1"));
         assert!(refused("a"));

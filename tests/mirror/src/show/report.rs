@@ -1,4 +1,4 @@
-//! What a person sees of a comparison.
+//! Comparisons as text for a person.
 
 use std::fmt::Write;
 
@@ -29,14 +29,14 @@ pub fn verdict(name: &str, result: &Result<Comparison, String>) -> String {
         line.truncate(line.trim_end().len());
         let _ = write!(line, ", {} trace lines differ", comparison.differing_lines);
     }
-    if comparison.as_decided {
+    if comparison.scheduling_ignored {
         line.truncate(line.trim_end().len());
-        line.push_str(", not counting the order that the scheduler chose");
+        line.push_str(", apart from scheduling");
     }
     line.trim_end().to_owned()
 }
 
-/// All that is not as it should be, for a person to read.
+/// All differences, for a person to read.
 pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
     let Some(Undecided { side, differences }) = &comparison.undecided else {
         return listed(&comparison.differences, labels);
@@ -59,16 +59,16 @@ fn listed(differences: &[Difference], labels: [&str; 2]) -> String {
                     let _ = writeln!(text, "      {label:<10} {}", around(side, left, right));
                 }
             }
-            Difference::Stated { side, what, stated, seen } => {
+            Difference::Stated { side, what, expected, actual } => {
                 let _ = writeln!(text, "    {}: {what} is not as stated:", labels[*side]);
-                let _ = writeln!(text, "      stated     {}", around(stated, stated, seen));
-                let _ = writeln!(text, "      seen       {}", around(seen, stated, seen));
+                let _ = writeln!(text, "      expected   {}", around(expected, expected, actual));
+                let _ = writeln!(text, "      actual     {}", around(actual, expected, actual));
             }
-            Difference::Step { side, complaint } => {
-                let _ = writeln!(text, "    {}: {complaint}", labels[*side]);
+            Difference::Step { side, failure } => {
+                let _ = writeln!(text, "    {}: {failure}", labels[*side]);
             }
             Difference::Lines { what, start, rows } => {
-                let _ = writeln!(text, "    {what} differ; the first place:");
+                let _ = writeln!(text, "    {what} differ, first here:");
                 text.push_str(&numbered_rows(*start, rows, labels));
             }
         }
@@ -106,7 +106,7 @@ fn numbered_rows(mut line: [usize; 2], rows: &[Row], labels: [&str; 2]) -> Strin
     text
 }
 
-/// A value that may be long, cropped to where the two begin to differ.
+/// A value, cropped to where the two begin to differ if it is long.
 fn around(text: &str, left: &str, right: &str) -> String {
     let columns = width() - 20;
     if text.is_empty() {
@@ -115,7 +115,7 @@ fn around(text: &str, left: &str, right: &str) -> String {
     crop(text, first_visible(left, right, columns), columns)
 }
 
-/// The first character to show so that the first difference is in sight.
+/// The first character to show so that the first difference is visible.
 fn first_visible(left: &str, right: &str, columns: usize) -> usize {
     let same = left.chars().zip(right.chars()).take_while(|(l, r)| l == r).count();
     if same < columns.saturating_sub(8) { 0 } else { same.saturating_sub(columns / 2) }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_difference_is_in_sight() {
+    fn the_first_difference_is_visible() {
         let (left, right) = ("a".repeat(100) + "L", "a".repeat(100) + "R");
         let from = first_visible(&left, &right, 40);
         assert!(crop(&left, from, 40).contains('L'));

@@ -1,4 +1,4 @@
-//! Which line of a program's own source made a system call.
+//! Finds the source line and the step that made a system call.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use regex::Regex;
 
 use crate::read::trace::{Event, Frame};
 
-/// Finds source lines by the programs' debugging information.
+/// Looks up source lines in the programs' debugging information.
 #[derive(Default)]
 pub struct Sources {
     objects: HashMap<String, Option<Loader>>,
@@ -18,17 +18,17 @@ pub struct Sources {
 /// A place in a program's own source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    /// The innermost line on the stack, from 1: a helper's rather than that of its caller, unless
-    /// the compiler let the helper end with a jump.
+    /// The innermost line on the stack, from 1: that of a helper rather than its caller, unless the
+    /// helper ends with a tail call.
     pub line: u32,
-    /// The step that led to it: the number of the last comment `[N]` above the innermost line that
-    /// has one. Helpers stand above the steps, so there it is that of the caller.
+    /// The step that led to it: the number in the last comment `[N]` above the innermost line that
+    /// has one. Helpers come before the steps, so for a helper it is the caller's step.
     pub step: Option<u32>,
 }
 
 impl Sources {
-    /// What in `source` led to each event; `None` where it was the kernel, the dynamic loader or
-    /// the C library's start and end.
+    /// The place in `source` that led to each event; `None` for the kernel, the dynamic loader and
+    /// the C library's start and exit.
     pub fn origins(
         &mut self,
         events: &[&Event],
@@ -55,8 +55,8 @@ impl Sources {
         Ok(lines.first().map(|line| Origin { line: *line, step }))
     }
 
-    /// The lines of `source` that one return address stands for: several, innermost first, where
-    /// functions were inlined into each other.
+    /// The lines of `source` for a return address: several, innermost first, if functions were
+    /// inlined.
     fn lines(&mut self, frame: &Frame, source: &Path) -> Result<Vec<u32>> {
         let loader = self
             .objects
@@ -65,7 +65,7 @@ impl Sources {
         let Some(loader) = loader else {
             return Ok(Vec::new());
         };
-        // The stack holds return addresses; the call itself ends just before.
+        // The call instruction ends just before the return address.
         let address = frame.address.saturating_sub(1);
         let mut frames = loader.find_frames(address).map_err(|error| anyhow!("{error}"))?;
         let mut lines = Vec::new();
@@ -82,7 +82,7 @@ impl Sources {
     }
 }
 
-/// The lines at which steps begin, with their numbers.
+/// The lines where steps begin, and the steps' numbers.
 fn steps(text: &str) -> Vec<(u32, u32)> {
     let comment = Regex::new(r"^\s*(?:/\*|//) \[(\d+)\]").expect("the pattern is valid");
     let step = |(number, line)| {

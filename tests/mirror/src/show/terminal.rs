@@ -1,32 +1,32 @@
-//! Colours, columns and progress on a terminal.
+//! Styles, columns and progress on a terminal.
 
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What is as it should be.
+/// Success.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// What is not.
+/// Failure.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Headings.
 pub const HEADING: Style = Style::new().bold();
-/// What matters less.
+/// Less important text.
 pub const FAINT: Style = Style::new().dimmed();
 
-/// Text in a style; whether it shows is decided where it is printed.
+/// Text in a style. [`out`](crate::common::out) removes it unless standard output is a terminal.
 pub fn styled(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// How many columns there are to print in.
+/// The number of columns to print in.
 pub fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     columns.or(terminal).unwrap_or(160).clamp(60, 400)
 }
 
-/// Tells on a terminal's standard error how far long work is; silent anywhere else.
+/// Shows progress on standard error if it is a terminal.
 #[derive(Debug)]
 pub struct Progress {
     total: usize,
@@ -34,14 +34,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For so many pieces of work.
+    /// For this many items.
     pub fn new(total: usize) -> Self {
         let progress = Self { total, shown: std::io::stderr().is_terminal() };
         progress.show(0, "");
         progress
     }
 
-    /// So many are done, and this comes next.
+    /// Shows how many items are done, and the next one.
     pub fn show(&self, done: usize, next: &str) {
         if self.shown {
             let total = self.total;
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Makes room for a line of output.
+    /// Clears the line for other output.
     pub fn clear(&self) {
         if self.shown {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
@@ -57,7 +57,7 @@ impl Progress {
     }
 }
 
-/// So many columns of a text from a character on, with `…` where something is left out.
+/// At most this many columns of a text, beginning at a character, with `…` for what is left out.
 pub fn crop(text: &str, from: usize, columns: usize) -> String {
     let mut cropped = String::new();
     if from > 0 {
@@ -78,7 +78,7 @@ pub fn crop(text: &str, from: usize, columns: usize) -> String {
     cropped
 }
 
-/// A text filled up with blanks to so many columns.
+/// A text padded with spaces to this many columns.
 pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
