@@ -43,9 +43,12 @@ struct CompareArguments {
     /// Programs to compare, e.g. echo_server [default: all]
     #[arg(value_name = "PROGRAM", conflicts_with_all = ["left", "right", "scenarios"])]
     programs: Vec<String>,
-    /// Only the scenario of this name
+    /// Only the scenario of this name, with a line of its own
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    /// Print a line for each scenario, not only one for each program
+    #[arg(short, long)]
+    verbose: bool,
     /// Compare any two programs instead of the project's: the left one
     #[arg(long, value_name = "CMD", requires = "right", requires = "scenarios")]
     left: Option<String>,
@@ -98,10 +101,13 @@ fn main() -> ExitCode {
 }
 
 fn compare_command(arguments: CompareArguments) -> anyhow::Result<bool> {
-    match (arguments.left, arguments.right, arguments.scenarios) {
+    let CompareArguments { programs, left, right, scenarios, scenario, verbose, output } =
+        arguments;
+    let options = compare::Options { scenario, verbose, output };
+    match (left, right, scenarios) {
         (Some(left), Some(right), Some(scenarios)) => {
-            compare::commands(&left, &right, &scenarios, arguments.scenario, arguments.output)
+            compare::commands(&left, &right, &scenarios, options)
         }
-        _ => compare::programs(&arguments.programs, arguments.scenario, arguments.output),
+        _ => compare::programs(&programs, options),
     }
 }

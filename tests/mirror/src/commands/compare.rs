@@ -10,25 +10,32 @@ use crate::common::parallel;
 use crate::common::tools::Tools;
 use crate::compare::normalise::Normaliser;
 use crate::compare::rules::RULES;
-use crate::compare::{Comparison, Verdict};
-use crate::project::{Pair, Project, Twin, cases};
+use crate::project::{Case, Pair, Project, Twin, cases};
 use crate::run::job::NotRun;
 use crate::scenario::{ScenarioFile, check_injections};
 use crate::show::report;
-use crate::show::terminal::{BAD, FAINT, GOOD, HEADING, Progress, styled};
+use crate::show::summary::{Findings, Totals};
+use crate::show::terminal::{FAINT, HEADING, Progress, styled, width, wrap};
+
+/// What to compare, and what to print.
+#[derive(Debug)]
+pub struct Options {
+    /// Only the scenario of this name.
+    pub scenario: Option<String>,
+    /// A line for each scenario, not only for each program.
+    pub verbose: bool,
+    /// Where the runs leave their files, if not in the usual place.
+    pub output: Option<PathBuf>,
+}
 
 /// Builds the project's programs and compares them.
-pub fn programs(
-    names: &[String],
-    scenario: Option<String>,
-    output: Option<PathBuf>,
-) -> Result<bool> {
+pub fn programs(names: &[String], Options { scenario, verbose, output }: Options) -> Result<bool> {
     let project = Project::find()?;
     let pairs = project.pairs(names)?;
     project.build()?;
     let folder = output.clone().unwrap_or_else(|| project.output());
     let repeat = |program: &str| vec!["compare".to_owned(), program.to_owned()];
-    all(&pairs, scenario.as_deref(), &folder, |program, scenario| {
+    all(&pairs, scenario.as_deref(), verbose, &folder, |program, scenario| {
         again(repeat(program), scenario, output.as_deref())
     })
 }
@@ -38,8 +45,7 @@ pub fn commands(
     left: &str,
     right: &str,
     scenarios: &Path,
-    scenario: Option<String>,
-    output: Option<PathBuf>,
+    Options { scenario, verbose, output }: Options,
 ) -> Result<bool> {
     let pair = Pair {
         scenarios: ScenarioFile::read(scenarios)?,
@@ -49,7 +55,7 @@ pub fn commands(
     let file = scenarios.to_string_lossy();
     let repeat = ["compare", "--left", left, "--right", right, "--scenarios", &file];
     let repeat = || repeat.map(str::to_owned).to_vec();
-    all(&[pair], scenario.as_deref(), &folder, |_, scenario| {
+    all(&[pair], scenario.as_deref(), verbose, &folder, |_, scenario| {
         again(repeat(), scenario, output.as_deref())
     })
 }
@@ -76,6 +82,7 @@ fn own_name() -> String {
 fn all(
     pairs: &[Pair],
     scenario: Option<&str>,
+    verbose: bool,
     output: &Path,
     repeat: impl Fn(&str, &str) -> String,
 ) -> Result<bool> {
@@ -84,11 +91,15 @@ fn all(
         &Tools::find()?.strace,
         &cases.iter().map(|case| case.scenario).collect::<Vec<_>>(),
     )?;
+    // A user who names a scenario wants to see it.
+    let verbose = verbose || scenario.is_some();
+    let program_of = |case: &Case<'_>| case.pair.scenarios.program.clone();
+    let columns = cases.iter().map(|case| program_of(case).len()).max().unwrap_or(0);
     let normaliser = Normaliser::new(RULES);
     let _lock = lock(output)?;
     let progress = Progress::new(cases.len());
-    let mut totals = Totals::default();
-    let mut heading = "";
+    let mut all = Totals::default();
+    let mut of_program = (Totals::default(), Findings::default());
     parallel::in_order(
         &cases,
         |case, processor| {
@@ -100,23 +111,33 @@ fn all(
         },
         |index, result| {
             let case = &cases[index];
-            let program = case.pair.scenarios.program.as_str();
+            let (name, program) = (&case.scenario.name, program_of(case));
+            let is_of_another =
+                |other: Option<&Case<'_>>| other.is_none_or(|other| program_of(other) != program);
             progress.clear();
-            if heading != program {
-                heading = program;
-                say!("{}", styled(heading, HEADING));
+            if verbose {
+                if is_of_another(index.checked_sub(1).map(|before| &cases[before])) {
+                    say!("{}", styled(&program, HEADING));
+                }
+                say!("{}", report::scenario(name, &result));
             }
-            say!("{}", report::verdict(&case.scenario.name, &result));
-            match &result {
-                Ok(comparison) => print(&report::differences(comparison, case.labels()))?,
-                Err(reason) => say!("    {reason}"),
-            }
+            all.add(&result);
+            let (totals, findings) = &mut of_program;
             totals.add(&result);
-            if !result.is_ok_and(|comparison| comparison.is_same()) {
-                let again = repeat(program, &case.scenario.name);
-                let seen = case.directory(output);
-                say!("    {}", styled(&format!("again: {again}"), FAINT));
-                say!("    {}", styled(&format!("seen:  {}", seen.display()), FAINT));
+            findings.add(name, &result, case.labels());
+            if is_of_another(cases.get(index + 1)) {
+                if !verbose {
+                    say!("{}", totals.program(&program, columns));
+                }
+                for (text, scenarios) in findings.texts() {
+                    let first = &scenarios[0];
+                    let files = output.join(&program).join(first);
+                    print(&text)?;
+                    print(&shown_by(scenarios))?;
+                    say!("    {}", styled(&format!("again: {}", repeat(&program, first)), FAINT));
+                    say!("    {}", styled(&format!("files: {}", files.display()), FAINT));
+                }
+                of_program = Default::default();
             }
             if let Some(next) = cases.get(index + 1) {
                 progress.show(index + 1, &next.scenario.name);
@@ -125,70 +146,16 @@ fn all(
         },
     )?;
     progress.clear();
-    say!("{}", totals.line());
-    totals.answer()
+    say!("{}", all.all());
+    all.answer()
 }
 
-#[derive(Debug, Default)]
-struct Totals {
-    same: usize,
-    different: usize,
-    not_as_stated: usize,
-    undecided: usize,
-    not_run: usize,
-    calls: [usize; 2],
-    differing_lines: usize,
-}
-
-impl Totals {
-    fn add(&mut self, result: &Result<Comparison, String>) {
-        let Ok(comparison) = result else {
-            self.not_run += 1;
-            return;
-        };
-        *match comparison.verdict() {
-            Verdict::Same => &mut self.same,
-            Verdict::Different => &mut self.different,
-            Verdict::NotAsStated => &mut self.not_as_stated,
-            Verdict::Undecided => &mut self.undecided,
-        } += 1;
-        for (total, calls) in self.calls.iter_mut().zip(comparison.calls) {
-            *total += calls;
-        }
-        self.differing_lines += comparison.differing_lines;
-    }
-
-    /// Whether all were the same; an error if that could not be determined.
-    fn answer(&self) -> Result<bool> {
-        let differ = self.different + self.not_as_stated > 0;
-        if !differ && self.undecided + self.not_run > 0 {
-            anyhow::bail!(
-                "not all scenarios could be compared: {} undecided, {} not run",
-                self.undecided,
-                self.not_run
-            );
-        }
-        Ok(!differ)
-    }
-
-    fn line(&self) -> String {
-        let [left, right] = self.calls;
-        let counts = [
-            (self.same, "the same"),
-            (self.different, "different"),
-            (self.not_as_stated, "not as stated"),
-            (self.undecided, "undecided"),
-            (self.not_run, "not run"),
-        ];
-        let all: usize = counts.iter().map(|(count, _)| count).sum();
-        let always = ["the same", "different"];
-        let shown = counts.iter().filter(|(count, what)| *count > 0 || always.contains(what));
-        let shown: Vec<_> = shown.map(|(count, what)| format!("{count} {what}")).collect();
-        let text = format!(
-            "{all} scenarios: {}; {left}/{right} system calls, {} trace lines differ",
-            shown.join(", "),
-            self.differing_lines
-        );
-        styled(&text, if self.same == all { GOOD } else { BAD })
-    }
+/// The list of the scenarios that show a difference.
+fn shown_by(scenarios: &[String]) -> String {
+    let names = scenarios.join(", ");
+    let list = match scenarios.len() {
+        1 => format!("in scenario {names}"),
+        count => format!("in {count} scenarios: {names}"),
+    };
+    wrap(list.split(' '), 4, width())
 }

@@ -109,6 +109,16 @@ pub enum Difference {
 }
 
 impl Difference {
+    /// The difference without the lines around it, by which the same one can be recognised in another
+    /// scenario.
+    pub fn without_context(&self) -> Self {
+        let Self::Lines { what, rows, .. } = self else {
+            return self.clone();
+        };
+        let rows = rows.iter().skip_while(|row| row.same).take_while(|row| !row.same);
+        Self::Lines { what, start: [0, 0], rows: rows.cloned().collect() }
+    }
+
     /// Whether the two sides differ from each other, not one from the scenario.
     pub fn is_between(&self) -> bool {
         matches!(self, Self::Between { .. } | Self::Lines { .. })

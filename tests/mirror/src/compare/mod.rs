@@ -59,8 +59,7 @@ pub fn between(
     differences
 }
 
-/// What differs between two runs, apart from what the scheduler decides: see
-/// [`scheduling::without_scheduling`].
+/// What differs between two runs, apart from what the scheduler decides: see `scheduling`.
 pub fn between_without_scheduling(
     [left, right]: [&Observation; 2],
     normaliser: &Normaliser,

@@ -132,7 +132,7 @@ impl Check<'_> {
         let is_empty = stdout.is_empty() && stdout_like.is_none();
         let what = "output = \"full\": nothing can be written there, and stdout must be empty";
         self.expect(*output != Output::Full || is_empty, "output", what);
-        self.likeness();
+        self.stdout_like();
         for (index, part) in self.scenario.wire.iter().enumerate() {
             if part.trim().is_empty() || part.contains('\n') {
                 let what = format!("wire: {part:?}: a part of a line was expected");
@@ -141,7 +141,7 @@ impl Check<'_> {
         }
     }
 
-    fn likeness(&mut self) {
+    fn stdout_like(&mut self) {
         let Scenario { stdout, stdout_like, r#where, .. } = self.scenario;
         let Some(template) = stdout_like else {
             let what = "where: stdout_like was expected, of whose integers it speaks";

@@ -2,4 +2,5 @@
 
 pub mod report;
 pub mod source;
+pub mod summary;
 pub mod terminal;

@@ -5,15 +5,16 @@ use std::fmt::Write;
 use crate::compare::{Comparison, Difference, Row, Undecided, Verdict};
 use crate::show::terminal::{BAD, FAINT, GOOD, crop, pad, styled, width};
 
-/// The line that a scenario gets; the reason, if it could not be run.
-pub fn verdict(name: &str, result: &Result<Comparison, String>) -> String {
-    let (verdict, style) = match result.as_ref().map(Comparison::verdict) {
-        Ok(Verdict::Same) => ("same", GOOD),
-        Ok(Verdict::Different) => ("differs", BAD),
-        Ok(Verdict::NotAsStated) => ("not as stated", BAD),
-        Ok(Verdict::Undecided) => ("undecided", BAD),
-        Err(_) => ("not run", BAD),
+/// The line for a scenario.
+pub fn scenario(name: &str, result: &Result<Comparison, String>) -> String {
+    let verdict = match result.as_ref().map(Comparison::verdict) {
+        Ok(Verdict::Same) => "same",
+        Ok(Verdict::Different) => "differs",
+        Ok(Verdict::NotAsStated) => "not as stated",
+        Ok(Verdict::Undecided) => "undecided",
+        Err(_) => "not run",
     };
+    let style = if verdict == "same" { GOOD } else { BAD };
     let mut line = format!("  {}  {name:<36}", styled(&format!("{verdict:<7}"), style));
     let Ok(comparison) = result else {
         return line.trim_end().to_owned();
@@ -38,9 +39,17 @@ pub fn verdict(name: &str, result: &Result<Comparison, String>) -> String {
 
 /// All differences, for a person to read.
 pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
-    let Some(Undecided { side, differences }) = &comparison.undecided else {
-        return listed(&comparison.differences, labels);
-    };
+    match &comparison.undecided {
+        Some(undecided) => differs_from_itself(undecided, labels),
+        None => listed(&comparison.differences, labels),
+    }
+}
+
+/// The differences of a program from itself.
+pub fn differs_from_itself(
+    Undecided { side, differences }: &Undecided,
+    labels: [&str; 2],
+) -> String {
     let label = labels[*side];
     let again = format!("{label}, again");
     format!(
@@ -49,7 +58,8 @@ pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
     )
 }
 
-fn listed(differences: &[Difference], labels: [&str; 2]) -> String {
+/// Differences, for a person to read.
+pub fn listed(differences: &[Difference], labels: [&str; 2]) -> String {
     let mut text = String::new();
     for difference in differences {
         match difference {

@@ -83,6 +83,23 @@ pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
+/// Words on lines of at most this many columns, if they fit, each line indented.
+pub fn wrap<'a>(words: impl Iterator<Item = &'a str>, indent: usize, columns: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in words {
+        let line = lines.last_mut().expect("there is a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if indent + line.width() + 1 + word.width() <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.iter().map(|line| format!("{}{line}\n", " ".repeat(indent))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +111,11 @@ mod tests {
         assert_eq!(crop("abcdef", 3, 6), "…def");
         assert_eq!(crop("한국어", 0, 5), "한국…");
         assert_eq!(pad("한", 4), "한  ");
+    }
+
+    #[test]
+    fn wraps_by_columns() {
+        let words = "in 3 scenarios: one, two, three".split(' ');
+        assert_eq!(wrap(words, 2, 19), "  in 3 scenarios:\n  one, two, three\n");
     }
 }

@@ -141,7 +141,10 @@ fn the_command_that_shows_it_again_can_be_pasted() {
     let left = programs.c("a program's left side", "getppid();", &[]);
     let right = programs.c("right", "getuid();", &[]);
     let quoted = format!("\"{left}\"");
-    let said = Said::from(programs.compare(&quoted, &right, "exit = 0"));
+    let mut command = programs.compare(&quoted, &right, "exit = 0");
+    // The command that is pasted names the scenario, and so prints a line for it.
+    command.arg("--verbose");
+    let said = Said::from(command);
     said.is(1, "1 different");
     let again_of = |said: &Said| {
         let mut lines = said.stdout.lines();

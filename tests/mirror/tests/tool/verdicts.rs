@@ -11,7 +11,7 @@ const TIMES: usize = 5;
 #[track_caller]
 fn same_as_itself(programs: &Programs, program: &str, scenario: &str) {
     for _ in 0..TIMES {
-        programs.verdict(program, program, scenario).is(0, "1 scenarios: 1 the same");
+        programs.verdict(program, program, scenario).is(0, "1 scenario: 1 the same");
     }
 }
 
@@ -274,6 +274,31 @@ fn one_call_more() {
     let left = programs.c("left", "getppid();", &[]);
     let right = programs.c("right", "getppid(); getppid();", &[]);
     programs.verdict(&left, &right, "exit = 0").is(1, "1 different; ");
+}
+
+#[test]
+fn a_difference_that_scenarios_share_is_shown_once() {
+    let programs = Programs::new();
+    let left = programs.c("left", "getppid();", &[]);
+    let right = programs.c("right", "getppid(); getppid();", &[]);
+    let another =
+        |name: &str| format!("[[scenario]]\nname = \"{name}\"\nabout = \"It runs.\"\nexit = 0\n");
+    let scenarios = ["exit = 0\n".to_owned(), another("again"), another("once_more")].concat();
+    let said = programs.verdict(&left, &right, &scenarios);
+    said.is(1, "in 3 scenarios: run, again, once_more\n");
+    for once in ["the traces differ", "getppid()", "again: ", "files: ", "--scenario run"] {
+        // The first call is in the context, on both sides.
+        let times = if once == "getppid()" { 3 } else { 1 };
+        assert_eq!(said.stdout.matches(once).count(), times, "{once}: {said:?}");
+    }
+    assert!(said.stdout.starts_with("differs  p  3 scenarios: 3 different; "), "{said:?}");
+    let mut verbose = programs.compare(&left, &right, &scenarios);
+    verbose.arg("--verbose");
+    let lines = Said::from(verbose);
+    for name in ["run", "again", "once_more"] {
+        lines.is(1, &format!("  differs  {name} "));
+    }
+    assert_eq!(lines.stdout.matches("the traces differ").count(), 1, "{lines:?}");
 }
 
 // Neither same nor different
