@@ -18,12 +18,12 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
-use mirror::commands::compare::{Case, cases};
-use mirror::normalise::{Normaliser, RULES};
-use mirror::project::Pair;
-use mirror::report;
-use mirror::run::processors;
+use mirror::common::parallel::processors;
+use mirror::compare::normalise::Normaliser;
+use mirror::compare::rules::RULES;
+use mirror::project::{Case, Pair, cases};
 use mirror::scenario::Output;
+use mirror::show::report;
 use root::root;
 
 /// A pair of builds.

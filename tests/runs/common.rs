@@ -8,7 +8,7 @@ use mirror::project::Project;
 
 /// The main function of a test file whose tests make runs.
 pub fn run(trials: fn() -> Result<Vec<Trial>>) -> ExitCode {
-    if let Some(status) = mirror::inside::take_over() {
+    if let Some(status) = mirror::run::take_over() {
         return status;
     }
     let arguments = Arguments::from_args();

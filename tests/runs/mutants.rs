@@ -13,11 +13,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
-use mirror::commands::compare::cases;
-use mirror::normalise::{Normaliser, RULES};
-use mirror::project::Pair;
-use mirror::report;
-use mirror::run::processors;
+use mirror::common::parallel::processors;
+use mirror::compare::normalise::Normaliser;
+use mirror::compare::rules::RULES;
+use mirror::project::{Pair, cases};
+use mirror::show::report;
 use root::root;
 use serde::Deserialize;
 

@@ -15,14 +15,15 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use libtest_mimic::Trial;
-use mirror::commands::compare::{Case, cases};
 use mirror::commands::interop;
-use mirror::commands::trace::origins;
+use mirror::common::parallel::processors;
 use mirror::compare::compare;
-use mirror::normalise::{Normaliser, RULES, Rule};
-use mirror::project::Pair;
-use mirror::report;
-use mirror::run::{Instrument, processors};
+use mirror::compare::normalise::Normaliser;
+use mirror::compare::rules::{RULES, Rule};
+use mirror::project::{Case, Pair, cases};
+use mirror::run::job::Instrument;
+use mirror::show::report;
+use mirror::show::source::Sources;
 use root::root;
 
 fn main() -> ExitCode {
@@ -71,8 +72,7 @@ fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
     let normaliser = Normaliser::new(RULES);
     let mut attempt = 1;
     let [c, rust] = loop {
-        let jobs = case.jobs(&output("steps"), processor, Instrument::TraceWithStacks)?;
-        let sides = [jobs[0].observe()?, jobs[1].observe()?];
+        let sides = case.observe(&output("steps"), processor, Instrument::TraceWithStacks)?;
         let comparison = compare(case.scenario, &sides[0], &sides[1], &normaliser);
         if comparison.is_same() {
             break sides;
@@ -80,9 +80,11 @@ fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
         ensure!(attempt < ATTEMPTS, "\n{}", report::differences(&comparison, ["C", "Rust"]));
         attempt += 1;
     };
-    let twins = &case.pair.twins;
+    let sources = case.pair.twins.each_ref().map(|twin| twin.source.as_deref());
+    let mut origins = Sources::default();
     let [c, rust] = [&c, &rust].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
-    let [from_c, from_rust] = [origins(&c, &twins[0])?, origins(&rust, &twins[1])?];
+    let from_c = origins.origins(&c, sources[0])?;
+    let from_rust = origins.origins(&rust, sources[1])?;
     let mut of_the_program = 0;
     for ((event, c), rust) in c.into_iter().zip(from_c).zip(from_rust) {
         let steps = [c, rust].map(|origin| origin.map(|origin| origin.step));

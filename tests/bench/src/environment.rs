@@ -28,10 +28,10 @@ impl Environment {
     /// Moves this process, which must be single-threaded, into new namespaces and pins it to the
     /// last of its processors.
     pub fn enter(congestion: &str) -> Result<Self> {
-        let processors = mirror::run::processors()?;
+        let processors = mirror::common::parallel::processors()?;
         let (user, group) = (getuid(), getgid());
         unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).with_context(|| {
-            format!("cannot create namespaces: {}", mirror::namespaces::what_forbids())
+            format!("cannot create namespaces: {}", mirror::run::namespaces::what_forbids())
         })?;
         // Without privileges a group can only be mapped once setgroups is denied.
         fs::write("/proc/self/setgroups", "deny")?;

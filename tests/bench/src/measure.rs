@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use mirror::project::Project;
-use mirror::report::Progress;
+use mirror::show::terminal::Progress;
 
 use crate::count;
 use crate::environment::Environment;
@@ -228,7 +228,7 @@ fn setup(plan: &Plan) -> Result<Setup> {
         date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         kernel: system.release().to_string_lossy().into_owned(),
         processor: cpus.model_name(0).unwrap_or("unknown").to_owned(),
-        processors: mirror::run::processors()?.len(),
+        processors: mirror::common::parallel::processors()?.len(),
         congestion: plan.congestion.clone(),
         versions: ["cc", "rustc"].into_iter().filter_map(version).collect(),
         rounds: plan.rounds,

@@ -5,19 +5,19 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mirror::commands::{bench, compare, interop, list, trace};
-use mirror::out::{complain, nobody_reads};
+use mirror::common::out::{is_broken_pipe, print_error};
 
-/// Runs two programs that should be the same and shows where they are not.
+/// Runs two programs that should be the same and shows where they differ.
 ///
-/// Each run has network, PID, mount and user namespaces of its own and is watched by strace. What
-/// is compared: standard output, standard error, exit status or signal, and every system call from
-/// execve to exit.
+/// Each run has network, PID, mount and user namespaces of its own and is traced by strace.
+/// Compared are standard output, standard error, the exit status or signal, and every system call
+/// from execve to exit.
 #[derive(Parser)]
 #[command(
     name = "mirror",
     version,
-    after_help = "Exit status: 0 the programs are the same, 1 they differ or do not do what the scenario\n\
-                  states, 2 it could not be found out."
+    after_help = "Exit status: 0 if the programs are the same, 1 if they differ or do not do what the\n\
+                  scenario states, 2 if this could not be determined."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -26,37 +26,40 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Compare the C and the Rust of programs in their scenarios
+    /// Compare the C and the Rust twins of programs in their scenarios
     Compare(CompareArguments),
     /// Show both traces side by side, each call with the source line that made it
     Trace(TraceArguments),
-    /// Let every server talk to every client, C and Rust, and compare what comes back
+    /// Run every server with every client, C and Rust, and compare what is echoed
     Interop,
     /// List the programs and their scenarios
     List,
-    /// Show the sizes and the instructions of the C and the Rust side by side (needs valgrind)
+    /// Show sizes and instruction counts of the C and the Rust twins (needs valgrind)
     Bench,
 }
 
 #[derive(Args)]
 struct CompareArguments {
-    /// Programs to compare, e.g. echo_server; all, if none is named
+    /// Programs to compare, e.g. echo_server [default: all]
     #[arg(value_name = "PROGRAM", conflicts_with_all = ["left", "right", "scenarios"])]
     programs: Vec<String>,
-    /// Only the scenario of this name
+    /// Only the scenario of this name, with a line of its own
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
-    /// Instead of the project's programs: any program, on the left
+    /// Print a line for each scenario, not only one for each program
+    #[arg(short, long)]
+    verbose: bool,
+    /// Compare any two programs instead of the project's: the left one
     #[arg(long, value_name = "CMD", requires = "right", requires = "scenarios")]
     left: Option<String>,
-    /// The program to hold against it
+    /// The right one
     #[arg(long, value_name = "CMD", requires = "left")]
     right: Option<String>,
-    /// The scenarios for both, a TOML file (docs/scenarios.md tells what it may say)
+    /// The scenarios for both, a TOML file (see docs/scenarios.md)
     #[arg(long, value_name = "FILE", requires = "left")]
     scenarios: Option<PathBuf>,
-    /// Where each run leaves its trace and its output [default: target/mirror of the project, or
-    /// ./mirror-output]
+    /// Where the runs leave their traces and output [default: target/mirror in the project,
+    /// ./mirror-output otherwise]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }
@@ -66,16 +69,16 @@ struct TraceArguments {
     /// The program, e.g. echo_server
     #[arg(value_name = "PROGRAM")]
     program: String,
-    /// The scenario; the first one, if none is named
+    /// The scenario [default: the first one]
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
-    /// Show every call in full, however wide
+    /// Show every call in full, one twin below the other
     #[arg(long)]
     wide: bool,
 }
 
 fn main() -> ExitCode {
-    if let Some(status) = mirror::inside::take_over() {
+    if let Some(status) = mirror::run::take_over() {
         return status;
     }
     let result = match Cli::parse().command {
@@ -89,8 +92,8 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            if !nobody_reads(&error) {
-                complain(&format!("mirror: {error:#}\n"));
+            if !is_broken_pipe(&error) {
+                print_error(&format!("mirror: {error:#}\n"));
             }
             ExitCode::from(2)
         }
@@ -98,10 +101,13 @@ fn main() -> ExitCode {
 }
 
 fn compare_command(arguments: CompareArguments) -> anyhow::Result<bool> {
-    match (arguments.left, arguments.right, arguments.scenarios) {
+    let CompareArguments { programs, left, right, scenarios, scenario, verbose, output } =
+        arguments;
+    let options = compare::Options { scenario, verbose, output };
+    match (left, right, scenarios) {
         (Some(left), Some(right), Some(scenarios)) => {
-            compare::commands(&left, &right, &scenarios, arguments.scenario, arguments.output)
+            compare::commands(&left, &right, &scenarios, options)
         }
-        _ => compare::programs(&arguments.programs, arguments.scenario, arguments.output),
+        _ => compare::programs(&programs, options),
     }
 }

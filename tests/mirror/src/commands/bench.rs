@@ -1,7 +1,7 @@
-//! `mirror bench`: what the twins weigh and what they execute, side by side.
+//! `mirror bench`: the sizes of the twins and the instructions they execute, side by side.
 //!
-//! Instructions are counted by callgrind in user space, from the first of the dynamic loader to
-//! the last of exit. They do not depend on how busy the machine is.
+//! callgrind counts instructions in user space, from the dynamic loader's first to the last one of
+//! exit. The counts do not depend on the machine's load.
 
 use std::fs;
 use std::path::Path;
@@ -9,16 +9,17 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::lock::lock;
+use crate::common::lock::lock;
+use crate::common::out::say;
+use crate::common::parallel::processors;
+use crate::common::tools::{Tools, find_program};
 use crate::project::{Project, Twin};
-use crate::report::{BAD, GOOD, HEADING, Progress, pad, styled};
-use crate::run::{Instrument, Job, processors};
-use crate::say;
+use crate::run::job::{Instrument, Job};
 use crate::scenario::{Piece, Scenario, ScenarioFile, Step, Text};
-use crate::tools::{Tools, find_program};
+use crate::show::terminal::{BAD, GOOD, HEADING, Progress, pad, styled};
 
-/// How many messages the server echoes in the shorter and in the longer run. The difference is
-/// what one message costs, without what the start and the end cost.
+/// How many messages the server echoes in the shorter and in the longer run. The difference gives
+/// the cost of a message without that of start and exit.
 const MESSAGES: [usize; 2] = [10, 510];
 
 /// A figure of both twins.
@@ -28,7 +29,7 @@ struct Figure {
     twins: [u64; 2],
 }
 
-/// Measures and shows. The answer is whether Rust needs no more than C anywhere.
+/// Measures and prints. Returns whether no figure of Rust exceeds that of C.
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
     project.build()?;
@@ -101,14 +102,14 @@ fn sizes(project: &Project, program: &str, twins: &[Twin; 2], stripped: bool) ->
             file = copy;
         }
         *size = fs::metadata(&file)
-            .with_context(|| format!("there is no program {}", file.display()))?
+            .with_context(|| format!("no such program: {}", file.display()))?
             .len();
     }
     let kind = if stripped { "stripped" } else { "with debugging information" };
     Ok(Figure { what: format!("{program}, {kind}"), unit: "bytes", twins: sizes })
 }
 
-/// The instructions that the C and the Rust of a program execute in a scenario.
+/// The instructions that the twins of a program execute in a scenario.
 fn both(project: &Project, program: &str, scenario: &Scenario) -> Result<[u64; 2]> {
     let count = |twin: &Twin| -> Result<u64> {
         let job = Job {
@@ -124,14 +125,15 @@ fn both(project: &Project, program: &str, scenario: &Scenario) -> Result<[u64; 2
             directory: project.output().join("bench").join(program).join(twin.label.to_lowercase()),
         };
         job.execute()?;
-        let counts = fs::read_to_string(job.file("callgrind")).context("callgrind left nothing")?;
+        let counts =
+            fs::read_to_string(job.file("callgrind")).context("callgrind has written no file")?;
         let total = counts.lines().find_map(|line| line.strip_prefix("totals: "));
-        Ok(total.context("callgrind counted nothing")?.trim().parse()?)
+        Ok(total.context("callgrind's file has no totals")?.trim().parse()?)
     };
     Ok([count(&project.c(program))?, count(&project.rust(program))?])
 }
 
-/// As in the scenario `one_word`, but the client sends so many words, each once the last is back.
+/// The scenario `one_word` with this many messages, each sent once the last one is echoed.
 fn exchange(one_word: &Scenario, messages: usize) -> Scenario {
     let peer = || "a".to_owned();
     let text = || Text::One(Piece::Plain("hello".into()));

@@ -4,36 +4,38 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::compare::{Comparison, Undecided, Verdict, between, between_decided, compare};
-use crate::lock::lock;
-use crate::normalise::{Normaliser, RULES};
-use crate::observation::Observation;
-use crate::out::print;
-use crate::parallel;
-use crate::project::{Pair, Project, Twin, own_name};
-use crate::report::{self, BAD, FAINT, GOOD, HEADING, Progress, styled};
-use crate::run::{Instrument, Job, NotRun};
-use crate::say;
-use crate::scenario::{Scenario, ScenarioFile, check_injections};
-use crate::tools::Tools;
+use crate::common::lock::lock;
+use crate::common::out::{print, say};
+use crate::common::parallel;
+use crate::common::tools::Tools;
+use crate::compare::normalise::Normaliser;
+use crate::compare::rules::RULES;
+use crate::project::{Case, Pair, Project, Twin, cases};
+use crate::run::job::NotRun;
+use crate::scenario::{ScenarioFile, check_injections};
+use crate::show::report;
+use crate::show::summary::{Findings, Totals};
+use crate::show::terminal::{FAINT, HEADING, Progress, styled, width, wrap};
 
-/// How often both programs are run again before it is said that they differ: one that does not do
-/// the same every time would be blamed for it. Of two equally frequent ways to run, chance lets all
-/// of these show the wrong one in 1 of 512 cases.
-const AGAIN: usize = 4;
+/// What to compare, and what to print.
+#[derive(Debug)]
+pub struct Options {
+    /// Only the scenario of this name.
+    pub scenario: Option<String>,
+    /// A line for each scenario, not only for each program.
+    pub verbose: bool,
+    /// Where the runs leave their files, if not in the usual place.
+    pub output: Option<PathBuf>,
+}
 
-/// Compares the project's own programs, which are built before.
-pub fn programs(
-    names: &[String],
-    scenario: Option<String>,
-    output: Option<PathBuf>,
-) -> Result<bool> {
+/// Builds the project's programs and compares them.
+pub fn programs(names: &[String], Options { scenario, verbose, output }: Options) -> Result<bool> {
     let project = Project::find()?;
     let pairs = project.pairs(names)?;
     project.build()?;
     let folder = output.clone().unwrap_or_else(|| project.output());
     let repeat = |program: &str| vec!["compare".to_owned(), program.to_owned()];
-    all(&pairs, scenario.as_deref(), &folder, |program, scenario| {
+    all(&pairs, scenario.as_deref(), verbose, &folder, |program, scenario| {
         again(repeat(program), scenario, output.as_deref())
     })
 }
@@ -43,8 +45,7 @@ pub fn commands(
     left: &str,
     right: &str,
     scenarios: &Path,
-    scenario: Option<String>,
-    output: Option<PathBuf>,
+    Options { scenario, verbose, output }: Options,
 ) -> Result<bool> {
     let pair = Pair {
         scenarios: ScenarioFile::read(scenarios)?,
@@ -54,151 +55,34 @@ pub fn commands(
     let file = scenarios.to_string_lossy();
     let repeat = ["compare", "--left", left, "--right", right, "--scenarios", &file];
     let repeat = || repeat.map(str::to_owned).to_vec();
-    all(&[pair], scenario.as_deref(), &folder, |_, scenario| {
+    all(&[pair], scenario.as_deref(), verbose, &folder, |_, scenario| {
         again(repeat(), scenario, output.as_deref())
     })
 }
 
-/// The command that shows a scenario again, ready to paste.
+/// The command that shows a scenario's comparison again, ready to paste.
 fn again(mut words: Vec<String>, scenario: &str, output: Option<&Path>) -> String {
     words.insert(0, own_name());
     words.extend(["--scenario".to_owned(), scenario.to_owned()]);
     if let Some(output) = output {
         words.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
     }
-    // A command line has no NUL, and nothing else cannot be quoted.
+    // Only a NUL cannot be quoted, and a command line has none.
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// One scenario of one pair.
-#[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
-    /// The pair.
-    pub pair: &'a Pair,
-    /// What is done to both.
-    pub scenario: &'a Scenario,
-}
-
-impl Case<'_> {
-    /// Runs both twins and compares them.
-    pub fn run(
-        &self,
-        output: &Path,
-        processor: usize,
-        normaliser: &Normaliser,
-    ) -> Result<Comparison> {
-        let [left, right] = self.observe(output, processor)?;
-        Ok(compare(self.scenario, &left, &right, normaliser))
-    }
-
-    fn observe(&self, output: &Path, processor: usize) -> Result<[Observation; 2]> {
-        let [left, right] = self.jobs(output, processor, Instrument::Trace)?;
-        Ok([left.observe()?, right.observe()?])
-    }
-
-    /// Does the same, and, where the twins do not come out the same, runs both again to see whether
-    /// each is the same as itself.
-    pub fn judge(
-        &self,
-        output: &Path,
-        processor: usize,
-        normaliser: &Normaliser,
-    ) -> Result<Comparison> {
-        let first = self.observe(output, processor)?;
-        let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
-        // What differs of all that the programs decide, once one of them has differed from itself.
-        let mut decided = None;
-        for _ in 0..AGAIN {
-            if decided.as_ref().map_or_else(|| comparison.is_same(), Vec::is_empty) {
-                break;
-            }
-            let second = self.observe(&output.join("again"), processor)?;
-            if let Some(undecided) = self.undecided(&first, &second, normaliser) {
-                let mut sides = first.iter().zip(&second);
-                if sides.any(|(a, b)| !between_decided([a, b], normaliser).is_empty()) {
-                    comparison.undecided = Some(undecided);
-                    return Ok(comparison);
-                }
-                let [left, right] = &first;
-                decided.get_or_insert_with(|| between_decided([left, right], normaliser));
-            }
-        }
-        if let Some(decided) = decided {
-            comparison.hold_to(decided);
-        }
-        Ok(comparison)
-    }
-
-    fn undecided(
-        &self,
-        first: &[Observation; 2],
-        second: &[Observation; 2],
-        normaliser: &Normaliser,
-    ) -> Option<Undecided> {
-        first.iter().zip(second).enumerate().find_map(|(side, (first, second))| {
-            let differences = between(self.scenario, first, second, normaliser);
-            (!differences.is_empty()).then_some(Undecided { side, differences })
-        })
-    }
-
-    /// The two runs.
-    pub fn jobs(
-        &self,
-        output: &Path,
-        processor: usize,
-        instrument: Instrument,
-    ) -> Result<[Job; 2]> {
-        let output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-        let tools = Tools::find()?;
-        Ok(self.pair.twins.each_ref().map(|twin| Job {
-            name: self.pair.scenarios.program.clone(),
-            command: twin.command.clone(),
-            scenario: self.scenario.clone(),
-            visible: twin.visible.clone(),
-            tools: tools.clone(),
-            instrument: instrument.clone(),
-            processor,
-            directory: self.directory(&output).join(twin.label.to_lowercase()),
-        }))
-    }
-
-    fn directory(&self, output: &Path) -> PathBuf {
-        output.join(&self.pair.scenarios.program).join(&self.scenario.name)
-    }
-
-    fn labels(&self) -> [&str; 2] {
-        self.pair.twins.each_ref().map(|twin| twin.label.as_str())
-    }
-}
-
-/// The scenarios of these pairs; only the one of that name, where one is named.
-pub fn cases<'a>(pairs: &'a [Pair], scenario: Option<&str>) -> Result<Vec<Case<'a>>> {
-    let mut cases = Vec::new();
-    for pair in pairs {
-        match scenario {
-            Some(name) if pairs.len() == 1 => {
-                cases.push(Case { pair, scenario: pair.scenarios.find(name)? });
-            }
-            Some(name) => cases.extend(
-                pair.scenarios
-                    .scenarios
-                    .iter()
-                    .filter(|s| s.name == name)
-                    .map(|scenario| Case { pair, scenario }),
-            ),
-            None => cases
-                .extend(pair.scenarios.scenarios.iter().map(|scenario| Case { pair, scenario })),
-        }
-    }
-    if let (true, Some(name)) = (cases.is_empty(), scenario) {
-        anyhow::bail!("no program has a scenario '{name}'; `mirror list` shows all");
-    }
-    Ok(cases)
+/// The path that runs this program again from the current directory.
+fn own_name() -> String {
+    let name = PathBuf::from(std::env::args_os().next().unwrap_or_default());
+    let here = std::env::current_dir().unwrap_or_default();
+    let name = name.strip_prefix(&here).unwrap_or(&name);
+    name.to_string_lossy().into_owned()
 }
 
 fn all(
     pairs: &[Pair],
     scenario: Option<&str>,
+    verbose: bool,
     output: &Path,
     repeat: impl Fn(&str, &str) -> String,
 ) -> Result<bool> {
@@ -207,39 +91,53 @@ fn all(
         &Tools::find()?.strace,
         &cases.iter().map(|case| case.scenario).collect::<Vec<_>>(),
     )?;
+    // A user who names a scenario wants to see it.
+    let verbose = verbose || scenario.is_some();
+    let program_of = |case: &Case<'_>| case.pair.scenarios.program.clone();
+    let columns = cases.iter().map(|case| program_of(case).len()).max().unwrap_or(0);
     let normaliser = Normaliser::new(RULES);
     let _lock = lock(output)?;
     let progress = Progress::new(cases.len());
-    let mut totals = Totals::default();
-    let mut heading = "";
+    let mut all = Totals::default();
+    let mut of_program = (Totals::default(), Findings::default());
     parallel::in_order(
         &cases,
         |case, processor| {
             let comparison = case.judge(output, processor, &normaliser);
             comparison.map(Ok).or_else(|error| {
-                // Another error would come in every scenario.
+                // Any other error would occur in every scenario.
                 if error.is::<NotRun>() { Ok(Err(format!("{error:#}"))) } else { Err(error) }
             })
         },
         |index, result| {
             let case = &cases[index];
-            let program = case.pair.scenarios.program.as_str();
+            let (name, program) = (&case.scenario.name, program_of(case));
+            let is_of_another =
+                |other: Option<&Case<'_>>| other.is_none_or(|other| program_of(other) != program);
             progress.clear();
-            if heading != program {
-                heading = program;
-                say!("{}", styled(heading, HEADING));
+            if verbose {
+                if is_of_another(index.checked_sub(1).map(|before| &cases[before])) {
+                    say!("{}", styled(&program, HEADING));
+                }
+                say!("{}", report::scenario(name, &result));
             }
-            say!("{}", report::verdict(&case.scenario.name, &result));
-            match &result {
-                Ok(comparison) => print(&report::differences(comparison, case.labels()))?,
-                Err(reason) => say!("    {reason}"),
-            }
+            all.add(&result);
+            let (totals, findings) = &mut of_program;
             totals.add(&result);
-            if !result.is_ok_and(|comparison| comparison.is_same()) {
-                let again = repeat(program, &case.scenario.name);
-                let seen = case.directory(output);
-                say!("    {}", styled(&format!("again: {again}"), FAINT));
-                say!("    {}", styled(&format!("seen:  {}", seen.display()), FAINT));
+            findings.add(name, &result, case.labels());
+            if is_of_another(cases.get(index + 1)) {
+                if !verbose {
+                    say!("{}", totals.program(&program, columns));
+                }
+                for (text, scenarios) in findings.texts() {
+                    let first = &scenarios[0];
+                    let files = output.join(&program).join(first);
+                    print(&text)?;
+                    print(&shown_by(scenarios))?;
+                    say!("    {}", styled(&format!("again: {}", repeat(&program, first)), FAINT));
+                    say!("    {}", styled(&format!("files: {}", files.display()), FAINT));
+                }
+                of_program = Default::default();
             }
             if let Some(next) = cases.get(index + 1) {
                 progress.show(index + 1, &next.scenario.name);
@@ -248,70 +146,16 @@ fn all(
         },
     )?;
     progress.clear();
-    say!("{}", totals.line());
-    totals.answer()
+    say!("{}", all.all());
+    all.answer()
 }
 
-#[derive(Debug, Default)]
-struct Totals {
-    same: usize,
-    different: usize,
-    not_as_stated: usize,
-    undecided: usize,
-    not_run: usize,
-    calls: [usize; 2],
-    differing_lines: usize,
-}
-
-impl Totals {
-    fn add(&mut self, result: &Result<Comparison, String>) {
-        let Ok(comparison) = result else {
-            self.not_run += 1;
-            return;
-        };
-        *match comparison.verdict() {
-            Verdict::Same => &mut self.same,
-            Verdict::Different => &mut self.different,
-            Verdict::NotAsStated => &mut self.not_as_stated,
-            Verdict::Undecided => &mut self.undecided,
-        } += 1;
-        for (total, calls) in self.calls.iter_mut().zip(comparison.calls) {
-            *total += calls;
-        }
-        self.differing_lines += comparison.differing_lines;
-    }
-
-    /// Whether all were the same; an error, where that was not found out.
-    fn answer(&self) -> Result<bool> {
-        let differ = self.different + self.not_as_stated > 0;
-        if !differ && self.undecided + self.not_run > 0 {
-            anyhow::bail!(
-                "not all scenarios could be compared: {} undecided, {} not run",
-                self.undecided,
-                self.not_run
-            );
-        }
-        Ok(!differ)
-    }
-
-    fn line(&self) -> String {
-        let [left, right] = self.calls;
-        let counts = [
-            (self.same, "the same"),
-            (self.different, "different"),
-            (self.not_as_stated, "not as stated"),
-            (self.undecided, "undecided"),
-            (self.not_run, "not run"),
-        ];
-        let all: usize = counts.iter().map(|(count, _)| count).sum();
-        let always = ["the same", "different"];
-        let shown = counts.iter().filter(|(count, what)| *count > 0 || always.contains(what));
-        let shown: Vec<_> = shown.map(|(count, what)| format!("{count} {what}")).collect();
-        let text = format!(
-            "{all} scenarios: {}; {left}/{right} system calls, {} trace lines differ",
-            shown.join(", "),
-            self.differing_lines
-        );
-        styled(&text, if self.same == all { GOOD } else { BAD })
-    }
+/// The list of the scenarios that show a difference.
+fn shown_by(scenarios: &[String]) -> String {
+    let names = scenarios.join(", ");
+    let list = match scenarios.len() {
+        1 => format!("in scenario {names}"),
+        count => format!("in {count} scenarios: {names}"),
+    };
+    wrap(list.split(' '), 4, width())
 }

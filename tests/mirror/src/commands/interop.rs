@@ -1,38 +1,26 @@
-//! `mirror interop`: every server with every client.
+//! `mirror interop`: runs every server with every client.
 
-use std::fs;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use anyhow::{Context, Result};
 
-use anyhow::{Context, Result, bail, ensure};
-use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry};
-use serde::{Deserialize, Serialize};
-
-use crate::lock::lock;
-use crate::namespaces::in_namespaces;
-use crate::observation::printable;
-use crate::parallel;
+use crate::common::lock::lock;
+use crate::common::out::say;
+use crate::common::parallel;
+use crate::common::tools::{Tools, find_program};
 use crate::project::{MODELS, Project, Twin};
-use crate::report::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
-use crate::say;
+use crate::run::interop::{Answers, InteropJob, Word};
 use crate::scenario::pattern_bytes;
-use crate::stage::prepare;
-use crate::start::unprivileged;
-use crate::tools::{Tools, find_program, to_be_shown};
-use crate::watch::BETWEEN_LOOKS;
-use crate::world::{WORK, World, seal};
+use crate::show::terminal::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
 
-/// A server and its client, and the longest word that goes between them.
+/// A server, its client, and the longest string between them.
 struct Service {
     server: &'static str,
     client: &'static str,
     longest: usize,
 }
 
-/// Every server, with the client that speaks to it.
+/// All servers with their clients.
 fn services() -> Vec<Service> {
-    // The longest argument that the kernel passes on: 32 pages with the NUL at the end
-    // (MAX_ARG_STRLEN).
+    // The longest argument that execve accepts: 32 pages including the NUL (MAX_ARG_STRLEN).
     let stream = |server| Service { server, client: "echo_client", longest: 128 * 1024 - 1 };
     let mut services: Vec<Service> =
         ["echo_server"].into_iter().chain(MODELS).map(stream).collect();
@@ -42,28 +30,6 @@ fn services() -> Vec<Service> {
     services.push(datagrams);
     services
 }
-
-const PORT: u16 = 5000;
-
-/// A word that goes from a client to a server and back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Word {
-    name: String,
-    bytes: Vec<u8>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct InteropJob {
-    server: Vec<String>,
-    client: Vec<String>,
-    words: Vec<Word>,
-    processor: usize,
-    tools: Tools,
-    timeout: PathBuf,
-}
-
-/// For each word, what was wrong with the answer.
-type Answers = Vec<Option<String>>;
 
 fn words(longest: usize) -> Vec<Word> {
     // Around the sizes of the programs' buffers (127 and 128), of pages and of segments.
@@ -77,13 +43,13 @@ fn words(longest: usize) -> Vec<Word> {
     let mut words: Vec<Word> = lengths.map(length).collect();
     words.push(word("every byte but NUL", (1..=255).collect()));
     words.push(word("Korean", "에코 서버와 에코 클라이언트".into()));
-    // 127 is no multiple of three: buffers end in the middle of a character.
+    // 127 is not a multiple of 3, so buffers end in the middle of a character.
     words.push(word("Korean, 3000 bytes", "한".repeat(1000).into()));
     words.push(word("%s%n%x", "%s%n%x".into()));
     words
 }
 
-/// Runs all four pairings of every service and shows them as tables.
+/// Runs the four pairings of every service and prints a table for each.
 pub fn run() -> Result<bool> {
     let project = Project::find()?;
     project.build()?;
@@ -123,7 +89,7 @@ fn pairings(project: &Project, service: &Service) -> Result<bool> {
                 tools: tools.clone(),
                 timeout: timeout.clone(),
             };
-            answers(&project.output().join(folder), &job)
+            job.execute(&project.output().join(folder))
         },
         |index, answers| {
             columns.push(answers);
@@ -154,91 +120,15 @@ fn table(pairings: &[(Twin, Twin)], words: &[Word], columns: &[Answers]) -> Resu
             match answer {
                 None => same += 1,
                 Some(what) => {
-                    say!("{} server, {} client, {}: {what}", server.label, client.label, word.name)
+                    let what = crop(what, 0, 160);
+                    say!("{} server, {} client, {}: {what}", server.label, client.label, word.name);
                 }
             }
         }
     }
     let all = words.len() * columns.len();
     let style = if same == all { GOOD } else { BAD };
-    let text = format!("{all} words in {} pairings: {same} came back whole", columns.len());
+    let text = format!("{all} strings in {} pairings: {same} echoed intact", columns.len());
     say!("{}", styled(&text, style));
     Ok(same == all)
-}
-
-fn answers(directory: &Path, job: &InteropJob) -> Result<Answers> {
-    for command in [&job.server, &job.client] {
-        ensure!(Path::new(&command[0]).is_file(), "there is no program {}", command[0]);
-    }
-    fs::create_dir_all(directory)?;
-    fs::write(directory.join("job.json"), serde_json::to_vec(job)?)?;
-    in_namespaces("interop", directory)?;
-    Ok(serde_json::from_slice(&fs::read(directory.join("answers.json"))?)?)
-}
-
-/// The inner half: one server, and a client for each word.
-pub fn inside(directory: &Path) -> Result<()> {
-    let mut job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
-    let mut world = World::default();
-    world.visible.extend(to_be_shown(job.tools.files().into_iter().chain([&job.timeout])));
-    for (command, name) in [(&mut job.server, "server"), (&mut job.client, "client")] {
-        let place = Path::new(WORK).join(name);
-        world.visible.push((PathBuf::from(&command[0]), place.clone()));
-        command[0] = place.to_string_lossy().into_owned();
-    }
-    let directory = &world.enter(directory)?;
-    // Every client needs a port of its own: the last ones are in TIME_WAIT.
-    prepare(&job.tools, job.processor, "40000 49999")?;
-    seal()?;
-    let output = |name: &str| -> Result<fs::File> {
-        let path: PathBuf = directory.join(name);
-        fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))
-    };
-    let mut server = unprivileged(&job.tools, Path::new(&job.server[0]))
-        .args(&job.server[1..])
-        .arg(PORT.to_string())
-        .stdout(output("server.stdout")?)
-        .stderr(output("server.stderr")?)
-        .spawn()?;
-    while !is_taken(PORT)? {
-        if let Some(status) = server.try_wait()? {
-            bail!("the server ended at once ({status})");
-        }
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-    let answers: Result<Answers> = job.words.iter().map(|word| ask(&job, word)).collect();
-    ensure!(server.try_wait()?.is_none(), "the server has ended");
-    server.kill()?;
-    server.wait()?;
-    fs::write(directory.join("answers.json"), serde_json::to_vec(&answers?)?)?;
-    Ok(())
-}
-
-/// Whether somebody listens on a port, or takes datagrams there.
-fn is_taken(port: u16) -> Result<bool> {
-    let listens = |socket: &TcpNetEntry| {
-        socket.local_address.port() == port && socket.state == TcpState::Listen
-    };
-    let takes = |socket: &UdpNetEntry| socket.local_address.port() == port;
-    Ok(net::tcp()?.iter().any(listens) || net::udp()?.iter().any(takes))
-}
-
-fn ask(job: &InteropJob, word: &Word) -> Result<Option<String>> {
-    let output = unprivileged(&job.tools, &job.timeout)
-        .args(["--signal=KILL", "60"])
-        .args(&job.client)
-        .arg("127.0.0.1")
-        .arg(std::ffi::OsString::from_vec(word.bytes.clone()))
-        .arg(PORT.to_string())
-        .output()?;
-    let expected = [b"Received: ", word.bytes.as_slice(), b"\n"].concat();
-    Ok(if !output.status.success() {
-        Some(format!("{}: {}", output.status, printable(&output.stderr)))
-    } else if output.stdout != expected {
-        Some(format!("the client printed {}", crop(&printable(&output.stdout), 0, 60)))
-    } else if !output.stderr.is_empty() {
-        Some(format!("on stderr: {}", crop(&printable(&output.stderr), 0, 60)))
-    } else {
-        None
-    })
 }

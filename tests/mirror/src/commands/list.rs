@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
+use crate::common::out::say;
 use crate::project::Project;
-use crate::report::{HEADING, crop, pad, styled, width};
-use crate::say;
+use crate::show::terminal::{HEADING, crop, pad, styled, width};
 
 /// Lists the programs and their scenarios.
 pub fn run() -> Result<bool> {

@@ -1,5 +1,5 @@
-//! What the tool can be told to do, a module for each subcommand. Each gives whether all was the
-//! same, or an error where that could not be found out.
+//! The subcommands. Each returns whether everything was the same, or an error if that could not be
+//! determined.
 
 pub mod bench;
 pub mod compare;

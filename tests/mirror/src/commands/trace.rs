@@ -5,31 +5,32 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::commands::compare::cases;
-use crate::compare::{Row, align};
-use crate::lock::lock;
-use crate::normalise::{Normaliser, RULES};
-use crate::project::{Project, Twin};
-use crate::report::{BAD, FAINT, HEADING, crop, pad, styled, width};
-use crate::rows::{by_process, threads};
-use crate::run::{Instrument, processors};
-use crate::say;
+use crate::common::lock::lock;
+use crate::common::out::say;
+use crate::common::parallel::processors;
+use crate::common::tools::Tools;
+use crate::compare::Row;
+use crate::compare::diff::align_events;
+use crate::compare::normalise::Normaliser;
+use crate::compare::rows::{by_process, threads};
+use crate::compare::rules::RULES;
+use crate::project::{Project, Twin, cases};
+use crate::read::trace::Event;
+use crate::run::job::Instrument;
 use crate::scenario::check_injections;
-use crate::source::{Origin, Sources};
-use crate::tools::Tools;
-use crate::trace::Event;
+use crate::show::source::{Origin, Sources};
+use crate::show::terminal::{BAD, FAINT, HEADING, crop, pad, styled, width};
 
-/// Shows both traces of a scenario side by side.
+/// Prints both traces of a scenario side by side.
 pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let project = Project::find()?;
     let pairs = project.pairs(&[program.to_owned()])?;
-    let case = *cases(&pairs, scenario)?.first().context("there is no scenario")?;
+    let case = *cases(&pairs, scenario)?.first().context("no scenarios")?;
     check_injections(&Tools::find()?.strace, &[case.scenario])?;
     project.build()?;
     let output: PathBuf = project.output().join("trace");
     let _lock = lock(&output)?;
-    let jobs = case.jobs(&output, processors()?[0], Instrument::TraceWithStacks)?;
-    let [left, right] = [jobs[0].observe()?, jobs[1].observe()?];
+    let [left, right] = case.observe(&output, processors()?[0], Instrument::TraceWithStacks)?;
     let twins = &case.pair.twins;
 
     say!(
@@ -39,8 +40,11 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     );
     let normaliser = Normaliser::new(RULES);
     let traces = [&left, &right].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
-    let rows = align([&traces[0], &traces[1]], &normaliser);
-    let origins = [origins(&traces[0], &twins[0])?, origins(&traces[1], &twins[1])?];
+    let rows = align_events([&traces[0], &traces[1]], &normaliser);
+    let mut sources = Sources::default();
+    let mut origins_of =
+        |side: usize| sources.origins(&traces[side], twins[side].source.as_deref());
+    let origins = [origins_of(0)?, origins_of(1)?];
     let mut origins = origins.map(Vec::into_iter);
     let mut owners = traces.each_ref().map(|rows| owners(rows).into_iter());
     let mut owner = None;
@@ -64,7 +68,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
         }
         let mut cells = [0, 1].map(|side| cell(row, side, here[side], column));
         if wide {
-            // One below the other: a call can be as long as what it sends.
+            // One below the other: a call can be very long.
             cells[0].push_str("\n  ");
         }
         let style = match (row.same, here) {
@@ -79,7 +83,7 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     Ok(rows.iter().all(|row| row.same))
 }
 
-/// Whose each of these rows is; nothing, where all are of one thread.
+/// The process or thread of each event, in words; empty if there is only one thread.
 fn owners(rows: &[&Event]) -> Vec<String> {
     let threads = threads(rows.iter().copied());
     let processes = by_process(rows.iter().copied(), &threads);
@@ -92,7 +96,7 @@ fn owners(rows: &[&Event]) -> Vec<String> {
         format!("process {}", place.map_or(0, |place| place + 1))
     };
     let mut names: HashMap<u32, String> = HashMap::new();
-    for (thread, maker) in rows.iter().filter_map(|row| Some((row.made()?, row.process))) {
+    for (thread, maker) in rows.iter().filter_map(|row| Some((row.created()?, row.process))) {
         let name = if threads.contains_key(&thread) {
             format!("the other threads of {}", process(thread))
         } else {
@@ -102,12 +106,6 @@ fn owners(rows: &[&Event]) -> Vec<String> {
     }
     let name = |row: &&Event| names.get(&row.process).cloned();
     rows.iter().map(|row| name(row).unwrap_or_else(|| process(row.process))).collect()
-}
-
-/// Where each of these rows comes from.
-pub fn origins(rows: &[&Event], twin: &Twin) -> Result<Vec<Option<Origin>>> {
-    let source = twin.source.as_deref().context("the source is not known")?;
-    Sources::default().origins(rows, source)
 }
 
 fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String {
@@ -121,10 +119,10 @@ fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::parse;
+    use crate::read::trace::parse;
 
     #[test]
-    fn who_made_whom() {
+    fn who_created_whom() {
         let owners = |log: &str| owners(&parse(log).iter().collect::<Vec<_>>());
         assert_eq!(owners("3 close(4) = 0\n3 +++ exited with 0 +++\n"), [""; 0]);
         let log = "3 clone(flags=SIGCHLD) = 7\n7 clone3({flags=CLONE_THREAD}, 88) = 9\n\

@@ -8,8 +8,7 @@ use nix::sys::signal::Signal;
 use super::inject::{self, error_number};
 use super::roles::{self, place_name};
 use super::source::{Lines, Mistakes};
-use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network};
-use crate::likeness;
+use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network, template};
 
 /// The longest datagram that fits in an IPv4 packet.
 const LONGEST_DATAGRAM: usize = 65507;
@@ -133,7 +132,7 @@ impl Check<'_> {
         let is_empty = stdout.is_empty() && stdout_like.is_none();
         let what = "output = \"full\": nothing can be written there, and stdout must be empty";
         self.expect(*output != Output::Full || is_empty, "output", what);
-        self.likeness();
+        self.stdout_like();
         for (index, part) in self.scenario.wire.iter().enumerate() {
             if part.trim().is_empty() || part.contains('\n') {
                 let what = format!("wire: {part:?}: a part of a line was expected");
@@ -142,7 +141,7 @@ impl Check<'_> {
         }
     }
 
-    fn likeness(&mut self) {
+    fn stdout_like(&mut self) {
         let Scenario { stdout, stdout_like, r#where, .. } = self.scenario;
         let Some(template) = stdout_like else {
             let what = "where: stdout_like was expected, of whose integers it speaks";
@@ -150,11 +149,11 @@ impl Check<'_> {
         };
         let what = "one of stdout and stdout_like was expected";
         self.expect(*stdout == Text::default(), "stdout_like", what);
-        if let Err(reason) = likeness::check_form(template, &[]) {
+        if let Err(reason) = template::check_form(template, &[]) {
             return self.wrong("stdout_like", None, &format!("{reason:#}"));
         }
         for (index, relation) in r#where.iter().enumerate() {
-            if let Err(reason) = likeness::check_form(template, std::slice::from_ref(relation)) {
+            if let Err(reason) = template::check_form(template, std::slice::from_ref(relation)) {
                 self.wrong("where", Some(index), &format!("{reason:#}"));
             }
         }

@@ -19,6 +19,7 @@ mod inject;
 mod roles;
 mod source;
 mod step;
+pub mod template;
 mod text;
 
 /// One run of a program, with the outcome that every twin must have.

@@ -130,7 +130,11 @@ fn what_is_wrong_with_a_field() {
             7,
             "one of stdout and stdout_like was expected",
         ),
-        ("exit = 0\nstdout_like = 'x'", 6, "stdout_like has no {name}; then stdout is the field"),
+        (
+            "exit = 0\nstdout_like = 'x'",
+            6,
+            "stdout_like has no placeholder {name}: use stdout for fixed text",
+        ),
         (
             "exit = 0\nwhere = ['n > 0']",
             6,

@@ -1,5 +1,6 @@
-//! The tool as those use it who have not written it.
+//! Tests of the tool as its users run it.
 
 mod programs;
+mod stages;
 mod surroundings;
 mod verdicts;

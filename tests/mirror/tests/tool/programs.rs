@@ -1,4 +1,4 @@
-//! Programs that nobody here has written, and what the tool says of them.
+//! Programs from outside the project, and the tool's output for them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder of a test's own, and what is made in it.
+/// A temporary folder for a test's programs.
 pub struct Programs {
     folder: PathBuf,
 }
@@ -35,7 +35,7 @@ impl Programs {
         path
     }
 
-    /// Writes a file that can be executed.
+    /// Writes an executable file.
     pub fn script(&self, name: &str, text: &str) -> String {
         let path = self.file(name, text);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -100,7 +100,7 @@ impl Programs {
         command
     }
 
-    /// What the tool says of them.
+    /// Compares them.
     pub fn verdict(&self, left: &str, right: &str, scenario: &str) -> Said {
         Said::from(self.compare(left, right, scenario))
     }
@@ -108,14 +108,14 @@ impl Programs {
 
 impl Drop for Programs {
     fn drop(&mut self) {
-        // Kept for a person to look at, where a test has failed.
+        // Kept for inspection if the test has failed.
         if !std::thread::panicking() {
             _ = fs::remove_dir_all(&self.folder);
         }
     }
 }
 
-/// What C programs can call.
+/// Helpers for the C programs.
 const HELPERS: &str = "
 static int serve(int type)
 {
@@ -145,7 +145,7 @@ pub fn mirror() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mirror"))
 }
 
-/// What came of a command.
+/// The output and the exit status of a command.
 #[derive(Debug)]
 pub struct Said {
     /// Its exit status.
@@ -171,7 +171,7 @@ impl From<Output> for Said {
 }
 
 impl Said {
-    /// Fails unless it ended with this exit status and said this.
+    /// Asserts the exit status, and that the output contains this text.
     #[track_caller]
     pub fn is(&self, status: i32, text: &str) {
         let said = format!("{}{}", self.stdout, self.stderr);

@@ -1,4 +1,4 @@
-//! Whoever starts the tool, and from wherever: it says the same, and a complaint names what is wrong.
+//! The tool prints the same however and wherever it is started, and its error messages name the cause.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -13,7 +13,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
-/// The README's first command, for the programs that look most at what is around them.
+/// The README's first command, for the programs that depend most on their environment.
 const COMPARE: &str = "make --silent compare PROGRAM='resolve socket_types' 2>&1";
 
 fn shell(script: &str) -> Command {
@@ -22,7 +22,7 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// What cargo says of its own work is no output of the tool.
+/// Removes cargo's own messages.
 fn without_cargo(said: &Said) -> String {
     let own = ["Compiling ", "Finished ", "Running ", "Blocking "];
     let of_the_tool = |line: &&str| !own.iter().any(|word| line.trim_start().starts_with(word));
@@ -41,7 +41,7 @@ fn the_first_command_says_the_same_from_everywhere() {
     let home = std::env::var("HOME").unwrap_or_default();
     let own = "unshare --user --map-root-user --mount sh -c";
     let mut starts = vec![
-        // What a namespace of its own hides is hidden from nobody else.
+        // A mount in a namespace of its own affects no one else.
         format!("{own} \"mount -t tmpfs none /etc && {COMPARE}\""),
         format!("exec 3</dev/null 5</dev/null 9>/dev/null; {COMPARE}"),
         format!("{COMPARE} <&-"),
@@ -92,7 +92,7 @@ fn what_a_run_inherits() {
 #[test]
 fn a_file_size_limit_is_named() {
     let said = Said::from(shell(&format!("ulimit -f 1; {:?} list", mirror())));
-    // Who may raise it has no such limit.
+    // Root may raise the limit.
     if said.status != Some(0) {
         said.is(2, "the file size limit is ");
     }
@@ -103,7 +103,7 @@ fn a_tool_that_is_missing_is_named() {
     let programs = Programs::new();
     let tools = programs.path("tools");
     fs::create_dir(&tools).unwrap();
-    // Where a machine's tools are there is no strace.
+    // Hides strace where it is installed.
     let hide = "unshare --user --map-root-user --mount sh -c";
     let strace = ["/usr/bin/strace", "/usr/local/bin/strace"].map(Path::new);
     let strace: Vec<_> = strace.into_iter().filter(|path| path.exists()).collect();
@@ -111,7 +111,7 @@ fn a_tool_that_is_missing_is_named() {
     let paths: Vec<String> = strace.iter().map(|path| path.display().to_string()).collect();
     let mounts: Vec<String> =
         paths.iter().map(|path| format!("mount --bind {} {path}", tools.display())).collect();
-    // A folder cannot be mounted on a file; an empty file that nobody may execute can.
+    // A folder cannot be mounted on a file, but an empty file that is not executable can.
     let empty = programs.file("empty", "");
     let mounts =
         mounts.join(" && ").replace(&tools.display().to_string(), &empty.display().to_string());
@@ -122,7 +122,7 @@ fn a_tool_that_is_missing_is_named() {
 #[test]
 fn strace_may_be_anywhere() {
     let programs = Programs::new();
-    // Also where a run has a folder of its own.
+    // Even in a folder that a run has its own version of.
     let folder = std::env::temp_dir().join(format!("sockmirror-{}", std::process::id()));
     fs::create_dir(&folder).unwrap();
     let strace = Command::new("sh").args(["-c", "command -v strace"]).output().unwrap().stdout;
@@ -141,7 +141,10 @@ fn the_command_that_shows_it_again_can_be_pasted() {
     let left = programs.c("a program's left side", "getppid();", &[]);
     let right = programs.c("right", "getuid();", &[]);
     let quoted = format!("\"{left}\"");
-    let said = Said::from(programs.compare(&quoted, &right, "exit = 0"));
+    let mut command = programs.compare(&quoted, &right, "exit = 0");
+    // The command that is pasted names the scenario, and so prints a line for it.
+    command.arg("--verbose");
+    let said = Said::from(command);
     said.is(1, "1 different");
     let again_of = |said: &Said| {
         let mut lines = said.stdout.lines();
@@ -150,7 +153,7 @@ fn the_command_that_shows_it_again_can_be_pasted() {
     let line = &again_of(&said);
     assert!(line.contains("--output"), "{line}");
     let again = Said::from(shell(line));
-    // It is called by another name from there.
+    // Its path is relative to another folder there.
     let rest = |said: &Said| said.stdout.replace(line, "").replace(&again_of(said), "");
     assert_eq!((again.status, rest(&again)), (Some(1), rest(&said)));
 }
@@ -166,7 +169,7 @@ fn two_runs_take_turns() {
     let mut waits = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
     BufReader::new(waits.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
-    assert!(said.contains("another run writes to"), "{said}");
+    assert!(said.contains("another run is using"), "{said}");
     assert!(waits.try_wait().unwrap().is_none());
     drop(lock);
     Said::from(waits.wait_with_output().unwrap()).is(0, "1 the same");
@@ -190,7 +193,7 @@ fn standard_output_that_does_not_wait() {
     let mut command = mirror();
     command.arg("list").current_dir(root()).stdout(writer);
     let mut child = command.spawn().unwrap();
-    // Its own end of the pipe would keep the reader from the end.
+    // The command's end of the pipe would keep the reader from seeing the end.
     drop(command);
     let mut text = String::new();
     BufReader::with_capacity(100, reader).read_to_string(&mut text).unwrap();

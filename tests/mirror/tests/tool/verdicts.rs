@@ -1,5 +1,5 @@
-//! What the tool says of programs that nobody here has written: *same* only where that is so,
-//! *different* only where that is so, and otherwise why it cannot tell.
+//! The tool's verdicts on programs from outside the project: *same* and *different* only if they
+//! are, and otherwise why there is no verdict.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ const TIMES: usize = 5;
 #[track_caller]
 fn same_as_itself(programs: &Programs, program: &str, scenario: &str) {
     for _ in 0..TIMES {
-        programs.verdict(program, program, scenario).is(0, "1 scenarios: 1 the same");
+        programs.verdict(program, program, scenario).is(0, "1 scenario: 1 the same");
     }
 }
 
@@ -44,7 +44,7 @@ fn addresses_of_every_kind_of_program() {
     for option in ["-static", "-no-pie", "-pie"] {
         let program = programs.c("p", body, &[option]);
         same_as_itself(&programs, &program, "stdout = \"1\\n\"\nexit = 0");
-        // One that is larger has its heap elsewhere.
+        // A larger program has its heap elsewhere.
         let larger = format!("static char room[100000]; room[9] = 1; {body}");
         let other = programs.c("q", &larger, &[option]);
         programs.verdict(&program, &other, "stdout = \"1\\n\"\nexit = 0").is(0, "1 the same");
@@ -55,7 +55,7 @@ fn addresses_of_every_kind_of_program() {
 fn addresses_that_are_printed() {
     let programs = Programs::new();
     let program = programs.c("p", "int here; printf(\"%p %p\\n\", &here, malloc(9));", &[]);
-    // What it is the scenario cannot state.
+    // The scenario cannot state the address.
     let said = programs.verdict(&program, &program, "stdout = \"?\"\nexit = 0");
     said.is(1, "0 different, 1 not as stated");
 }
@@ -79,7 +79,7 @@ fn copies_that_look_at_themselves() {
                 cat /proc/self/maps\n";
     let left = programs.script("left/one.sh", text);
     let right = programs.script("right/other.sh", text);
-    // What they print the scenario does not state.
+    // The scenario does not state what they print.
     programs.verdict(&left, &right, "exit = 0").is(1, "0 different, 1 not as stated");
 }
 
@@ -140,7 +140,9 @@ fn a_child_that_lives_on() {
     let said = [CONNECT, "{ peer = \"a\", does = \"expect\", text = \"hello\" }", CLOSE];
     same_as_itself(&programs, &program, &steps(&said, "exit = 3"));
     let ends = programs.c("q", &body.replace("pause();", ""), &[]);
-    programs.verdict(&program, &ends, &steps(&said, "exit = 3")).is(1, "what lives on differs");
+    programs
+        .verdict(&program, &ends, &steps(&said, "exit = 3"))
+        .is(1, "the number of remaining processes differs");
 }
 
 #[test]
@@ -274,7 +276,32 @@ fn one_call_more() {
     programs.verdict(&left, &right, "exit = 0").is(1, "1 different; ");
 }
 
-// Neither
+#[test]
+fn a_difference_that_scenarios_share_is_shown_once() {
+    let programs = Programs::new();
+    let left = programs.c("left", "getppid();", &[]);
+    let right = programs.c("right", "getppid(); getppid();", &[]);
+    let another =
+        |name: &str| format!("[[scenario]]\nname = \"{name}\"\nabout = \"It runs.\"\nexit = 0\n");
+    let scenarios = ["exit = 0\n".to_owned(), another("again"), another("once_more")].concat();
+    let said = programs.verdict(&left, &right, &scenarios);
+    said.is(1, "in 3 scenarios: run, again, once_more\n");
+    for once in ["the traces differ", "getppid()", "again: ", "files: ", "--scenario run"] {
+        // The first call is in the context, on both sides.
+        let times = if once == "getppid()" { 3 } else { 1 };
+        assert_eq!(said.stdout.matches(once).count(), times, "{once}: {said:?}");
+    }
+    assert!(said.stdout.starts_with("differs  p  3 scenarios: 3 different; "), "{said:?}");
+    let mut verbose = programs.compare(&left, &right, &scenarios);
+    verbose.arg("--verbose");
+    let lines = Said::from(verbose);
+    for name in ["run", "again", "once_more"] {
+        lines.is(1, &format!("  differs  {name} "));
+    }
+    assert_eq!(lines.stdout.matches("the traces differ").count(), 1, "{lines:?}");
+}
+
+// Neither same nor different
 
 #[test]
 fn both_do_what_the_scenario_does_not_state() {
@@ -300,7 +327,9 @@ fn a_program_that_differs_from_itself() {
 #[test]
 fn output_without_end() {
     let programs = Programs::new();
-    programs.verdict("yes", "yes", "exit = 0").is(2, "it has written more than 128 MiB to stdout");
+    programs
+        .verdict("yes", "yes", "exit = 0")
+        .is(2, "the program has written more than 128 MiB to stdout");
 }
 
 #[test]
@@ -309,7 +338,7 @@ fn what_is_too_long_to_compare() {
     let body = "char *p = calloc(17, 1 << 20); write(open(\"/dev/null\", O_WRONLY), p, 17 << 20);";
     let program = programs.c("p", body, &[]);
     let said = programs.verdict(&program, &program, "exit = 0");
-    said.is(2, "write hands over more than 16 MiB at once");
+    said.is(2, "write passes more than 16 MiB in one call");
 }
 
 #[test]
@@ -321,7 +350,7 @@ fn a_program_that_looks_at_the_machine() {
     let script = "#!/bin/sh\ncat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime /proc/cpuinfo\n\
                   cat /proc/sys/kernel/random/boot_id /etc/passwd /etc/resolv.conf; date +%Z\n";
     let program = programs.script("script", script);
-    // What it prints the scenario does not state.
+    // The scenario does not state what it prints.
     programs.verdict(&program, &program, "exit = 0").is(1, "0 different, 1 not as stated");
 }
 
@@ -334,10 +363,10 @@ fn files_that_cannot_be_executed() {
     programs.verdict(&text, &text, "exit = 1").is(2, "Exec format error");
     let script = programs.script("script", "#!/no/such/interpreter\n");
     programs.verdict(&script, &script, "exit = 1").is(2, "No such file or directory");
-    programs.verdict("no-such-program", "yes", "exit = 0").is(2, "there is no program");
+    programs.verdict("no-such-program", "yes", "exit = 0").is(2, "no such program");
 }
 
-// Scenarios that say what cannot be
+// Scenarios with mistakes
 
 #[test]
 fn mistakes_of_a_scenario() {

@@ -1,7 +1,6 @@
 //! What is said of injections, beside what strace says of them.
 
 use super::*;
-use crate::project::Project;
 use crate::scenario::Origin;
 
 const STRACE: &str = "strace";
@@ -150,12 +149,4 @@ fn a_missing_strace_is_named() {
     let one = scenario("a", 1, &["accept:error=EIO"]);
     let told = format!("{:#}", check_injections(Path::new("/no/strace"), &[&one]).unwrap_err());
     assert!(told.starts_with("/no/strace cannot be started: No such file"), "{told}");
-}
-
-#[test]
-fn the_projects_own_are_right() {
-    let pairs = Project::find().unwrap().pairs(&[]).unwrap();
-    let scenarios: Vec<_> = pairs.iter().flat_map(|pair| &pair.scenarios.scenarios).collect();
-    assert!(scenarios.iter().any(|scenario| !scenario.inject.is_empty()));
-    check_injections(Path::new(STRACE), &scenarios).unwrap();
 }

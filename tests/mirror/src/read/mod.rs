@@ -1,0 +1,5 @@
+//! Reads the files of a run into an [`Observation`](observation::Observation).
+
+pub mod observation;
+pub mod packets;
+pub mod trace;
