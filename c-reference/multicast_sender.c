@@ -42,7 +42,7 @@ int main(int argc, char *argv[])
 
     /* Class D: the first four bits are 1110. */
     if (ntohl(group.s_addr) >> 28 != 14)
-        refuse(PROGRAM, USAGE, "GROUP", argv[1], "a multicast address (224.0.0.0 to 239.255.255.255)");
+        reject_argument(PROGRAM, USAGE, "GROUP", argv[1], "a multicast address (224.0.0.0 to 239.255.255.255)");
 
     port = number_argument(PROGRAM, USAGE, "PORT", argv[2], 10, 1, 65535);
     word = string_argument(PROGRAM, USAGE, "WORD", argv[3]);

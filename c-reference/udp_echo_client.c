@@ -53,7 +53,7 @@ int main(int argc, char *argv[])
 
     /* Class D: the first four bits are 1110. */
     if (ntohl(server_ip.s_addr) >> 28 == 14)
-        refuse(PROGRAM, USAGE, "SERVER_IP", argv[1], "a unicast address");
+        reject_argument(PROGRAM, USAGE, "SERVER_IP", argv[1], "a unicast address");
 
     word = string_argument(PROGRAM, USAGE, "WORD", argv[2]);
 

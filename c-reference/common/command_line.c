@@ -79,13 +79,13 @@ struct in_addr address_argument(const char *program, const char *usage, const ch
 
     /* inet_aton itself ignores what follows white space. */
     if (inet_aton(text, &address) == 0 || strpbrk(text, " \t\n\x0b\x0c\r") != NULL)
-        refuse(program, usage, name, text, "an IPv4 address");
+        reject_argument(program, usage, name, text, "an IPv4 address");
 
     return address;
 }
 
 /* Says that an argument is invalid, and what was expected, as "a multicast address". Exits with 2. */
-void refuse(const char *program, const char *usage, const char *name, const char *text, const char *expected)
+void reject_argument(const char *program, const char *usage, const char *name, const char *text, const char *expected)
 {
     fprintf(stderr, "%s: invalid %s \"%s\": expected %s\nUsage: %s\n", program, name, text, expected, usage);
     exit(2);

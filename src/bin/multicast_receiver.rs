@@ -24,7 +24,7 @@ use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{bind, recvfrom, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{address_argument, check_arguments, number_argument, refuse};
+use sockmirror::common::command_line::{address_argument, check_arguments, number_argument, reject_argument};
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"multicast_receiver";
@@ -45,7 +45,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // Class D: the first four bits are 1110.
     if ntohl(group.s_addr) >> 28 != 14 {
-        refuse(PROGRAM, USAGE, c"GROUP", argv[1], c"a multicast address (224.0.0.0 to 239.255.255.255)");
+        reject_argument(PROGRAM, USAGE, c"GROUP", argv[1], c"a multicast address (224.0.0.0 to 239.255.255.255)");
     }
 
     let port = number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 1, 65535) as in_port_t;

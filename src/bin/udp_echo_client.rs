@@ -26,7 +26,9 @@ use sockmirror::string::{strlen, zeroed};
 use sockmirror::sys::socket::{recvfrom, sendto, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{address_argument, check_arguments, number_argument, refuse, string_argument};
+use sockmirror::common::command_line::{
+    address_argument, check_arguments, number_argument, reject_argument, string_argument,
+};
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"udp_echo_client";
@@ -52,7 +54,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // Class D: the first four bits are 1110.
     if ntohl(server_ip.s_addr) >> 28 == 14 {
-        refuse(PROGRAM, USAGE, c"SERVER_IP", argv[1], c"a unicast address");
+        reject_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1], c"a unicast address");
     }
 
     let word = string_argument(PROGRAM, USAGE, c"WORD", argv[2]);

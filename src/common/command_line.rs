@@ -105,14 +105,14 @@ pub fn address_argument(program: &CStr, usage: &CStr, name: &CStr, text: CharPtr
         // SAFETY: both are C strings.
         || !unsafe { strpbrk(text.as_ptr(), c" \t\n\x0b\x0c\r".as_ptr()) }.is_null()
     {
-        refuse(program, usage, name, text, c"an IPv4 address");
+        reject_argument(program, usage, name, text, c"an IPv4 address");
     }
 
     address
 }
 
 /// Says that an argument is invalid, and what was expected, as "a multicast address". Exits with 2.
-pub fn refuse(program: &CStr, usage: &CStr, name: &CStr, text: CharPtr, expected: &CStr) -> ! {
+pub fn reject_argument(program: &CStr, usage: &CStr, name: &CStr, text: CharPtr, expected: &CStr) -> ! {
     fprintf!(stderr(), c"%s: invalid %s \"%s\": expected %s\nUsage: %s\n", program, name, text, expected, usage,);
     exit(2);
 }
