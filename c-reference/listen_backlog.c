@@ -106,7 +106,7 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "listen", errno);
 
     printf("The server listens with a backlog of %d, and does not accept\n", backlog);
-    kept = backlog_of(PROGRAM, server, backlog);
+    kept = effective_backlog(PROGRAM, server, backlog);
 
     if (kept < backlog) {
         printf("The kernel cuts it to %d: net.core.somaxconn allows no more\n", kept);

@@ -125,7 +125,7 @@ int main(int argc, char *argv[])
             fail(PROGRAM, "listen", errno);
 
         /* With less the second one's SYN would find no room, and connect would wait. */
-        if (backlog_of(PROGRAM, listener, 1) < 1) {
+        if (effective_backlog(PROGRAM, listener, 1) < 1) {
             fprintf(stderr, "%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n", PROGRAM);
             exit(1);
         }

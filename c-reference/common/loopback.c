@@ -121,7 +121,7 @@ unsigned char tcp_state(const char *program, int sock)
 }
 
 /* getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else. */
-int backlog_of(const char *program, int listener, int asked)
+int effective_backlog(const char *program, int listener, int asked)
 {
     struct tcp_info info;
     socklen_t size = offsetof(struct tcp_info, tcpi_lost);

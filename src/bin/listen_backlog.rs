@@ -32,7 +32,7 @@ use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::{check_arguments, number_argument};
 use sockmirror::common::explain::{fail, succeed};
-use sockmirror::common::loopback::backlog_of;
+use sockmirror::common::loopback::effective_backlog;
 
 const PROGRAM: &CStr = c"listen_backlog";
 const USAGE: &CStr = c"./listen_backlog [BACKLOG]";
@@ -114,7 +114,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     listen(server, backlog).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
     printf!(c"The server listens with a backlog of %d, and does not accept\n", backlog);
-    let kept = backlog_of(PROGRAM, server, backlog);
+    let kept = effective_backlog(PROGRAM, server, backlog);
 
     if kept < backlog {
         printf!(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n", kept);

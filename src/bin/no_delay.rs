@@ -33,7 +33,7 @@ use sockmirror::unistd::close;
 use sockmirror::common::command_line::check_arguments;
 use sockmirror::common::explain::{explain_send, fail, succeed};
 use sockmirror::common::loopback::{
-    accept_client, backlog_of, bound_socket, connect_client, own_address, set_option, tcp_state,
+    accept_client, bound_socket, connect_client, effective_backlog, own_address, set_option, tcp_state,
 };
 
 const PROGRAM: &CStr = c"no_delay";
@@ -132,7 +132,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
         // With less the second one's SYN would find no room, and connect would wait.
-        if backlog_of(PROGRAM, listener, 1) < 1 {
+        if effective_backlog(PROGRAM, listener, 1) < 1 {
             fprintf!(stderr(), c"%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n", PROGRAM);
             exit(1);
         }

@@ -106,7 +106,7 @@ pub fn tcp_state(program: &CStr, sock: c_int) -> c_uchar {
 }
 
 /// getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else.
-pub fn backlog_of(program: &CStr, listener: c_int, asked: c_int) -> c_int {
+pub fn effective_backlog(program: &CStr, listener: c_int, asked: c_int) -> c_int {
     let mut size = offset_of!(tcp_info, tcpi_lost) as socklen_t;
 
     let mut info: tcp_info = zeroed();

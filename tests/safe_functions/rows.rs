@@ -462,7 +462,7 @@ fn options(rows: &mut Vec<Row>) {
             row! { rows, given => MayFail, common::loopback::get_option(PROGRAM, fd.open(), level, option) }
             row! { rows, given => MayFail, common::loopback::set_option(PROGRAM, fd.open(), level, option, value) }
             row! { rows, given => MayFail, common::loopback::tcp_state(PROGRAM, fd.open()) }
-            row! { rows, given => MayFail, common::loopback::backlog_of(PROGRAM, fd.open(), value) }
+            row! { rows, given => MayFail, common::loopback::effective_backlog(PROGRAM, fd.open(), value) }
         }
     }
     for fd in Descriptor::SOCKETS {
