@@ -1,13 +1,11 @@
 /*
- * What the programs that hold both ends of a connection do alike, before they come to what they show.
+ * Loopback connections: what the programs that hold both ends of a connection have in common.
  *
- * `half_close`, `reference_count`, `socket_pair`, `buffer_size`, `linger`, `reuse_address`, `ttl_mtu`, `no_delay`
- * and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here, and
- * `listen_backlog` the backlog. Each function makes the calls that its first line names, and ends the program with
- * 1 if one of them fails.
+ * Such a program creates its sockets here, on addresses of this machine, and reads and sets their options. Each
+ * function makes the calls named in its first line, and exits with 1 if one of them fails.
  *
- * `program` is who says so. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of 127.0.0.0/8 is
- * this machine, so that each end can have an address of its own.
+ * `program` is the name in the error message. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of
+ * 127.0.0.0/8 is this machine, so each end can have an address of its own.
  */
 #include "loopback.h"
 
@@ -20,7 +18,7 @@
 
 #include "explain.h"
 
-/* socket(): makes a TCP socket, which has no address yet. */
+/* socket(): creates a TCP socket, which has no address yet. */
 int open_socket(const char *program)
 {
     int sock;
@@ -44,7 +42,7 @@ void bind_to(const char *program, int sock, in_addr_t host)
         fail(program, "bind", errno);
 }
 
-/* socket() and bind(): makes a TCP socket that has an address. */
+/* socket() and bind(): creates a TCP socket that has an address. */
 int bound_socket(const char *program, in_addr_t host)
 {
     int sock = open_socket(program);
@@ -53,7 +51,7 @@ int bound_socket(const char *program, in_addr_t host)
     return sock;
 }
 
-/* getsockname(): asks for a socket's own address, and with it for the port that the kernel has chosen. */
+/* getsockname(): returns a socket's own address, with the port that the kernel chose. */
 struct sockaddr_in own_address(const char *program, int sock)
 {
     struct sockaddr_in address;
@@ -75,7 +73,7 @@ void connect_to(const char *program, int sock, const struct sockaddr_in *address
         fail(program, "connect", errno);
 }
 
-/* socket(), bind() and connect(): connects a client that has an address of its own. */
+/* socket(), bind() and connect(): connects a client from an address of its own. */
 int connect_client(const char *program, in_addr_t host, const struct sockaddr_in *server_address)
 {
     int client = bound_socket(program, host);
@@ -84,7 +82,7 @@ int connect_client(const char *program, in_addr_t host, const struct sockaddr_in
     return client;
 }
 
-/* accept(): takes the oldest connection that waits, and does not ask whose it is. */
+/* accept(): takes the oldest pending connection, without its client's address. */
 int accept_client(const char *program, int listener)
 {
     int accepted;
@@ -95,10 +93,10 @@ int accept_client(const char *program, int listener)
     return accepted;
 }
 
-/* getsockopt(): reads an option whose value is an int. */
+/* getsockopt(): returns an option whose value is an int. */
 int get_option(const char *program, int sock, int level, int option)
 {
-    /* A value from the start, since the kernel stores less of an option that has fewer bytes. */
+    /* Set to 0 first: of an option with fewer bytes, the kernel stores only those. */
     int value = 0;
     socklen_t size = sizeof(value);
 
@@ -108,7 +106,7 @@ int get_option(const char *program, int sock, int level, int option)
     return value;
 }
 
-/* getsockopt(): reads the state of a TCP socket, the first byte of TCP_INFO. */
+/* getsockopt(): returns the state of a TCP socket, the first byte of TCP_INFO. */
 unsigned char tcp_state(const char *program, int sock)
 {
     unsigned char state = 0;
@@ -120,19 +118,19 @@ unsigned char tcp_state(const char *program, int sock)
     return state;
 }
 
-/* getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else. */
-int effective_backlog(const char *program, int listener, int asked)
+/* getsockopt(): returns what the kernel made of the backlog passed to listen(). It is reported nowhere else. */
+int effective_backlog(const char *program, int listener, int requested)
 {
     struct tcp_info info;
     socklen_t size = offsetof(struct tcp_info, tcpi_lost);
 
     memset(&info, 0, sizeof(info));
-    info.tcpi_sacked = asked;
+    info.tcpi_sacked = requested;
 
     if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         fail(program, "getsockopt", errno);
 
-    /* The last field before tcpi_lost is the backlog if the socket listens. Where less is stored, it is what it was. */
+    /* The field before tcpi_lost is the backlog of a listening socket. If the kernel stores less, it stays as it is. */
     return info.tcpi_sacked;
 }
 

@@ -12,7 +12,7 @@ int connect_client(const char *program, in_addr_t host, const struct sockaddr_in
 int accept_client(const char *program, int listener);
 int get_option(const char *program, int sock, int level, int option);
 unsigned char tcp_state(const char *program, int sock);
-int effective_backlog(const char *program, int listener, int asked);
+int effective_backlog(const char *program, int listener, int requested);
 void set_option(const char *program, int sock, int level, int option, int value);
 
 #endif

@@ -1,12 +1,10 @@
-//! What the programs that hold both ends of a connection do alike, before they come to what they show.
+//! Loopback connections: what the programs that hold both ends of a connection have in common.
 //!
-//! `half_close`, `reference_count`, `socket_pair`, `buffer_size`, `linger`, `reuse_address`, `ttl_mtu`, `no_delay`
-//! and `handshake` make their sockets here, on addresses of this machine; `socket_types` reads options here, and
-//! `listen_backlog` the backlog. Each function makes the calls that its first line names, and ends the program with
-//! 1 if one of them fails.
+//! Such a program creates its sockets here, on addresses of this machine, and reads and sets their options. Each
+//! function makes the calls named in its first line, and exits with 1 if one of them fails.
 //!
-//! `program` is who says so. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of 127.0.0.0/8 is
-//! this machine, so that each end can have an address of its own.
+//! `program` is the name in the error message. `host` is an address in host byte order, as INADDR_LOOPBACK is: all of
+//! 127.0.0.0/8 is this machine, so each end can have an address of its own.
 
 use crate::arpa::inet::htonl;
 use crate::string::zeroed;
@@ -21,7 +19,7 @@ use libc::{
 
 use crate::common::explain::fail;
 
-/// socket(): makes a TCP socket, which has no address yet.
+/// socket(): creates a TCP socket, which has no address yet.
 pub fn open_socket(program: &CStr) -> c_int {
     socket(PF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap_or_else(|error| fail(program, c"socket", error))
 }
@@ -37,7 +35,7 @@ pub fn bind_to(program: &CStr, sock: c_int, host: in_addr_t) {
         .unwrap_or_else(|error| fail(program, c"bind", error));
 }
 
-/// socket() and bind(): makes a TCP socket that has an address.
+/// socket() and bind(): creates a TCP socket that has an address.
 pub fn bound_socket(program: &CStr, host: in_addr_t) -> c_int {
     let sock = open_socket(program);
 
@@ -45,7 +43,7 @@ pub fn bound_socket(program: &CStr, host: in_addr_t) -> c_int {
     sock
 }
 
-/// getsockname(): asks for a socket's own address, and with it for the port that the kernel has chosen.
+/// getsockname(): returns a socket's own address, with the port that the kernel chose.
 pub fn own_address(program: &CStr, sock: c_int) -> sockaddr_in {
     let mut length = size_of::<sockaddr_in>() as socklen_t;
 
@@ -66,7 +64,7 @@ pub fn connect_to(program: &CStr, sock: c_int, address: &sockaddr_in) {
         .unwrap_or_else(|error| fail(program, c"connect", error));
 }
 
-/// socket(), bind() and connect(): connects a client that has an address of its own.
+/// socket(), bind() and connect(): connects a client from an address of its own.
 pub fn connect_client(program: &CStr, host: in_addr_t, server_address: &sockaddr_in) -> c_int {
     let client = bound_socket(program, host);
 
@@ -74,15 +72,15 @@ pub fn connect_client(program: &CStr, host: in_addr_t, server_address: &sockaddr
     client
 }
 
-/// accept(): takes the oldest connection that waits, and does not ask whose it is.
+/// accept(): takes the oldest pending connection, without its client's address.
 pub fn accept_client(program: &CStr, listener: c_int) -> c_int {
     // SAFETY: both pointers are null.
     unsafe { accept(listener, null_mut(), null_mut()) }.unwrap_or_else(|error| fail(program, c"accept", error))
 }
 
-/// getsockopt(): reads an option whose value is an int.
+/// getsockopt(): returns an option whose value is an int.
 pub fn get_option(program: &CStr, sock: c_int, level: c_int, option: c_int) -> c_int {
-    // A value from the start, since the kernel stores less of an option that has fewer bytes.
+    // Set to 0 first: of an option with fewer bytes, the kernel stores only those.
     let mut value: c_int = 0;
     let mut size = size_of::<c_int>() as socklen_t;
 
@@ -93,7 +91,7 @@ pub fn get_option(program: &CStr, sock: c_int, level: c_int, option: c_int) -> c
     value
 }
 
-/// getsockopt(): reads the state of a TCP socket, the first byte of TCP_INFO.
+/// getsockopt(): returns the state of a TCP socket, the first byte of TCP_INFO.
 pub fn tcp_state(program: &CStr, sock: c_int) -> c_uchar {
     let mut state: c_uchar = 0;
     let mut size = size_of::<c_uchar>() as socklen_t;
@@ -105,18 +103,18 @@ pub fn tcp_state(program: &CStr, sock: c_int) -> c_uchar {
     state
 }
 
-/// getsockopt(): reads what the kernel has made of the backlog that listen() asked for. It says so nowhere else.
-pub fn effective_backlog(program: &CStr, listener: c_int, asked: c_int) -> c_int {
+/// getsockopt(): returns what the kernel made of the backlog passed to listen(). It is reported nowhere else.
+pub fn effective_backlog(program: &CStr, listener: c_int, requested: c_int) -> c_int {
     let mut size = offset_of!(tcp_info, tcpi_lost) as socklen_t;
 
     let mut info: tcp_info = zeroed();
-    info.tcpi_sacked = asked as u32;
+    info.tcpi_sacked = requested as u32;
 
     // SAFETY: the variable has more bytes than `size` says.
     unsafe { getsockopt(listener, IPPROTO_TCP, TCP_INFO, (&raw mut info).cast(), &raw mut size) }
         .unwrap_or_else(|error| fail(program, c"getsockopt", error));
 
-    // The last field before tcpi_lost is the backlog if the socket listens. Where less is stored, it is what it was.
+    // The field before tcpi_lost is the backlog of a listening socket. If the kernel stores less, it stays as it is.
     info.tcpi_sacked as c_int
 }
 
