@@ -1,18 +1,17 @@
 /*
  * Echo client: sends a word to an echo server and prints what comes back.
  *
- * The tutorial's second listing (lines 578-669), statement for statement. It shows the calls of a TCP
- * client in their order: socket, connect, send, then recv until as many bytes came back as went out.
+ * The tutorial's second listing (lines 578-669), statement for statement. It shows the calls of a TCP client in their
+ * order: socket, connect, send, then recv until as many bytes have come back as were sent.
  *
- * Call: `echo_client SERVER_IP WORD [PORT]`. Run against it: `echo_server PORT`.
+ * Usage: `echo_client SERVER_IP WORD [PORT]`, with `echo_server PORT` running. Read next: `stream_boundaries`.
  *
- * What could not compile, or was unsafe to run, is corrected where a comment names the erratum; the
- * strings have got back their double quotes and their `\n` (erratum 4). The listing's weaknesses are
- * kept (errata 27 and 28): an address or a port that cannot be read is not noticed, and of an answer
- * that holds a NUL byte, what follows the NUL is not shown.
+ * Where the listing did not compile, or was unsafe to run, it is corrected, and a comment names the erratum; its
+ * strings have their double quotes and their `\n` back (erratum 4). Its weaknesses are kept (errata 27 and 28): an
+ * invalid address or port goes unnoticed, and of an answer that holds a NUL byte, what follows the NUL is not shown.
  *
- * Ours are the explain_... calls, which say on stderr why a call failed, and `sent`, the value that
- * one of them needs.
+ * Ours are the explain_... calls, which print on stderr why a call failed, and `sent`, a variable that one of them
+ * needs.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,12 +88,12 @@ int main(int argc, char *argv[])
         exit(1);
     }
 
-    /* [6] Receive until the whole word is back: one recv may bring only a part of it */
+    /* [6] Receive until the whole word is back: one recv may return only part of it */
     totalBytesRcvd = 0;
     printf("Received: ");
 
     while (totalBytesRcvd < echoStringLen) {
-        /* One byte of the buffer is left for the NUL. recv returns 0 when the server has closed. */
+        /* One byte of the buffer is left for the NUL. recv returns 0 if the server has closed the connection. */
         if ((bytesRcvd = recv(sock, echoBuffer, RCVBUFSIZE - 1, 0)) <= 0) {
             explain_recv(PROGRAM, bytesRcvd, totalBytesRcvd, echoStringLen);
             printf("recv() 실패 혹은 서버와 연결이 끊어졌다.");
@@ -104,7 +103,7 @@ int main(int argc, char *argv[])
         totalBytesRcvd += bytesRcvd;
         /* Erratum 4: the listing has lost the \0 between the quotes. */
         echoBuffer[bytesRcvd] = '\0';
-        /* Erratum 5: the listing lets the server's bytes be the format. */
+        /* Erratum 5: the listing uses the server's bytes as the format. */
         printf("%s", echoBuffer);
     }
     printf("\n");

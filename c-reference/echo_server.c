@@ -1,19 +1,19 @@
 /*
- * Echo server: every byte that a client sends goes back to it.
+ * Echo server: sends back every byte that a client sends.
  *
- * The tutorial's first listing (lines 405-576), statement for statement. It shows the calls of a TCP
- * server in their order: socket, bind, listen, accept, then recv and send until the client closes.
+ * The tutorial's first listing (lines 405-576), statement for statement. It shows the calls of a TCP server in their
+ * order: socket, bind, listen, accept, then recv and send until the client closes.
  *
- * Call: `echo_server PORT`. Run against it: `echo_client 127.0.0.1 WORD PORT`.
+ * Usage: `echo_server PORT`. Connect to it with `echo_client 127.0.0.1 WORD PORT`. Read next: `echo_client`.
  *
- * What could not compile is corrected where a comment names the erratum; the strings have got back
- * their double quotes and their `\n` (erratum 4). The listing's weaknesses are kept (errata 24 to 27
- * and 29): one client at a time, so a silent one keeps the others waiting; a client that resets, or
- * that is gone when its bytes come back, ends the server for all; a port that is no number is not
- * noticed; and for a minute after a connection that the server closed first, a restart fails.
+ * Where the listing did not compile, it is corrected, and a comment names the erratum; its strings have their double
+ * quotes and their `\n` back (erratum 4). Its weaknesses are kept (errata 24 to 27 and 29): it serves one client at a
+ * time, so a silent one keeps the others waiting; a client that resets the connection, or is gone before its bytes are
+ * sent back, ends the server for all; an invalid port goes unnoticed; and for a minute after a connection that the
+ * server closed first, a restart fails.
  *
- * Ours are the explain_... calls, which say on stderr why a call failed, and `sent`, the value that
- * one of them needs.
+ * Ours are the explain_... calls, which print on stderr why a call failed, and `sent`, a variable that one of them
+ * needs.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ int main(int argc, char *argv[])
     unsigned short echoServPort;
     /* Erratum 6: the listing has an unsigned int, but accept takes a socklen_t. */
     socklen_t clntLen;
-    /* Erratum 1: the listing has BUF_LEN, which nothing defines. */
+    /* Erratum 1: the listing has BUF_LEN, which is not defined. */
     char echoBuffer[RCVBUFSIZE];
     /* Erratum 6: the listing has an int, but recv and send return an ssize_t. */
     ssize_t recvMsgSize;
@@ -52,7 +52,7 @@ int main(int argc, char *argv[])
     echoServPort = atoi(argv[1]);
     explain_port(PROGRAM, argv[1], echoServPort);
 
-    /* [2] Create the socket that listens */
+    /* [2] Create the listening socket */
     if ((servSock = socket(PF_INET, SOCK_STREAM, IPPROTO_TCP)) < 0) {
         explain_errno(PROGRAM, "socket", errno);
         printf("socket() failed\n");
@@ -72,7 +72,7 @@ int main(int argc, char *argv[])
         exit(1);
     }
 
-    /* [5] Let connections arrive */
+    /* [5] Listen: from here on the kernel accepts connections and queues them */
     if (listen(servSock, MAXPENDING) < 0) {
         explain_errno(PROGRAM, "listen", errno);
         printf("listen() failed\n");
@@ -82,7 +82,7 @@ int main(int argc, char *argv[])
     for (;;) {
         clntLen = sizeof(echoClntAddr);
 
-        /* [6] Take the next client, or wait for one: it gets a socket of its own */
+        /* [6] Accept the next client, or wait for one: it gets a socket of its own */
         if ((clntSock = accept(servSock, (struct sockaddr *)&echoClntAddr, &clntLen)) < 0) {
             explain_errno(PROGRAM, "accept", errno);
             printf("accept() failed");
@@ -97,7 +97,7 @@ int main(int argc, char *argv[])
             exit(1);
         }
 
-        /* [8] Send it back and receive more, until recv returns 0: the client has closed */
+        /* [8] Send it back and receive more, until recv returns 0: the client has closed the connection */
         while (recvMsgSize > 0) {
             ssize_t sent;
 
@@ -115,7 +115,7 @@ int main(int argc, char *argv[])
             }
         }
 
-        /* [9] Close the client's socket; the other one still listens */
+        /* [9] Close the client's socket; the listening socket stays open */
         close(clntSock);
     }
 }

@@ -1,17 +1,16 @@
 //! Echo client: sends a word to an echo server and prints what comes back.
 //!
-//! The tutorial's second listing (lines 578-669), statement for statement. It shows the calls of a TCP
-//! client in their order: socket, connect, send, then recv until as many bytes came back as went out.
+//! The tutorial's second listing (lines 578-669), statement for statement. It shows the calls of a TCP client in their
+//! order: socket, connect, send, then recv until as many bytes have come back as were sent.
 //!
-//! Call: `echo_client SERVER_IP WORD [PORT]`. Run against it: `echo_server PORT`.
+//! Usage: `echo_client SERVER_IP WORD [PORT]`, with `echo_server PORT` running. Read next: `stream_boundaries`.
 //!
-//! What could not compile, or was unsafe to run, is corrected where a comment names the erratum; the
-//! strings have got back their double quotes and their `\n` (erratum 4). The listing's weaknesses are
-//! kept (errata 27 and 28): an address or a port that cannot be read is not noticed, and of an answer
-//! that holds a NUL byte, what follows the NUL is not shown.
+//! Where the listing did not compile, or was unsafe to run, it is corrected, and a comment names the erratum; its
+//! strings have their double quotes and their `\n` back (erratum 4). Its weaknesses are kept (errata 27 and 28): an
+//! invalid address or port goes unnoticed, and of an answer that holds a NUL byte, what follows the NUL is not shown.
 //!
-//! Ours are the explain_... calls, which say on stderr why a call failed, and `sent`, the value that
-//! one of them needs.
+//! Ours are the explain_... calls, which print on stderr why a call failed, and `sent`, a variable that one of them
+//! needs.
 #![no_std]
 #![no_main]
 
@@ -35,7 +34,7 @@ const RCVBUFSIZE: usize = 128;
 
 sockmirror::entry!(main);
 
-#[expect(clippy::manual_range_contains, reason = "argc is tested in the listing's words")]
+#[expect(clippy::manual_range_contains, reason = "the listing tests argc so")]
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let echo_serv_port: c_ushort;
     let mut echo_buffer = [0 as c_char; RCVBUFSIZE];
@@ -53,10 +52,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // Without a port: 7, the well-known port of the echo service.
     if argc == 4 {
-        // Rust: C narrows the int to 16 bits without a word.
-        // SAFETY: argv[3] is a C string.
+        // Rust: C narrows the int to 16 bits implicitly.
+        // SAFETY: argc is 4, so argv[3] is not null.
         echo_serv_port = unsafe { atoi(argv[3].as_ptr()) } as c_ushort;
-        // SAFETY: argv[3] is a C string.
+        // SAFETY: argc is 4, so argv[3] is not null.
         unsafe { explain_port(PROGRAM, argv[3], echo_serv_port) };
     } else {
         echo_serv_port = 7;
@@ -72,9 +71,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [3] Fill in the server's address
     let mut echo_serv_addr: sockaddr_in = zeroed();
     echo_serv_addr.sin_family = AF_INET as sa_family_t;
-    // SAFETY: argv[1] is a C string.
+    // SAFETY: argc is at least 3, so argv[1] is not null.
     echo_serv_addr.sin_addr.s_addr = unsafe { inet_addr(serv_ip.as_ptr()) };
-    // SAFETY: argv[1] is a C string.
+    // SAFETY: argc is at least 3, so argv[1] is not null.
     unsafe { explain_address(PROGRAM, serv_ip, echo_serv_addr.sin_addr.s_addr) };
     echo_serv_addr.sin_port = htons(echo_serv_port);
 
@@ -88,10 +87,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         });
 
     // [5] Send the word, without the NUL that ends it
-    // SAFETY: argv[2] is a C string.
+    // SAFETY: argc is at least 3, so argv[2] is not null.
     let echo_string_len = unsafe { strlen(echo_string.as_ptr()) } as ssize_t;
 
-    // Rust: C makes the length a size_t without a word.
+    // Rust: C converts the length to size_t implicitly.
     // SAFETY: `echo_string` has as many bytes as strlen counted.
     let sent = unsafe { send(sock, echo_string.as_ptr().cast(), echo_string_len as size_t, 0) };
     if sent != Ok(echo_string_len) {
@@ -100,13 +99,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         exit(1);
     }
 
-    // [6] Receive until the whole word is back: one recv may bring only a part of it
+    // [6] Receive until the whole word is back: one recv may return only part of it
     total_bytes_rcvd = 0;
     printf!(c"Received: ");
 
     while total_bytes_rcvd < echo_string_len {
-        // One byte of the buffer is left for the NUL. recv returns 0 when the server has closed.
-        // SAFETY: `echo_buffer` has a byte more than recv may store.
+        // One byte of the buffer is left for the NUL. recv returns 0 if the server has closed the connection.
+        // SAFETY: `echo_buffer` has one byte more than recv may store.
         let bytes_rcvd = match unsafe { recv(sock, echo_buffer.as_mut_ptr().cast(), RCVBUFSIZE - 1, 0) } {
             Ok(bytes_rcvd) if bytes_rcvd > 0 => bytes_rcvd,
             failed => {
@@ -118,17 +117,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         total_bytes_rcvd += bytes_rcvd;
         // Erratum 4: the listing has lost the \0 between the quotes.
-        // SAFETY: recv stored RCVBUFSIZE - 1 bytes at most, so there is one left.
+        // SAFETY: recv stored at most RCVBUFSIZE - 1 bytes, so one is left.
         *unsafe { echo_buffer.get_unchecked_mut(bytes_rcvd as usize) } = 0;
-        // Erratum 5: the listing lets the server's bytes be the format.
-        // SAFETY: the NUL ends it.
+        // Erratum 5: the listing uses the server's bytes as the format.
+        // SAFETY: the NUL that was just stored ends the string.
         printf!(c"%s", unsafe { CStr::from_ptr(echo_buffer.as_ptr()) });
     }
     printf!(c"\n");
 
     // [7] Close the socket
-    // Rust: the listing does not look at what close returns.
-    // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
+    // Rust: the listing ignores what close returns.
+    // SAFETY: `sock` is this program's own, and nothing uses it afterwards.
     _ = unsafe { close(sock) };
     exit(0);
 }

@@ -1,18 +1,18 @@
-//! Echo server: every byte that a client sends goes back to it.
+//! Echo server: sends back every byte that a client sends.
 //!
-//! The tutorial's first listing (lines 405-576), statement for statement. It shows the calls of a TCP
-//! server in their order: socket, bind, listen, accept, then recv and send until the client closes.
+//! The tutorial's first listing (lines 405-576), statement for statement. It shows the calls of a TCP server in their
+//! order: socket, bind, listen, accept, then recv and send until the client closes.
 //!
-//! Call: `echo_server PORT`. Run against it: `echo_client 127.0.0.1 WORD PORT`.
+//! Usage: `echo_server PORT`. Connect to it with `echo_client 127.0.0.1 WORD PORT`. Read next: `echo_client`.
 //!
-//! What could not compile is corrected where a comment names the erratum; the strings have got back
-//! their double quotes and their `\n` (erratum 4). The listing's weaknesses are kept (errata 24 to 27
-//! and 29): one client at a time, so a silent one keeps the others waiting; a client that resets, or
-//! that is gone when its bytes come back, ends the server for all; a port that is no number is not
-//! noticed; and for a minute after a connection that the server closed first, a restart fails.
+//! Where the listing did not compile, it is corrected, and a comment names the erratum; its strings have their double
+//! quotes and their `\n` back (erratum 4). Its weaknesses are kept (errata 24 to 27 and 29): it serves one client at a
+//! time, so a silent one keeps the others waiting; a client that resets the connection, or is gone before its bytes are
+//! sent back, ends the server for all; an invalid port goes unnoticed; and for a minute after a connection that the
+//! server closed first, a restart fails.
 //!
-//! Ours are the explain_... calls, which say on stderr why a call failed, and `sent`, the value that
-//! one of them needs.
+//! Ours are the explain_... calls, which print on stderr why a call failed, and `sent`, a variable that one of them
+//! needs.
 #![no_std]
 #![no_main]
 
@@ -42,7 +42,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut echo_clnt_addr = MaybeUninit::<sockaddr_in>::uninit();
     // Erratum 6: the listing has an unsigned int, but accept takes a socklen_t.
     let mut clnt_len: socklen_t;
-    // Erratum 1: the listing has BUF_LEN, which nothing defines.
+    // Erratum 1: the listing has BUF_LEN, which is not defined.
     let mut echo_buffer = MaybeUninit::<[c_char; RCVBUFSIZE]>::uninit();
     // Erratum 6: the listing has an int, but recv and send return an ssize_t.
     let mut recv_msg_size: ssize_t;
@@ -53,13 +53,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         exit(1);
     }
 
-    // Rust: C narrows the int to 16 bits without a word.
-    // SAFETY: argv[1] is a C string.
+    // Rust: C narrows the int to 16 bits implicitly.
+    // SAFETY: argc is 2, so argv[1] is not null.
     let echo_serv_port = unsafe { atoi(argv[1].as_ptr()) } as c_ushort;
-    // SAFETY: argv[1] is a C string.
+    // SAFETY: argc is 2, so argv[1] is not null.
     unsafe { explain_port(PROGRAM, argv[1], echo_serv_port) };
 
-    // [2] Create the socket that listens
+    // [2] Create the listening socket
     let serv_sock = socket(PF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap_or_else(|error| {
         explain_errno(PROGRAM, c"socket", error);
         printf!(c"socket() failed\n");
@@ -81,7 +81,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             exit(1);
         });
 
-    // [5] Let connections arrive
+    // [5] Listen: from here on the kernel accepts connections and queues them
     listen(serv_sock, MAXPENDING).unwrap_or_else(|error| {
         explain_errno(PROGRAM, c"listen", error);
         printf!(c"listen() failed\n");
@@ -91,7 +91,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     loop {
         clnt_len = size_of::<sockaddr_in>() as socklen_t;
 
-        // [6] Take the next client, or wait for one: it gets a socket of its own
+        // [6] Accept the next client, or wait for one: it gets a socket of its own
         // SAFETY: `clnt_len` is the size of `echo_clnt_addr`.
         let clnt_sock = unsafe { accept(serv_sock, echo_clnt_addr.as_mut_ptr().cast::<sockaddr>(), &raw mut clnt_len) }
             .unwrap_or_else(|error| {
@@ -110,9 +110,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 exit(1);
             });
 
-        // [8] Send it back and receive more, until recv returns 0: the client has closed
+        // [8] Send it back and receive more, until recv returns 0: the client has closed the connection
         while recv_msg_size > 0 {
-            // Rust: C makes the length a size_t without a word.
+            // Rust: C converts the length to size_t implicitly.
             // SAFETY: recv stored recv_msg_size bytes in `echo_buffer`.
             let sent = unsafe { send(clnt_sock, echo_buffer.as_ptr().cast(), recv_msg_size as size_t, 0) };
             if sent != Ok(recv_msg_size) {
@@ -131,9 +131,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 });
         }
 
-        // [9] Close the client's socket; the other one still listens
-        // Rust: the listing does not look at what close returns.
-        // SAFETY: accept gave `clnt_sock` to this turn of the loop, and nothing uses it any more.
+        // [9] Close the client's socket; the listening socket stays open
+        // Rust: the listing ignores what close returns.
+        // SAFETY: `clnt_sock` is this iteration's own, and nothing uses it afterwards.
         _ = unsafe { close(clnt_sock) };
     }
 }
