@@ -62,13 +62,13 @@ macro_rules! zeroed {
 }
 
 zeroed! {
-    addrinfo epoll_event io_uring_buf_reg io_uring_params itimerval mmsghdr sockaddr_in tcp_info timeval
+    addrinfo c_char epoll_event io_uring_buf_reg io_uring_params itimerval mmsghdr sockaddr_in tcp_info timeval
 }
 
 // SAFETY: an array consists of its elements.
 unsafe impl<T: Zeroed, const N: usize> Zeroed for [T; N] {}
 
-/// `memset(&value, 0, sizeof(value))` — a structure all of whose bytes are zero.
+/// `memset(&value, 0, sizeof(value))`, or `= {0}` — a value all of whose bytes are zero.
 ///
 /// ```
 /// use libc::sockaddr_in;

@@ -52,7 +52,7 @@ const NOT_DECLARED_IN_C: &[(&str, &str)] = &[
     ("listener", "a field in C; in Rust only its module may change it"),
 ];
 
-/// What Rust calls in place of a function of C.
+/// What Rust calls in place of a function of C. The initialiser `= {0}` counts as a call of memset.
 const CALLED_IN_PLACE: &[(&str, &str)] = &[("zeroed", "memset")];
 
 /// Headers that C includes for types, constants and macros only, and that Rust has no module for.
@@ -503,6 +503,12 @@ fn same_calls(pair: &Pair) -> Result<()> {
 fn calls(source: &Source) -> Vec<Found> {
     let mut calls = Vec::new();
     for node in source.nodes(&[]) {
+        if source.language == Language::C
+            && node.kind() == "initializer_list"
+            && source.text(node) == "{0}"
+        {
+            calls.push(source.found(node, "memset"));
+        }
         if node.kind() != "call_expression" {
             continue;
         }
@@ -929,7 +935,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // Two lines for each: by the formatter it would be eight.
     #[rustfmt::skip]
-    const CHANGES: [Change; 42] = [
+    const CHANGES: [Change; 43] = [
         ("steps", "other_words", IN_RUST,
             "Close it", "Close them", Some("twin.rs:32: [2] Close them")),
         ("steps", "other_number", IN_C,
@@ -986,6 +992,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             "    exit(0);", "    libc::sync();\n    exit(0);", Some("twin.rs:36: sync")),
         ("calls", "other_order", IN_C,
             "    close(firstNumber);\n    exit(0);", "    exit(0);\n    close(firstNumber);", Some("twin.c:32: exit")),
+        ("calls", "zeros_only_in_c", IN_C,
+            "int firstNumber;", "int firstNumber, numbers[9] = {0};", Some("twin.c:23: memset")),
         ("calls", "methods_and_values", IN_RUST,
             "    exit(0);", "    _ = Ok(argv.len());\n    exit(0);", None),
         ("names", "other_variable", IN_RUST,

@@ -1,11 +1,10 @@
-//! Half close: what still comes after SHUT_WR, close(), SHUT_RD and SHUT_RDWR.
+//! Half close: what can still be sent and received after SHUT_WR, close(), SHUT_RD and SHUT_RDWR.
 //!
-//! The tutorial's shutdown() (lines 234-238). Four clients each send a question and end the connection, or
-//! a part of it, in a way of their own; then the server sends its answer. After SHUT_WR it arrives. After
-//! close() it is lost, and the server is told by a reset. SHUT_RD tells the server nothing.
+//! The tutorial's shutdown() (lines 234-238). Each of four clients sends a question and then ends its connection, or
+//! one direction of it, in a way of its own; then the server sends its answer. After SHUT_WR the answer arrives. After
+//! close() it is lost, and a reset tells the server so. SHUT_RD sends the server nothing.
 //!
-//! Call: `half_close`. It holds both ends, so there is nothing to run against it. How many processes may
-//! share what is ended here, `reference_count` shows.
+//! Usage: `half_close`; it holds both ends of its connections. Read next: `linger`.
 #![no_std]
 #![no_main]
 
@@ -17,7 +16,7 @@ use libc::{
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
-use sockmirror::string::{strerror, strlen};
+use sockmirror::string::{strerror, strlen, zeroed};
 use sockmirror::sys::socket::{listen, recv, send, setsockopt, shutdown};
 use sockmirror::unistd::close;
 
@@ -32,130 +31,124 @@ const BUFFER_SIZE: usize = 16;
 
 sockmirror::entry!(main);
 
-/// Sends a word. Without MSG_NOSIGNAL, SIGPIPE would end the program where nothing can be sent any more.
-fn tell_send(who: &CStr, sock: c_int, word: &CStr) {
-    // SAFETY: `word` is a C string.
+/// Sends a word. Without MSG_NOSIGNAL, SIGPIPE would kill the program once nothing more can be sent.
+fn send_and_print(side: &CStr, sock: c_int, word: &CStr) {
+    // SAFETY: a CStr ends with a NUL.
     let length = unsafe { strlen(word.as_ptr()) };
 
-    // SAFETY: `word` has as many bytes as strlen counted.
+    // SAFETY: `word` has `length` bytes.
     match unsafe { send(sock, word.as_ptr().cast(), length, MSG_NOSIGNAL) } {
-        Ok(sent) => printf!(c"  %s send() takes %zd bytes: %s\n", who, sent, word),
+        Ok(sent) => printf!(c"  %s send() takes %zd bytes: %s\n", side, sent, word),
         Err(error) if error.0 == EPIPE => {
-            printf!(c"  %s send() fails: %s (errno %d)\n", who, strerror(error.0), error.0);
+            printf!(c"  %s send() fails: %s (errno %d)\n", side, strerror(error.0), error.0);
         }
         Err(error) => fail(PROGRAM, c"send", error),
     }
 }
 
-/// Receives what has come, or waits for it.
-fn tell_recv(who: &CStr, sock: c_int) {
-    let mut buffer = [0 as c_char; BUFFER_SIZE];
+/// Receives what has arrived, or waits for it.
+fn receive_and_print(side: &CStr, sock: c_int) {
+    let mut buffer: [c_char; BUFFER_SIZE] = zeroed();
 
-    // SAFETY: `buffer` has a byte more than recv may store.
+    // SAFETY: `buffer` has one byte more than recv may store.
     let received = unsafe { recv(sock, buffer.as_mut_ptr().cast(), BUFFER_SIZE - 1, 0) }
         .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
     if received > 0 {
-        // SAFETY: recv left a byte, and it is 0.
-        printf!(c"  %s recv() returns %zd bytes: %s\n", who, received, unsafe { CStr::from_ptr(buffer.as_ptr()) });
+        // SAFETY: recv did not reach the last byte, which is 0.
+        printf!(c"  %s recv() returns %zd bytes: %s\n", side, received, unsafe { CStr::from_ptr(buffer.as_ptr()) });
     } else {
-        printf!(c"  %s recv() returns 0\n", who);
+        printf!(c"  %s recv() returns 0\n", side);
     }
 }
 
-/// Ends one direction, or both.
-fn tell_shutdown(who: &CStr, sock: c_int, how: c_int, name: &CStr) {
+/// Shuts down one direction, or both.
+fn shut_down_and_print(side: &CStr, sock: c_int, how: c_int, name: &CStr) {
     shutdown(sock, how).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
-    printf!(c"  %s shutdown(%s)\n", who, name);
+    printf!(c"  %s shutdown(%s)\n", side, name);
 }
 
-/// Waits until the other end resets the connection: no event is asked for, so only an error is one.
-fn await_reset(sock: c_int) {
+/// Waits for a reset from the other end: with no events requested, poll() returns only on an error or a hang-up.
+fn wait_for_reset(sock: c_int) {
     let mut entry = pollfd { fd: sock, events: 0, revents: 0 };
 
-    // SAFETY: one entry, as it says.
+    // SAFETY: the list has one entry.
     unsafe { poll(&raw mut entry, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let (mut clients, mut servers) = ([0; CONNECTIONS], [0; CONNECTIONS]);
-    let until_arrived = linger { l_onoff: 1, l_linger: 60 };
+    let linger = linger { l_onoff: 1, l_linger: 60 };
 
-    // [1] There is nothing to take from the command line
+    // [1] Take no arguments from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    // [2] Listen on 127.0.0.1, and ask which port it is
+    // [2] Listen on 127.0.0.1, and find out the port
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
 
     listen(listener, CONNECTIONS as c_int).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    let server_addr = own_address(PROGRAM, listener);
+    let server_address = own_address(PROGRAM, listener);
 
     // [3] Make four connections, from 127.0.0.2 to 127.0.0.5
     for i in 0..CONNECTIONS {
-        clients[i] = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + i as in_addr_t, &server_addr);
+        clients[i] = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + i as in_addr_t, &server_address);
         servers[i] = accept_client(PROGRAM, listener);
     }
 
-    // [4] End sending: the server reads to the end, and its answer arrives
+    // [4] Shut down sending: the server reads up to the end, and its answer arrives
     printf!(c"SHUT_WR: the client has sent everything, and can still receive\n");
-    tell_send(c"client:", clients[0], c"question");
-    tell_shutdown(c"client:", clients[0], SHUT_WR, c"SHUT_WR");
-    tell_send(c"client:", clients[0], c"more");
-    tell_recv(c"server:", servers[0]);
-    tell_recv(c"server:", servers[0]);
-    tell_send(c"server:", servers[0], c"answer");
-    tell_recv(c"client:", clients[0]);
+    send_and_print(c"client:", clients[0], c"question");
+    shut_down_and_print(c"client:", clients[0], SHUT_WR, c"SHUT_WR");
+    send_and_print(c"client:", clients[0], c"more");
+    receive_and_print(c"server:", servers[0]);
+    receive_and_print(c"server:", servers[0]);
+    send_and_print(c"server:", servers[0], c"answer");
+    receive_and_print(c"client:", clients[0]);
 
-    // [5] End everything: send() takes the answer, but it meets nobody, and a reset comes back
+    // [5] Close: send() takes the answer, but there is no receiver, and a reset comes back
     printf!(c"\nclose(): the client has sent everything, and can receive nothing\n");
-    tell_send(c"client:", clients[1], c"question");
-    // SAFETY: a socket of this program, which it does not use any more.
+    send_and_print(c"client:", clients[1], c"question");
+    // SAFETY: the program no longer uses this descriptor.
     _ = unsafe { close(clients[1]) };
     printf!(c"  client: close()\n");
-    tell_recv(c"server:", servers[1]);
-    tell_recv(c"server:", servers[1]);
-    tell_send(c"server:", servers[1], c"answer");
-    await_reset(servers[1]);
-    tell_send(c"server:", servers[1], c"more");
+    receive_and_print(c"server:", servers[1]);
+    receive_and_print(c"server:", servers[1]);
+    send_and_print(c"server:", servers[1], c"answer");
+    wait_for_reset(servers[1]);
+    send_and_print(c"server:", servers[1], c"more");
 
-    // [6] End receiving: recv() waits no more. The server cannot tell, and Linux takes its answer in
+    // [6] Shut down receiving: recv() no longer waits. The server does not notice, and Linux accepts its answer
     printf!(c"\nSHUT_RD: the client does not wait for anything, and can still send\n");
 
-    // The server's close() shall wait until everything has arrived: the client's recv() will not.
-    // SAFETY: the size is that of the variable.
+    // Let the server's close() wait until everything has arrived, because the client's recv() will not.
+    // SAFETY: the size is that of `linger`.
     unsafe {
-        setsockopt(
-            servers[2],
-            SOL_SOCKET,
-            SO_LINGER,
-            (&raw const until_arrived).cast(),
-            size_of::<linger>() as socklen_t,
-        )
+        setsockopt(servers[2], SOL_SOCKET, SO_LINGER, (&raw const linger).cast(), size_of::<linger>() as socklen_t)
     }
     .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
-    tell_shutdown(c"client:", clients[2], SHUT_RD, c"SHUT_RD");
-    tell_recv(c"client:", clients[2]);
-    tell_send(c"client:", clients[2], c"question");
-    tell_recv(c"server:", servers[2]);
-    tell_send(c"server:", servers[2], c"answer");
-    // SAFETY: a socket of this program, which it does not use any more.
+    shut_down_and_print(c"client:", clients[2], SHUT_RD, c"SHUT_RD");
+    receive_and_print(c"client:", clients[2]);
+    send_and_print(c"client:", clients[2], c"question");
+    receive_and_print(c"server:", servers[2]);
+    send_and_print(c"server:", servers[2], c"answer");
+    // SAFETY: the program no longer uses this descriptor.
     _ = unsafe { close(servers[2]) };
     printf!(c"  server: close(), which waits until everything has arrived\n");
-    tell_recv(c"client:", clients[2]);
+    receive_and_print(c"client:", clients[2]);
 
-    // [7] End both: the answer is lost as after close(), but the client still has its socket
+    // [7] Shut down both: the answer is lost as after close(), but the client still has its socket
     printf!(c"\nSHUT_RDWR: the client can neither send nor receive\n");
-    tell_send(c"client:", clients[3], c"question");
-    tell_shutdown(c"client:", clients[3], SHUT_RDWR, c"SHUT_RDWR");
-    tell_send(c"client:", clients[3], c"more");
-    tell_recv(c"client:", clients[3]);
-    tell_recv(c"server:", servers[3]);
-    tell_recv(c"server:", servers[3]);
-    tell_send(c"server:", servers[3], c"answer");
-    await_reset(servers[3]);
-    tell_send(c"server:", servers[3], c"more");
+    send_and_print(c"client:", clients[3], c"question");
+    shut_down_and_print(c"client:", clients[3], SHUT_RDWR, c"SHUT_RDWR");
+    send_and_print(c"client:", clients[3], c"more");
+    receive_and_print(c"client:", clients[3]);
+    receive_and_print(c"server:", servers[3]);
+    receive_and_print(c"server:", servers[3]);
+    send_and_print(c"server:", servers[3], c"answer");
+    wait_for_reset(servers[3]);
+    send_and_print(c"server:", servers[3], c"more");
     succeed(PROGRAM);
 }
