@@ -1,12 +1,12 @@
 /*
- * Resolve: every IPv4 address behind a name.
+ * Resolve: every IPv4 address of a name.
  *
- * The tutorial says that people use names and computers addresses (lines 84-86), and asks a name server about
- * one with nslookup (lines 525-531). A program asks getaddrinfo, which looks wherever this machine is set up
- * to look: usually in /etc/hosts first, and then at a name server. One name may have several addresses. The
- * list may have the same one again: glibc takes an ::1 of /etc/hosts for 127.0.0.1.
+ * The tutorial says that people use names and computers use addresses (lines 84-86), and queries a name server with
+ * nslookup (lines 525-531). A program calls getaddrinfo, which looks wherever this machine is configured to: usually
+ * in /etc/hosts first, then at a name server. A name may have several addresses. The list may contain the same one
+ * twice: glibc takes a ::1 in /etc/hosts for 127.0.0.1.
  *
- * Call: `resolve NAME`, as in `resolve localhost`. Read next: `socket_address`, which takes an address apart.
+ * Usage: `resolve NAME`, such as `resolve localhost`. Read next: `socket_types`.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,19 +24,22 @@
 #define PROGRAM "resolve"
 #define USAGE "./resolve NAME"
 
-/* Whether the address of an entry is that of one before it in the list, too. */
-static int is_repeated(const struct addrinfo *first, const struct addrinfo *entry)
+/* Returns the address of an entry: in the family AF_INET, ai_addr points to a sockaddr_in. */
+static struct in_addr address_of(const struct addrinfo *entry)
 {
     const struct sockaddr_in *address = (const struct sockaddr_in *)entry->ai_addr;
-    const struct sockaddr_in *other;
+
+    return address->sin_addr;
+}
+
+/* Whether an earlier entry of the list has the same address. */
+static int is_repeated(const struct addrinfo *first, const struct addrinfo *entry)
+{
     const struct addrinfo *earlier;
 
-    for (earlier = first; earlier != entry; earlier = earlier->ai_next) {
-        other = (const struct sockaddr_in *)earlier->ai_addr;
-
-        if (other->sin_addr.s_addr == address->sin_addr.s_addr)
+    for (earlier = first; earlier != entry; earlier = earlier->ai_next)
+        if (address_of(earlier).s_addr == address_of(entry).s_addr)
             return 1;
-    }
 
     return 0;
 }
@@ -44,8 +47,7 @@ static int is_repeated(const struct addrinfo *first, const struct addrinfo *entr
 int main(int argc, char *argv[])
 {
     struct addrinfo hints;
-    struct addrinfo *first, *entry;
-    const struct sockaddr_in *address;
+    struct addrinfo *first = NULL, *entry;
     const char *name;
     int status, count;
 
@@ -53,15 +55,15 @@ int main(int argc, char *argv[])
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     name = string_argument(PROGRAM, USAGE, "NAME", argv[1]);
 
-    /* [2] Say what is wanted: IPv4, and an address for one type of socket, not for every one */
+    /* [2] Ask for IPv4 only, and for one socket type: otherwise each address is listed once per type */
     memset(&hints, 0, sizeof(hints));
     hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_STREAM;
 
-    /* [3] Ask for the addresses of the name; no port is wanted */
+    /* [3] Look up the addresses of the name, without a port */
     status = getaddrinfo(name, NULL, &hints, &first);
 
-    /* [4] Tell a name without an address from a question that could not be asked: only then errno knows why */
+    /* [4] If the lookup failed, say why: only EAI_SYSTEM comes with an errno */
     if (status == EAI_SYSTEM)
         fail(PROGRAM, "getaddrinfo", errno);
 
@@ -70,23 +72,20 @@ int main(int argc, char *argv[])
         exit(1);
     }
 
-    /* [5] Walk through the list of addresses, and tell each once */
+    /* [5] Walk the list, and print each address once */
     printf("Addresses of %s:\n", name);
     count = 0;
 
     for (entry = first; entry != NULL; entry = entry->ai_next) {
-        /* Of the family AF_INET, an address is a sockaddr_in. */
-        address = (const struct sockaddr_in *)entry->ai_addr;
-
         if (!is_repeated(first, entry)) {
-            printf("%s\n", inet_ntoa(address->sin_addr));
+            printf("%s\n", inet_ntoa(address_of(entry)));
             count++;
         }
     }
 
     printf("Number of addresses: %d\n", count);
 
-    /* [6] Give the list back */
+    /* [6] Free the list */
     freeaddrinfo(first);
     succeed(PROGRAM);
 }

@@ -1,11 +1,11 @@
-//! Byte order: how this machine keeps a number in memory, and how the network wants it.
+//! Byte order: how this machine stores a number in memory, and how the network expects it.
 //!
-//! The tutorial's section on byte ordering (lines 170-204). It shows the bytes of a number before and after
-//! htonl (32 bits) and htons (16 bits), that ntohl and ntohs undo it, and which kind of machine this is.
+//! The tutorial's section on byte ordering (lines 170-204). It shows the bytes of a number before and after htonl (32
+//! bits) and htons (16 bits), that ntohl and ntohs undo the conversion, and which byte order this machine has.
 //!
-//! Call: `byte_order [VALUE]`; without a VALUE it is 0x01020304. `socket_address IP PORT` puts the two to use.
+//! Usage: `byte_order [VALUE]`; the default is 0x01020304. Read next: `socket_address`, which uses htons.
 //!
-//! The tutorial's drawing counts the bytes from the lowest one, so that its number is 0x04030201.
+//! The tutorial's figure numbers the bytes from the lowest, so its number is 0x04030201.
 #![no_std]
 #![no_main]
 
@@ -23,25 +23,22 @@ const USAGE: &CStr = c"./byte_order [VALUE]";
 
 sockmirror::entry!(main);
 
-/// Prints bytes in the order in which they lie in memory.
+/// Prints bytes in memory order.
 ///
 /// # Safety
 ///
 /// `number` points to `size` bytes that may be read.
 unsafe fn print_bytes(number: *const c_void, size: size_t) {
     let bytes = number.cast::<c_uchar>();
-    let mut i = 0;
 
-    while i < size {
-        // SAFETY: `i` is less than `size`, the number of bytes there.
-        let byte = unsafe { *bytes.wrapping_add(i) };
-        printf!(c" %02x", c_uint::from(byte));
-        i += 1;
+    for i in 0..size {
+        // SAFETY: the caller vouches for `size` bytes.
+        printf!(c" %02x", c_uint::from(unsafe { *bytes.wrapping_add(i) }));
     }
 }
 
-/// Prints 32 bits: as bytes, and as the number that this machine takes them for.
-fn show_long(name: &CStr, number: u32) {
+/// Prints 32 bits: their bytes, and the number that this machine reads in them.
+fn print_long(name: &CStr, number: u32) {
     printf!(c"  %-13s", name);
     // SAFETY: the size is that of the number.
     unsafe { print_bytes((&raw const number).cast(), size_of::<u32>()) };
@@ -49,7 +46,7 @@ fn show_long(name: &CStr, number: u32) {
 }
 
 /// Prints 16 bits in the same way.
-fn show_short(name: &CStr, number: u16) {
+fn print_short(name: &CStr, number: u16) {
     printf!(c"  %-13s", name);
     // SAFETY: the size is that of the number.
     unsafe { print_bytes((&raw const number).cast(), size_of::<u16>()) };
@@ -57,20 +54,20 @@ fn show_short(name: &CStr, number: u16) {
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    // Erratum 10: the tutorial has long and short, but these functions take and give exactly 32 and 16 bits.
+    // Erratum 10: the tutorial has long and short, but these functions take and return exactly 32 and 16 bits.
 
     // [1] Take the number from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     let mut host_long: u32 = 0x0102_0304;
 
     if argc > 1 {
-        // Rust: C makes the number 32 bits without a word; they hold all that is taken.
+        // Rust: C narrows the number to 32 bits implicitly; it fits.
         host_long = number_argument(PROGRAM, USAGE, c"VALUE", argv[1], 0, 0, 4_294_967_295) as u32;
     }
 
-    // [2] Look which byte of the number 1 comes first in memory
+    // [2] See which byte of the number 1 comes first in memory
     let one: u16 = 1;
-    // SAFETY: `one` has a first byte.
+    // SAFETY: a u16 has a first byte.
     let first = unsafe { *(&raw const one).cast::<c_uchar>() };
     printf!(
         c"This machine is %s.\n",
@@ -82,22 +79,22 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     );
     printf!(c"The network is big-endian.\n\n");
 
-    // [3] Turn 32 bits, as of an address, into network order and back
+    // [3] Convert 32 bits, such as an address, to network byte order and back
     let net_long = htonl(host_long);
     printf!(c"32 bits         in memory      read here\n");
-    show_long(c"the number", host_long);
-    show_long(c"after htonl", net_long);
-    show_long(c"then ntohl", ntohl(net_long));
+    print_long(c"the number", host_long);
+    print_long(c"after htonl", net_long);
+    print_long(c"then ntohl", ntohl(net_long));
 
-    // [4] Do the same with 16 bits, as of a port: the low half of the number
+    // [4] Do the same with 16 bits, such as a port: the low half of the number
     let host_short = (host_long & 0xffff) as u16;
     let net_short = htons(host_short);
     printf!(c"\n16 bits         in memory      read here\n");
-    show_short(c"its low half", host_short);
-    show_short(c"after htons", net_short);
-    show_short(c"then ntohs", ntohs(net_short));
+    print_short(c"its low half", host_short);
+    print_short(c"after htons", net_short);
+    print_short(c"then ntohs", ntohs(net_short));
 
-    // [5] Compare with the types that the tutorial gives these functions
+    // [5] Compare with the types that the tutorial has for these functions
     printf!(c"\nhtonl gives %zu bytes; a long has %zu.\n", size_of::<u32>(), size_of::<c_long>());
     printf!(
         c"htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n",

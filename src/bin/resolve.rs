@@ -1,18 +1,17 @@
-//! Resolve: every IPv4 address behind a name.
+//! Resolve: every IPv4 address of a name.
 //!
-//! The tutorial says that people use names and computers addresses (lines 84-86), and asks a name server about
-//! one with nslookup (lines 525-531). A program asks getaddrinfo, which looks wherever this machine is set up
-//! to look: usually in /etc/hosts first, and then at a name server. One name may have several addresses. The
-//! list may have the same one again: glibc takes an ::1 of /etc/hosts for 127.0.0.1.
+//! The tutorial says that people use names and computers use addresses (lines 84-86), and queries a name server with
+//! nslookup (lines 525-531). A program calls getaddrinfo, which looks wherever this machine is configured to: usually
+//! in /etc/hosts first, then at a name server. A name may have several addresses. The list may contain the same one
+//! twice: glibc takes a ::1 in /etc/hosts for 127.0.0.1.
 //!
-//! Call: `resolve NAME`, as in `resolve localhost`. Read next: `socket_address`, which takes an address apart.
+//! Usage: `resolve NAME`, such as `resolve localhost`. Read next: `socket_types`.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use core::ptr;
-use libc::{AF_INET, EAI_SYSTEM, SOCK_STREAM, addrinfo, c_int, sockaddr_in};
+use libc::{AF_INET, EAI_SYSTEM, SOCK_STREAM, addrinfo, c_int, in_addr, sockaddr_in};
 use sockmirror::arpa::inet::inet_ntoa;
 use sockmirror::errno::errno;
 use sockmirror::netdb::{freeaddrinfo, gai_strerror, getaddrinfo};
@@ -29,25 +28,29 @@ const USAGE: &CStr = c"./resolve NAME";
 
 sockmirror::entry!(main);
 
-/// Whether the address of an entry is that of one before it in the list, too.
+/// Returns the address of an entry: in the family AF_INET, ai_addr points to a sockaddr_in.
 ///
 /// # Safety
 ///
-/// `first` is a list of getaddrinfo, with addresses of the family AF_INET only, and `entry` is in it.
-unsafe fn is_repeated(first: *const addrinfo, entry: *const addrinfo) -> bool {
-    // SAFETY: the caller vouches that `entry` is in the list.
+/// `entry` is in a list that getaddrinfo made for AF_INET.
+unsafe fn address_of(entry: *const addrinfo) -> in_addr {
+    // SAFETY: the caller vouches for the entry.
     let address = unsafe { (*entry).ai_addr }.cast::<sockaddr_in>();
-    // SAFETY: the address is of the family AF_INET.
-    let address = unsafe { &*address };
+    // SAFETY: the family is AF_INET.
+    unsafe { (*address).sin_addr }
+}
+
+/// Whether an earlier entry of the list has the same address.
+///
+/// # Safety
+///
+/// `first` is a list that getaddrinfo made for AF_INET, and `entry` is in it.
+unsafe fn is_repeated(first: *const addrinfo, entry: *const addrinfo) -> bool {
     let mut earlier = first;
 
     while earlier != entry {
-        // SAFETY: `earlier` comes before `entry` in the list.
-        let other = unsafe { (*earlier).ai_addr }.cast::<sockaddr_in>();
-        // SAFETY: the address is of the family AF_INET.
-        let other = unsafe { &*other };
-
-        if other.sin_addr.s_addr == address.sin_addr.s_addr {
+        // SAFETY: both are in the list.
+        if unsafe { address_of(earlier) }.s_addr == unsafe { address_of(entry) }.s_addr {
             return true;
         }
 
@@ -59,23 +62,23 @@ unsafe fn is_repeated(first: *const addrinfo, entry: *const addrinfo) -> bool {
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut first = MaybeUninit::<*mut addrinfo>::uninit();
+    let mut first: *mut addrinfo = ptr::null_mut();
     let mut count: c_int;
 
     // [1] Take the name from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     let name = string_argument(PROGRAM, USAGE, c"NAME", argv[1]);
 
-    // [2] Say what is wanted: IPv4, and an address for one type of socket, not for every one
+    // [2] Ask for IPv4 only, and for one socket type: otherwise each address is listed once per type
     let mut hints: addrinfo = zeroed();
     hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_STREAM;
 
-    // [3] Ask for the addresses of the name; no port is wanted
-    // SAFETY: `name` is a C string, `hints` is filled in, and `first` may be written; there is one thread.
-    let status = unsafe { getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, first.as_mut_ptr()) };
+    // [3] Look up the addresses of the name, without a port
+    // SAFETY: `name` is not null, `hints` is filled in, and there is one thread.
+    let status = unsafe { getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut first) };
 
-    // [4] Tell a name without an address from a question that could not be asked: only then errno knows why
+    // [4] If the lookup failed, say why: only EAI_SYSTEM comes with an errno
     if status == EAI_SYSTEM {
         fail(PROGRAM, c"getaddrinfo", errno());
     }
@@ -85,35 +88,28 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         exit(1);
     }
 
-    // [5] Walk through the list of addresses, and tell each once
-    // SAFETY: getaddrinfo has succeeded, and stored the list.
-    let first = unsafe { first.assume_init() };
+    // [5] Walk the list, and print each address once
     printf!(c"Addresses of %s:\n", name);
     count = 0;
 
     let mut entry = first;
 
     while !entry.is_null() {
-        // Of the family AF_INET, an address is a sockaddr_in.
-        // SAFETY: `entry` is in the list of getaddrinfo, which is not given back yet.
-        let address = unsafe { (*entry).ai_addr }.cast::<sockaddr_in>();
-        // SAFETY: the list holds only addresses of the family that was asked for.
-        let address = unsafe { &*address };
-
-        // SAFETY: `entry` is in the list of getaddrinfo, which is not given back yet.
+        // SAFETY: `entry` is in the list `first`, which is not freed yet.
         if !unsafe { is_repeated(first, entry) } {
-            printf!(c"%s\n", inet_ntoa(address.sin_addr));
+            // SAFETY: `entry` is in the list.
+            printf!(c"%s\n", inet_ntoa(unsafe { address_of(entry) }));
             count += 1;
         }
 
-        // SAFETY: `entry` is in the list of getaddrinfo, which is not given back yet.
+        // SAFETY: `entry` is in the list.
         entry = unsafe { (*entry).ai_next };
     }
 
     printf!(c"Number of addresses: %d\n", count);
 
-    // [6] Give the list back
-    // SAFETY: getaddrinfo has made the list, and nothing uses it any more.
+    // [6] Free the list
+    // SAFETY: getaddrinfo made the list, and nothing uses it afterwards.
     unsafe { freeaddrinfo(first) };
     succeed(PROGRAM);
 }

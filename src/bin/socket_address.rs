@@ -1,13 +1,13 @@
-//! Socket address: an IP address and a port, as the kernel wants to have them.
+//! Socket address: an IP address and a port, in the form that the kernel takes.
 //!
-//! The tutorial's sections on IP, ports, loopback and the address structures (lines 71-82, 88-95 and
-//! 143-168). It shows every field of a sockaddr_in where it lies in memory, the same bytes seen as a
-//! sockaddr, the way from text to 32 bits and back, the class of the address, and what kind of port it is.
+//! The tutorial's sections on IP, ports, loopback and the address structures (lines 71-82, 88-95 and 143-168). It shows
+//! where every field of a sockaddr_in lies in memory, the same bytes seen as a sockaddr, the conversion from text to 32
+//! bits and back, the class of the address, and the range that the port is in.
 //!
-//! Call: `socket_address IP PORT`. See `byte_order` for the order of the bytes.
+//! Usage: `socket_address IP PORT`. Byte order is the subject of `byte_order`. Read next: `resolve`.
 //!
-//! Class C ends at 223.255.255.255 (erratum 13), the well-known ports are 0 to 1023 (erratum 14), an
-//! address is written with dots (erratum 15), and its bits are those that this program prints (erratum 16).
+//! Class C ends at 223.255.255.255 (erratum 13), the well-known ports are 0 to 1023 (erratum 14), an address is written
+//! with dots (erratum 15), and its bits are those that this program prints (erratum 16).
 #![no_std]
 #![no_main]
 
@@ -30,41 +30,31 @@ const USAGE: &CStr = c"./socket_address IP PORT";
 
 sockmirror::entry!(main);
 
-/// Prints a field of a structure: where it begins, how long it is, and its bytes as they lie in memory.
-///
-/// # Safety
-///
-/// `offset + size` bytes at `addr` may be read.
-unsafe fn show(name: &CStr, addr: *const sockaddr, offset: size_t, size: size_t) {
-    let bytes = addr.cast::<c_uchar>();
-    let mut i = offset;
+/// Prints a field of a structure: its offset, its size, and its bytes in memory order.
+fn print_field(name: &CStr, addr: &sockaddr, offset: size_t, size: size_t) {
+    // SAFETY: a sockaddr consists of so many bytes, without padding.
+    let bytes = unsafe { &*(&raw const *addr).cast::<[c_uchar; size_of::<sockaddr>()]>() };
 
     printf!(c"  %2zu  %2zu  %-10s", offset, size, name);
 
-    while i < offset + size {
-        // SAFETY: the caller vouches for the bytes up to `offset + size`.
-        let byte = unsafe { *bytes.wrapping_add(i) };
-
-        printf!(c" %02x", c_uint::from(byte));
-        i += 1;
+    for i in 0..size {
+        printf!(c" %02x", c_uint::from(bytes[offset + i]));
     }
 
     printf!(c"\n");
 }
 
 /// Prints 32 bits, the highest first, in groups of eight.
-fn show_bits(number: in_addr_t) {
+fn print_bits(number: in_addr_t) {
     for i in (0..=31).rev() {
-        let bit: c_uint = (number >> i) & 1;
-
-        printf!(c"%s%u", if i % 8 == 7 { c" " } else { c"" }, bit);
+        printf!(c"%s%u", if i % 8 == 7 { c" " } else { c"" }, (number >> i) & 1);
     }
 
     printf!(c"\n");
 }
 
-/// The class of an address in host order: its first bits are 0, 10, 110, 1110 or 1111.
-fn class_of(address: in_addr_t) -> &'static CStr {
+/// Returns the class of an address in host byte order: its first bits are 0, 10, 110, 1110 or 1111.
+fn address_class(address: in_addr_t) -> &'static CStr {
     if address >> 31 == 0 {
         return c"A, 0.0.0.0 - 127.255.255.255";
     }
@@ -80,8 +70,8 @@ fn class_of(address: in_addr_t) -> &'static CStr {
     c"E, 240.0.0.0 - 255.255.255.255: reserved"
 }
 
-/// The kind of a port, as IANA divides the 16 bits.
-fn kind_of(port: in_port_t) -> &'static CStr {
+/// Returns the IANA range that a port is in.
+fn port_range(port: in_port_t) -> &'static CStr {
     if port < 1024 {
         return c"well-known, 0 - 1023";
     }
@@ -95,59 +85,54 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [1] Take the address and the port from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 2);
 
-    // [2] Fill in the structure: address and port in network order, the rest zero
+    // [2] Fill in the structure: address and port in network byte order, the rest zero
     let mut addr: sockaddr_in = zeroed();
     addr.sin_family = AF_INET as sa_family_t;
     addr.sin_addr = address_argument(PROGRAM, USAGE, c"IP", argv[1]);
-    // Rust: C makes the number 16 bits without a word; they hold all that is taken.
+    // Rust: C narrows the number to 16 bits implicitly; it fits.
     let port = number_argument(PROGRAM, USAGE, c"PORT", argv[2], 10, 0, 65535) as in_port_t;
     addr.sin_port = htons(port);
 
-    // [3] Show its fields
-    let any = (&raw const addr).cast::<sockaddr>();
+    // [3] Print its fields
+    // SAFETY: a sockaddr_in has the size of a sockaddr, and is aligned for one.
+    let generic = unsafe { &*(&raw const addr).cast::<sockaddr>() };
     printf!(c"struct sockaddr_in has %zu bytes (offset, size, field, bytes):\n", size_of::<sockaddr_in>());
-    // SAFETY: the first field of `addr`, and its size.
-    unsafe { show(c"sin_family", any, offset_of!(sockaddr_in, sin_family), size_of::<sa_family_t>()) };
-    // SAFETY: the second field of `addr`, and its size.
-    unsafe { show(c"sin_port", any, offset_of!(sockaddr_in, sin_port), size_of::<in_port_t>()) };
-    // SAFETY: the third field of `addr`, and its size.
-    unsafe { show(c"sin_addr", any, offset_of!(sockaddr_in, sin_addr), size_of::<in_addr>()) };
-    // SAFETY: the last field of `addr`, and what is left for it.
-    unsafe { show(c"sin_zero", any, offset_of!(sockaddr_in, sin_zero), addr.sin_zero.len()) };
+    print_field(c"sin_family", generic, offset_of!(sockaddr_in, sin_family), size_of::<sa_family_t>());
+    print_field(c"sin_port", generic, offset_of!(sockaddr_in, sin_port), size_of::<in_port_t>());
+    print_field(c"sin_addr", generic, offset_of!(sockaddr_in, sin_addr), size_of::<in_addr>());
+    print_field(c"sin_zero", generic, offset_of!(sockaddr_in, sin_zero), addr.sin_zero.len());
 
-    // [4] Show the same bytes as the structure that bind, connect and accept take, for any family
+    // [4] Print the same bytes as a struct sockaddr, which bind, connect and accept take for any family
     printf!(c"struct sockaddr has %zu bytes:\n", size_of::<sockaddr>());
-    // SAFETY: the first field, which is that of `addr` as well.
-    unsafe { show(c"sa_family", any, offset_of!(sockaddr, sa_family), size_of::<sa_family_t>()) };
-    let data = offset_of!(sockaddr, sa_data);
-    // SAFETY: the rest; the two structures have the same size.
-    unsafe { show(c"sa_data", any, data, size_of::<sockaddr>() - data) };
+    print_field(c"sa_family", generic, offset_of!(sockaddr, sa_family), size_of::<sa_family_t>());
+    let data_offset = offset_of!(sockaddr, sa_data);
+    print_field(c"sa_data", generic, data_offset, size_of::<sockaddr>() - data_offset);
 
     // Erratum 9: the tutorial has an unsigned long.
     printf!(c"s_addr has %zu bytes; an unsigned long has %zu.\n\n", size_of::<in_addr_t>(), size_of::<c_ulong>());
 
-    // [5] Turn the text into 32 bits and back
-    // SAFETY: argv[1] is a C string: it was taken above.
+    // [5] Convert the text to 32 bits and back
+    // SAFETY: address_argument accepted argv[1], so it is not null.
     let address = unsafe { inet_addr(argv[1].as_ptr()) };
     let host_address = ntohl(address);
     printf!(c"inet_addr gives 0x%08x (host order), the bits", host_address);
-    show_bits(host_address);
+    print_bits(host_address);
 
-    // inet_addr has the one value for both, inet_aton says on its own whether it could read the text.
+    // inet_addr returns this value for an error, too; inet_aton returns success or failure apart from the address.
     if address == INADDR_NONE {
         printf!(c"That is INADDR_NONE, which also means an error; inet_aton says: no error.\n");
     }
 
     printf!(c"inet_ntoa gives %s.\n\n", inet_ntoa(addr.sin_addr));
 
-    // [6] Say what kind of address and of port they are
+    // [6] Classify the address and the port
     let loopback = host_address >> 24 == 127;
     printf!(
         c"Class:     %s\nLoopback:  %s\nPort %-5u %s\n",
-        class_of(host_address),
+        address_class(host_address),
         if loopback { c"yes, 127.0.0.0 - 127.255.255.255" } else { c"no" },
         c_uint::from(port),
-        kind_of(port)
+        port_range(port)
     );
 
     succeed(PROGRAM);
