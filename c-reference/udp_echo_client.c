@@ -1,15 +1,16 @@
 /*
- * UDP echo client: sends a word in one datagram to an echo server and prints the one that comes back.
+ * UDP echo client: sends a word in one datagram to an echo server and prints the answer.
  *
- * The tutorial describes UDP (lines 62-65) without a listing. Nobody is connected: the first datagram goes out
- * with nothing agreed before, and whatever anybody sends to this socket arrives. So the client looks at who
- * sent each datagram, and takes only that of the server it asked. Datagrams get lost without a sign, so it
- * does not wait for ever; it does not send a second time.
+ * The tutorial describes UDP (lines 62-65) without a listing. There is no connection: the first datagram is sent
+ * without any agreement, and the socket receives what anybody sends to it. So the client checks the sender of each
+ * datagram, and accepts only one from the server. Datagrams can get lost without notice, so it does not wait forever;
+ * it does not send again.
  *
- * Call: `udp_echo_client SERVER_IP WORD [PORT]`. Run against it: `udp_echo_server PORT`.
+ * Usage: `udp_echo_client SERVER_IP WORD [PORT]`, with `udp_echo_server PORT` running. Read next:
+ * `multicast_receiver`.
  *
- * A UDP socket can be given to `connect`, too. No packet goes out then: the kernel itself drops what others
- * send, and tells of a port where nobody is (ECONNREFUSED). Here the socket stays without, as UDP itself is.
+ * A UDP socket can be given to `connect`, too. That sends no packet: the kernel itself then drops what others send,
+ * and reports a port that nobody listens on (ECONNREFUSED). Here the socket is not connected, to show UDP itself.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,18 +28,18 @@
 
 #define PROGRAM "udp_echo_client"
 #define USAGE "./udp_echo_client SERVER_IP WORD [PORT]"
-/* The most that a datagram carries over IPv4: 65535 bytes less 20 for the IP header and 8 for UDP's. */
+/* The largest payload over IPv4: 65535 bytes less 20 for the IP header and 8 for the UDP header. */
 #define DATAGRAM_SIZE 65507
 /* How long to wait for a datagram. */
-#define SECONDS 5
-/* How many of others to wait through: each starts the time anew. */
-#define MOST_STRAYS 16
+#define TIMEOUT_S 5
+/* How many datagrams from others to ignore: each restarts the timeout. */
+#define MAX_STRAYS 16
 
 int main(int argc, char *argv[])
 {
-    struct sockaddr_in server_address, sender_address;
+    struct sockaddr_in server_address, sender_address = {0};
     socklen_t address_length;
-    struct timeval timeout;
+    struct timeval timeout = {.tv_sec = TIMEOUT_S};
     struct in_addr server_ip;
     const char *word;
     char buffer[DATAGRAM_SIZE];
@@ -63,14 +64,11 @@ int main(int argc, char *argv[])
     if (argc > 3)
         port = number_argument(PROGRAM, USAGE, "PORT", argv[3], 10, 1, 65535);
 
-    /* [2] Create the socket, for datagrams */
+    /* [2] Create the datagram socket */
     if ((sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP)) < 0)
         fail(PROGRAM, "socket", errno);
 
-    /* [3] Let no recvfrom wait for ever */
-    memset(&timeout, 0, sizeof(timeout));
-    timeout.tv_sec = SECONDS;
-
+    /* [3] Set a timeout for recvfrom */
     if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
         fail(PROGRAM, "setsockopt", errno);
 
@@ -80,11 +78,11 @@ int main(int argc, char *argv[])
     server_address.sin_addr = server_ip;
     server_address.sin_port = htons(port);
 
-    /* What is sent to 0.0.0.0 goes to 127.0.0.1, and the answer comes from there. */
+    /* A datagram to 0.0.0.0 goes to 127.0.0.1, and the answer comes from there. */
     if (server_ip.s_addr == htonl(INADDR_ANY))
         server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
-    /* [5] Send the word, without the NUL that ends it, in one datagram: an empty word is one, too */
+    /* [5] Send the word in one datagram, without the NUL that ends it: an empty word is an empty datagram */
     word_length = strlen(word);
 
     if (sendto(sock, word, word_length, 0, (struct sockaddr *)&server_address, sizeof(server_address)) < 0)
@@ -95,11 +93,11 @@ int main(int argc, char *argv[])
     for (;;) {
         address_length = sizeof(sender_address);
 
-        /* [6] Take a datagram, or wait for one: it comes whole, whoever sent it */
+        /* [6] Receive a datagram, or wait for one: it arrives whole, whoever sent it */
         length = recvfrom(sock, buffer, DATAGRAM_SIZE, 0, (struct sockaddr *)&sender_address, &address_length);
 
         if (length < 0) {
-            /* A process that was stopped and goes on. */
+            /* The process was stopped and continued. */
             if (errno == EINTR)
                 continue;
 
@@ -107,26 +105,26 @@ int main(int argc, char *argv[])
                 fail(PROGRAM, "recvfrom", errno);
 
             fprintf(stderr, "%s: no answer within %d seconds: a datagram was lost, or nobody is there\n", PROGRAM,
-                    SECONDS);
+                    TIMEOUT_S);
             exit(1);
         }
 
-        /* [7] Take it for the answer only if the server sent it, by address and port */
+        /* [7] Accept it as the answer only if it comes from the server's address and port */
         if (sender_address.sin_addr.s_addr == server_address.sin_addr.s_addr &&
             sender_address.sin_port == server_address.sin_port)
             break;
 
-        fprintf(stderr, "%s: ignored a datagram from %s, port %d: it was not asked\n", PROGRAM,
+        fprintf(stderr, "%s: ignored a datagram from %s, port %d: not from the server\n", PROGRAM,
                 inet_ntoa(sender_address.sin_addr), ntohs(sender_address.sin_port));
         strays++;
 
-        if (strays == MOST_STRAYS) {
+        if (strays == MAX_STRAYS) {
             fprintf(stderr, "%s: no answer, but %d datagrams from others\n", PROGRAM, strays);
             exit(1);
         }
     }
 
-    /* [8] Print the answer; it is bytes, and may hold a NUL */
+    /* [8] Print the answer, which may contain a NUL */
     printf("Received: ");
     fwrite(buffer, 1, length, stdout);
     printf("\n");

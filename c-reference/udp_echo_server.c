@@ -1,20 +1,19 @@
 /*
- * UDP echo server: every datagram goes back to where it came from.
+ * UDP echo server: sends every datagram back to its sender.
  *
- * The tutorial describes UDP (lines 62-65) without a listing. Nobody is connected: there is no listen and no
- * accept, one socket serves everyone, and each datagram brings its sender's address along. A datagram comes
- * whole and goes back whole, an empty one too; two are never joined.
+ * The tutorial describes UDP (lines 62-65) without a listing. There is no connection: no listen and no accept, one
+ * socket serves every client, and each datagram comes with its sender's address. A datagram arrives whole and goes
+ * back whole, even an empty one; two are never joined.
  *
- * Call: `udp_echo_server PORT`; with port 0 the kernel chooses a free one. Run against it:
- * `udp_echo_client 127.0.0.1 WORD PORT`. SIGTERM or Ctrl-C ends it.
+ * Usage: `udp_echo_server PORT`; with port 0 the kernel chooses a free one. SIGTERM or Ctrl-C ends it. Read next:
+ * `udp_echo_client`, which sends to it (`udp_echo_client 127.0.0.1 WORD PORT`).
  *
- * Anyone can write any sender into a datagram. One that seems to come from another echo service would go back
- * and forth between the two for ever (CVE-1999-0103). So a datagram from the ports of the well-known services,
- * 0 to 1023, or from the server's own port gets no answer. An echo service on any other port cannot be told
- * from a client.
+ * A sender's address is easily forged. A datagram that seems to come from another echo service would go back and forth
+ * between the two forever (CVE-1999-0103). So a datagram from a well-known port, 0 to 1023, or from the server's own
+ * port gets no answer. An echo service on any other port cannot be told from a client.
  *
- * A shortcut: on a machine with several addresses the kernel chooses from which one an answer comes. It need
- * not be the one that the client had asked, and udp_echo_client takes no answer from another.
+ * A shortcut: on a machine with several addresses, the kernel chooses the one that an answer comes from. It need not
+ * be the one that the client sent to, and udp_echo_client accepts no answer from another.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,30 +30,30 @@
 
 #define PROGRAM "udp_echo_server"
 #define USAGE "./udp_echo_server PORT"
-/* The most that a datagram carries over IPv4: 65535 bytes less 20 for the IP header and 8 for UDP's. */
+/* The largest payload over IPv4: 65535 bytes less 20 for the IP header and 8 for the UDP header. */
 #define DATAGRAM_SIZE 65507
-/* How long to rest when the system has no memory, in nanoseconds. */
-#define REST 100000000
-/* Below it are the ports of the well-known services. */
-#define FIRST_CLIENT_PORT 1024
+/* How long to back off when the system is out of memory. */
+#define BACKOFF_NS 100000000
+/* The ports below are those of well-known services. */
+#define MIN_CLIENT_PORT 1024
 
 int main(int argc, char *argv[])
 {
-    const struct timespec rest = {0, REST};
-    struct sockaddr_in server_address, client_address;
+    const struct timespec backoff = {0, BACKOFF_NS};
+    struct sockaddr_in server_address, client_address = {0};
     socklen_t address_length;
     in_port_t server_port, client_port;
     char buffer[DATAGRAM_SIZE];
     ssize_t length;
     in_port_t port;
-    int sock, error, said = 0;
+    int sock, error, last_error = 0;
 
-    /* [1] Take the port from the command line, and nothing else from whoever has started the server */
+    /* [1] Take the port from the command line, and nothing else from whoever started the server */
     reset_inherited_state(PROGRAM);
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
     port = number_argument(PROGRAM, USAGE, "PORT", argv[1], 10, 0, 65535);
 
-    /* [2] Create the socket, for datagrams */
+    /* [2] Create the datagram socket */
     if ((sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP)) < 0)
         fail(PROGRAM, "socket", errno);
 
@@ -64,7 +63,7 @@ int main(int argc, char *argv[])
     server_address.sin_addr.s_addr = htonl(INADDR_ANY);
     server_address.sin_port = htons(port);
 
-    /* [4] Bind the socket to the address: from here on datagrams arrive */
+    /* [4] Bind the socket to the address: from here on it receives datagrams */
     if (bind(sock, (struct sockaddr *)&server_address, sizeof(server_address)) < 0)
         fail(PROGRAM, "bind", errno);
 
@@ -81,37 +80,37 @@ int main(int argc, char *argv[])
     for (;;) {
         address_length = sizeof(client_address);
 
-        /* [6] Take the next datagram, or wait for one: it comes whole, with its sender's address */
+        /* [6] Receive the next datagram, or wait for one: it arrives whole, with its sender's address */
         length = recvfrom(sock, buffer, DATAGRAM_SIZE, 0, (struct sockaddr *)&client_address, &address_length);
 
         if (length < 0) {
-            /* These pass. No client causes another one: a socket that is not connected hears of no refusal. */
+            /* These are transient. No client can cause others: a socket that is not connected gets no ICMP errors. */
             if (errno != EINTR && errno != ENOBUFS && errno != ENOMEM)
                 fail(PROGRAM, "recvfrom", errno);
 
-            /* As long as it does not pass, it is said once, and the server does not spin. */
+            /* Report it once, however long it lasts, and do not spin. */
             error = errno;
 
-            if (error != said)
+            if (error != last_error)
                 explain_errno(PROGRAM, "recvfrom", error);
 
-            said = error;
-            nanosleep(&rest, NULL);
+            last_error = error;
+            nanosleep(&backoff, NULL);
             continue;
         }
 
-        said = 0;
+        last_error = 0;
 
-        /* [7] Give a service no answer, because it could answer in turn */
+        /* [7] Do not answer a service, because it could answer in turn */
         client_port = ntohs(client_address.sin_port);
 
-        if (client_port < FIRST_CLIENT_PORT || client_port == server_port) {
-            fprintf(stderr, "%s: ignored a datagram from %s, port %d: a service there could answer for ever\n",
-                    PROGRAM, inet_ntoa(client_address.sin_addr), client_port);
+        if (client_port < MIN_CLIENT_PORT || client_port == server_port) {
+            fprintf(stderr, "%s: ignored a datagram from %s, port %d: a service there could answer forever\n", PROGRAM,
+                    inet_ntoa(client_address.sin_addr), client_port);
             continue;
         }
 
-        /* [8] Send it back. An answer that cannot go out at once is lost: to wait would hold up all others */
+        /* [8] Send it back, or drop it if it cannot be sent at once: waiting would delay all other clients */
         if (sendto(sock, buffer, length, MSG_DONTWAIT, (struct sockaddr *)&client_address, address_length) < 0) {
             explain_errno(PROGRAM, "sendto", errno);
             continue;

@@ -1,14 +1,15 @@
-//! UDP echo client: sends a word in one datagram to an echo server and prints the one that comes back.
+//! UDP echo client: sends a word in one datagram to an echo server and prints the answer.
 //!
-//! The tutorial describes UDP (lines 62-65) without a listing. Nobody is connected: the first datagram goes out
-//! with nothing agreed before, and whatever anybody sends to this socket arrives. So the client looks at who
-//! sent each datagram, and takes only that of the server it asked. Datagrams get lost without a sign, so it
-//! does not wait for ever; it does not send a second time.
+//! The tutorial describes UDP (lines 62-65) without a listing. There is no connection: the first datagram is sent
+//! without any agreement, and the socket receives what anybody sends to it. So the client checks the sender of each
+//! datagram, and accepts only one from the server. Datagrams can get lost without notice, so it does not wait forever;
+//! it does not send again.
 //!
-//! Call: `udp_echo_client SERVER_IP WORD [PORT]`. Run against it: `udp_echo_server PORT`.
+//! Usage: `udp_echo_client SERVER_IP WORD [PORT]`, with `udp_echo_server PORT` running. Read next:
+//! `multicast_receiver`.
 //!
-//! A UDP socket can be given to `connect`, too. No packet goes out then: the kernel itself drops what others
-//! send, and tells of a port where nobody is (ECONNREFUSED). Here the socket stays without, as UDP itself is.
+//! A UDP socket can be given to `connect`, too. That sends no packet: the kernel itself then drops what others send,
+//! and reports a port that nobody listens on (ECONNREFUSED). Here the socket is not connected, to show UDP itself.
 #![no_std]
 #![no_main]
 
@@ -33,18 +34,19 @@ use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"udp_echo_client";
 const USAGE: &CStr = c"./udp_echo_client SERVER_IP WORD [PORT]";
-// The most that a datagram carries over IPv4: 65535 bytes less 20 for the IP header and 8 for UDP's.
+// The largest payload over IPv4: 65535 bytes less 20 for the IP header and 8 for the UDP header.
 const DATAGRAM_SIZE: usize = 65507;
 // How long to wait for a datagram.
-const SECONDS: c_int = 5;
-// How many of others to wait through: each starts the time anew.
-const MOST_STRAYS: c_int = 16;
+const TIMEOUT_S: c_int = 5;
+// How many datagrams from others to ignore: each restarts the timeout.
+const MAX_STRAYS: c_int = 16;
 
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut sender_address = MaybeUninit::<sockaddr_in>::uninit();
+    let mut sender_address: sockaddr_in = zeroed();
     let mut address_length: socklen_t;
+    let timeout = timeval { tv_sec: TIMEOUT_S as time_t, tv_usec: 0 };
     let mut buffer = MaybeUninit::<[c_char; DATAGRAM_SIZE]>::uninit();
     let mut strays: c_int;
 
@@ -66,14 +68,11 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         port = number_argument(PROGRAM, USAGE, c"PORT", argv[3], 10, 1, 65535) as in_port_t;
     }
 
-    // [2] Create the socket, for datagrams
+    // [2] Create the datagram socket
     let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    // [3] Let no recvfrom wait for ever
-    let mut timeout: timeval = zeroed();
-    timeout.tv_sec = SECONDS as time_t;
-
-    // SAFETY: the size is that of the variable, which is filled in.
+    // [3] Set a timeout for recvfrom
+    // SAFETY: the size is that of `timeout`.
     unsafe {
         setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, (&raw const timeout).cast(), size_of::<timeval>() as socklen_t)
     }
@@ -85,16 +84,16 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     server_address.sin_addr = server_ip;
     server_address.sin_port = htons(port);
 
-    // What is sent to 0.0.0.0 goes to 127.0.0.1, and the answer comes from there.
+    // A datagram to 0.0.0.0 goes to 127.0.0.1, and the answer comes from there.
     if server_ip.s_addr == htonl(INADDR_ANY) {
         server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     }
 
-    // [5] Send the word, without the NUL that ends it, in one datagram: an empty word is one, too
-    // SAFETY: `word` is a C string.
+    // [5] Send the word in one datagram, without the NUL that ends it: an empty word is an empty datagram
+    // SAFETY: `word` is not null.
     let word_length = unsafe { strlen(word.as_ptr()) };
 
-    // SAFETY: `word` has as many bytes as strlen counted; the size is that of the variable, which is filled in.
+    // SAFETY: `word` has `word_length` bytes, and the size is that of `server_address`, which is filled in.
     unsafe {
         sendto(
             sock,
@@ -112,20 +111,20 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let length = loop {
         address_length = size_of::<sockaddr_in>() as socklen_t;
 
-        // [6] Take a datagram, or wait for one: it comes whole, whoever sent it
-        // SAFETY: `buffer` has DATAGRAM_SIZE bytes, and `address_length` is the size of `sender_address`.
+        // [6] Receive a datagram, or wait for one: it arrives whole, whoever sent it
+        // SAFETY: `buffer` has DATAGRAM_SIZE bytes, and `sender_address` has `address_length` bytes.
         let length = match unsafe {
             recvfrom(
                 sock,
                 buffer.as_mut_ptr().cast(),
                 DATAGRAM_SIZE,
                 0,
-                sender_address.as_mut_ptr().cast::<sockaddr>(),
+                (&raw mut sender_address).cast::<sockaddr>(),
                 &raw mut address_length,
             )
         } {
             Ok(length) => length,
-            // A process that was stopped and goes on.
+            // The process was stopped and continued.
             Err(error) if error.0 == EINTR => continue,
             Err(error) if error.0 != EAGAIN => fail(PROGRAM, c"recvfrom", error),
             Err(_) => {
@@ -133,16 +132,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     stderr(),
                     c"%s: no answer within %d seconds: a datagram was lost, or nobody is there\n",
                     PROGRAM,
-                    SECONDS
+                    TIMEOUT_S
                 );
                 exit(1);
             }
         };
 
-        // [7] Take it for the answer only if the server sent it, by address and port
-        // SAFETY: recvfrom has stored the address.
-        let sender_address = unsafe { sender_address.assume_init_ref() };
-
+        // [7] Accept it as the answer only if it comes from the server's address and port
         if sender_address.sin_addr.s_addr == server_address.sin_addr.s_addr
             && sender_address.sin_port == server_address.sin_port
         {
@@ -151,28 +147,28 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         fprintf!(
             stderr(),
-            c"%s: ignored a datagram from %s, port %d: it was not asked\n",
+            c"%s: ignored a datagram from %s, port %d: not from the server\n",
             PROGRAM,
             inet_ntoa(sender_address.sin_addr),
             c_int::from(ntohs(sender_address.sin_port))
         );
         strays += 1;
 
-        if strays == MOST_STRAYS {
+        if strays == MAX_STRAYS {
             fprintf!(stderr(), c"%s: no answer, but %d datagrams from others\n", PROGRAM, strays);
             exit(1);
         }
     };
 
-    // [8] Print the answer; it is bytes, and may hold a NUL
+    // [8] Print the answer, which may contain a NUL
     printf!(c"Received: ");
-    // SAFETY: recvfrom has stored `length` bytes in `buffer`, and the stream is open.
+    // SAFETY: recvfrom stored `length` bytes in `buffer`.
     unsafe { fwrite(buffer.as_ptr().cast(), 1, length as size_t, stdout()) };
     printf!(c"\n");
 
     // [9] Close the socket: nothing is sent, because there was no connection
-    // Rust: C does not look at what close returns.
-    // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
+    // Rust: C ignores what close returns.
+    // SAFETY: `sock` is this program's own, and nothing uses it afterwards.
     _ = unsafe { close(sock) };
     succeed(PROGRAM);
 }

@@ -1,19 +1,18 @@
-//! UDP echo server: every datagram goes back to where it came from.
+//! UDP echo server: sends every datagram back to its sender.
 //!
-//! The tutorial describes UDP (lines 62-65) without a listing. Nobody is connected: there is no listen and no
-//! accept, one socket serves everyone, and each datagram brings its sender's address along. A datagram comes
-//! whole and goes back whole, an empty one too; two are never joined.
+//! The tutorial describes UDP (lines 62-65) without a listing. There is no connection: no listen and no accept, one
+//! socket serves every client, and each datagram comes with its sender's address. A datagram arrives whole and goes
+//! back whole, even an empty one; two are never joined.
 //!
-//! Call: `udp_echo_server PORT`; with port 0 the kernel chooses a free one. Run against it:
-//! `udp_echo_client 127.0.0.1 WORD PORT`. SIGTERM or Ctrl-C ends it.
+//! Usage: `udp_echo_server PORT`; with port 0 the kernel chooses a free one. SIGTERM or Ctrl-C ends it. Read next:
+//! `udp_echo_client`, which sends to it (`udp_echo_client 127.0.0.1 WORD PORT`).
 //!
-//! Anyone can write any sender into a datagram. One that seems to come from another echo service would go back
-//! and forth between the two for ever (CVE-1999-0103). So a datagram from the ports of the well-known services,
-//! 0 to 1023, or from the server's own port gets no answer. An echo service on any other port cannot be told
-//! from a client.
+//! A sender's address is easily forged. A datagram that seems to come from another echo service would go back and forth
+//! between the two forever (CVE-1999-0103). So a datagram from a well-known port, 0 to 1023, or from the server's own
+//! port gets no answer. An echo service on any other port cannot be told from a client.
 //!
-//! A shortcut: on a machine with several addresses the kernel chooses from which one an answer comes. It need
-//! not be the one that the client had asked, and udp_echo_client takes no answer from another.
+//! A shortcut: on a machine with several addresses, the kernel chooses the one that an answer comes from. It need not
+//! be the one that the client sent to, and udp_echo_client accepts no answer from another.
 #![no_std]
 #![no_main]
 
@@ -37,39 +36,39 @@ use sockmirror::server::start::reset_inherited_state;
 
 const PROGRAM: &CStr = c"udp_echo_server";
 const USAGE: &CStr = c"./udp_echo_server PORT";
-// The most that a datagram carries over IPv4: 65535 bytes less 20 for the IP header and 8 for UDP's.
+// The largest payload over IPv4: 65535 bytes less 20 for the IP header and 8 for the UDP header.
 const DATAGRAM_SIZE: usize = 65507;
-// How long to rest when the system has no memory, in nanoseconds.
-const REST: c_long = 100_000_000;
-// Below it are the ports of the well-known services.
-const FIRST_CLIENT_PORT: in_port_t = 1024;
+// How long to back off when the system is out of memory.
+const BACKOFF_NS: c_long = 100_000_000;
+// The ports below are those of well-known services.
+const MIN_CLIENT_PORT: in_port_t = 1024;
 
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let rest = timespec { tv_sec: 0, tv_nsec: REST };
-    let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
+    let backoff = timespec { tv_sec: 0, tv_nsec: BACKOFF_NS };
+    let mut client_address: sockaddr_in = zeroed();
     let mut address_length: socklen_t;
-    let mut said = 0;
+    let mut last_error = 0;
     let mut buffer = MaybeUninit::<[c_char; DATAGRAM_SIZE]>::uninit();
 
-    // [1] Take the port from the command line, and nothing else from whoever has started the server
-    // SAFETY: nothing was done yet.
+    // [1] Take the port from the command line, and nothing else from whoever started the server
+    // SAFETY: nothing was done before.
     unsafe { reset_inherited_state(PROGRAM) };
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
+    // Rust: C narrows the number to 16 bits implicitly; it fits.
     let port = number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) as in_port_t;
 
-    // [2] Create the socket, for datagrams
+    // [2] Create the datagram socket
     let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
     // [3] Fill in the server's address: the port, on every interface
     let mut server_address: sockaddr_in = zeroed();
     server_address.sin_family = AF_INET as sa_family_t;
     server_address.sin_addr.s_addr = htonl(INADDR_ANY);
-    // Rust: C narrows the long to 16 bits without a word; it is no larger.
     server_address.sin_port = htons(port);
 
-    // [4] Bind the socket to the address: from here on datagrams arrive
+    // [4] Bind the socket to the address: from here on it receives datagrams
     // SAFETY: the size is that of the variable, which is filled in.
     unsafe { bind(sock, (&raw const server_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
         .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
@@ -83,55 +82,52 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     let server_port = ntohs(server_address.sin_port);
     printf!(c"Waiting for datagrams on port %d; nobody connects\n", c_int::from(server_port));
-    // Rust: C does not look at what fflush returns.
-    // SAFETY: the stream stays open until the program ends.
+    // Rust: C ignores what fflush returns.
     _ = fflush(stdout());
 
     loop {
         address_length = size_of::<sockaddr_in>() as socklen_t;
 
-        // [6] Take the next datagram, or wait for one: it comes whole, with its sender's address
-        // SAFETY: `buffer` has DATAGRAM_SIZE bytes, and `address_length` is the size of `client_address`.
+        // [6] Receive the next datagram, or wait for one: it arrives whole, with its sender's address
+        // SAFETY: `buffer` has DATAGRAM_SIZE bytes, and `client_address` has `address_length` bytes.
         let length = match unsafe {
             recvfrom(
                 sock,
                 buffer.as_mut_ptr().cast(),
                 DATAGRAM_SIZE,
                 0,
-                client_address.as_mut_ptr().cast::<sockaddr>(),
+                (&raw mut client_address).cast::<sockaddr>(),
                 &raw mut address_length,
             )
         } {
             Ok(length) => length,
             Err(error) => {
-                // These pass. No client causes another one: a socket that is not connected hears of no refusal.
+                // These are transient. No client can cause others: a socket that is not connected gets no ICMP errors.
                 if !matches!(error.0, EINTR | ENOBUFS | ENOMEM) {
                     fail(PROGRAM, c"recvfrom", error);
                 }
 
-                // As long as it does not pass, it is said once, and the server does not spin.
-                if error.0 != said {
+                // Report it once, however long it lasts, and do not spin.
+                if error.0 != last_error {
                     explain_errno(PROGRAM, c"recvfrom", error);
                 }
 
-                said = error.0;
-                // SAFETY: the structure is filled in, and what is left is not asked for.
-                _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+                last_error = error.0;
+                // SAFETY: `backoff` is a valid time, and the second pointer is null.
+                _ = unsafe { nanosleep(&raw const backoff, null_mut()) };
                 continue;
             }
         };
 
-        said = 0;
+        last_error = 0;
 
-        // [7] Give a service no answer, because it could answer in turn
-        // SAFETY: recvfrom has stored the address.
-        let client_address = unsafe { client_address.assume_init_ref() };
+        // [7] Do not answer a service, because it could answer in turn
         let client_port = ntohs(client_address.sin_port);
 
-        if client_port < FIRST_CLIENT_PORT || client_port == server_port {
+        if client_port < MIN_CLIENT_PORT || client_port == server_port {
             fprintf!(
                 stderr(),
-                c"%s: ignored a datagram from %s, port %d: a service there could answer for ever\n",
+                c"%s: ignored a datagram from %s, port %d: a service there could answer forever\n",
                 PROGRAM,
                 inet_ntoa(client_address.sin_addr),
                 c_int::from(client_port)
@@ -139,15 +135,15 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             continue;
         }
 
-        // [8] Send it back. An answer that cannot go out at once is lost: to wait would hold up all others
-        // SAFETY: recvfrom has stored `length` bytes in `buffer` and `address_length` in `client_address`.
+        // [8] Send it back, or drop it if it cannot be sent at once: waiting would delay all other clients
+        // SAFETY: recvfrom stored `length` bytes in `buffer`, and `client_address` has `address_length` bytes.
         if let Err(error) = unsafe {
             sendto(
                 sock,
                 buffer.as_ptr().cast(),
                 length as size_t,
                 MSG_DONTWAIT,
-                (&raw const *client_address).cast::<sockaddr>(),
+                (&raw const client_address).cast::<sockaddr>(),
                 address_length,
             )
         } {
@@ -161,7 +157,6 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             inet_ntoa(client_address.sin_addr),
             c_int::from(client_port)
         );
-        // SAFETY: the stream stays open until the program ends.
         _ = fflush(stdout());
     }
 }
