@@ -1,18 +1,17 @@
 /*
- * Listen backlog: how many connections complete before anyone accepts.
+ * Listen backlog: how many connections complete before anyone accepts them.
  *
- * The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes
- * connections by itself and keeps them in a queue; that on Linux the queue takes one more than the
- * backlog (erratum 17: half-open ones do not count, and the number itself still fits); that the client
- * after those gets no answer at all, neither yes nor no, so that it sends its SYN again until there is
- * room; and that accept takes the oldest connection first. What the administrator allows (somaxconn) the
- * kernel does not exceed, and listen does not tell.
+ * The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes connections by
+ * itself and keeps them in a queue; that on Linux the queue holds one more than the backlog (erratum 17: half-open
+ * ones do not count, and the number itself still fits); that the next client gets no answer at all, neither acceptance
+ * nor refusal, so that it retransmits its SYN until there is room; and that accept takes the oldest connection first.
+ * The kernel caps the backlog at the administrator's limit (somaxconn), which listen does not report.
  *
- * Call: `listen_backlog [BACKLOG]`, from 0 to 100; 5 if none is given. It needs nothing to run against:
- * server and clients are in this program. Read next: `stream_boundaries`.
+ * Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. It holds both ends of its connections. Read
+ * next: `stream_boundaries`.
  *
- * Each client has an address of its own, 127.0.0.2 and so on, so that they can be told apart. The clients
- * stay connected until the program ends.
+ * Each client has an address of its own, 127.0.0.2 and so on, to tell them apart. The clients stay connected until the
+ * program ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,40 +29,35 @@
 
 #define PROGRAM "listen_backlog"
 #define USAGE "./listen_backlog [BACKLOG]"
-#define BACKLOG 5
-/* In milliseconds: as long as the last client's first SYN has time to be answered. The second one goes out
-   after 1000. */
-#define PATIENCE 500
+#define DEFAULT_BACKLOG 5
+/* How long the last client waits for an answer to its first SYN. It retransmits after 1000 ms. */
+#define ANSWER_TIMEOUT_MS 500
 
-/* Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK the connection is only begun. */
+/* Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK, the connection is only started. */
 static int connect_from(int host, int flags, const struct sockaddr_in *server_address)
 {
-    struct sockaddr_in client_address;
     int client;
 
     if ((client = socket(PF_INET, SOCK_STREAM | flags, 0)) < 0)
         fail(PROGRAM, "socket", errno);
 
-    memset(&client_address, 0, sizeof(client_address));
-    client_address.sin_family = AF_INET;
-    client_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
+    bind_to(PROGRAM, client, INADDR_LOOPBACK - 1 + host);
 
-    if (bind(client, (struct sockaddr *)&client_address, sizeof(client_address)) < 0)
-        fail(PROGRAM, "bind", errno);
-
-    /* "In progress" is no failure: the kernel goes on by itself. */
+    /* EINPROGRESS is no failure: the kernel goes on by itself. */
     if (connect(client, (const struct sockaddr *)server_address, sizeof(*server_address)) < 0 && errno != EINPROGRESS)
         fail(PROGRAM, "connect", errno);
 
     return client;
 }
 
-/* Accepts a connection, says whose it is, and closes it. */
+/* Accepts a connection, prints the client's address, and closes it. */
 static void accept_next(int server)
 {
     struct sockaddr_in client_address;
     socklen_t length = sizeof(client_address);
     int accepted;
+
+    memset(&client_address, 0, sizeof(client_address));
 
     if ((accepted = accept(server, (struct sockaddr *)&client_address, &length)) < 0)
         fail(PROGRAM, "accept", errno);
@@ -75,11 +69,9 @@ static void accept_next(int server)
 int main(int argc, char *argv[])
 {
     struct sockaddr_in server_address;
-    struct pollfd late;
-    socklen_t length = sizeof(server_address);
-    int server, host, last, answers, kept;
-    int backlog = BACKLOG;
-    int error = 0;
+    struct pollfd late_client;
+    int server, host, last, answered, effective, error;
+    int backlog = DEFAULT_BACKLOG;
 
     /* [1] Take the backlog from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
@@ -88,70 +80,55 @@ int main(int argc, char *argv[])
         backlog = number_argument(PROGRAM, USAGE, "BACKLOG", argv[1], 10, 0, 100);
 
     /* [2] Create the server's socket, on a port of 127.0.0.1 that the kernel chooses */
-    if ((server = socket(PF_INET, SOCK_STREAM, 0)) < 0)
-        fail(PROGRAM, "socket", errno);
-
-    memset(&server_address, 0, sizeof(server_address));
-    server_address.sin_family = AF_INET;
-    server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-    if (bind(server, (struct sockaddr *)&server_address, sizeof(server_address)) < 0)
-        fail(PROGRAM, "bind", errno);
-
-    if (getsockname(server, (struct sockaddr *)&server_address, &length) < 0)
-        fail(PROGRAM, "getsockname", errno);
+    server = bound_socket(PROGRAM, INADDR_LOOPBACK);
+    server_address = own_address(PROGRAM, server);
 
     /* [3] Listen, and do not accept */
     if (listen(server, backlog) < 0)
         fail(PROGRAM, "listen", errno);
 
     printf("The server listens with a backlog of %d, and does not accept\n", backlog);
-    kept = effective_backlog(PROGRAM, server, backlog);
+    effective = effective_backlog(PROGRAM, server, backlog);
 
-    if (kept < backlog) {
-        printf("The kernel cuts it to %d: net.core.somaxconn allows no more\n", kept);
-        backlog = kept;
+    if (effective < backlog) {
+        printf("The kernel cuts it to %d: net.core.somaxconn allows no more\n", effective);
+        backlog = effective;
     }
 
-    /* [4] Connect as many clients as the backlog says, and one more; 127.0.0.2 is the first */
+    /* [4] Connect as many clients as the backlog, and one more, starting with 127.0.0.2 */
     last = backlog + 2;
 
-    /* These connects block: each returns when its connection is complete, and not before. */
+    /* These calls block: each returns once its connection is complete. */
     for (host = 2; host <= last; host++) {
         connect_from(host, 0, &server_address);
         printf("127.0.0.%d is connected\n", host);
     }
 
-    /* [5] Connect another one, and give it time for an answer */
+    /* [5] Start another connection, and wait for an answer */
     host = last + 1;
-    late.fd = connect_from(host, SOCK_NONBLOCK, &server_address);
-    late.events = POLLOUT;
-    late.revents = 0;
+    late_client.fd = connect_from(host, SOCK_NONBLOCK, &server_address);
+    late_client.events = POLLOUT;
+    late_client.revents = 0;
 
-    if ((answers = poll(&late, 1, PATIENCE)) < 0)
+    if ((answered = poll(&late_client, 1, ANSWER_TIMEOUT_MS)) < 0)
         fail(PROGRAM, "poll", errno);
 
-    printf("127.0.0.%d has %s\n", host, answers == 0 ? "no answer: the queue is full" : "an answer");
-    printf("Complete, and not accepted: %d\n", backlog + 1 + answers);
+    printf("127.0.0.%d has %s\n", host, answered == 0 ? "no answer: the queue is full" : "an answer");
+    printf("Complete, and not accepted: %d\n", backlog + 1 + answered);
 
-    /* [6] Accept one connection: there is room for another */
+    /* [6] Accept one connection: now there is room for another */
     accept_next(server);
 
-    /* [7] Wait until the late client has sent its SYN again, and see what came of it */
-    if (poll(&late, 1, -1) < 0)
+    /* [7] Wait until the late client has retransmitted its SYN, and check the result */
+    if (poll(&late_client, 1, -1) < 0)
         fail(PROGRAM, "poll", errno);
 
-    length = sizeof(error);
-
-    if (getsockopt(late.fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-        fail(PROGRAM, "getsockopt", errno);
-
-    if (error != 0)
+    if ((error = get_option(PROGRAM, late_client.fd, SOL_SOCKET, SO_ERROR)) != 0)
         fail(PROGRAM, "connect", error);
 
     printf("127.0.0.%d is connected, by a SYN that it sent again\n", host);
 
-    /* [8] Accept all the others: first come, first accepted */
+    /* [8] Accept all the others: first come, first served */
     for (host = 2; host <= last; host++)
         accept_next(server);
 

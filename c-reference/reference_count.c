@@ -1,12 +1,12 @@
 /*
- * Reference count: close() lets go of a socket, shutdown() ends its connection.
+ * Reference count: close() drops a reference to a socket, shutdown() ends its connection.
  *
- * The tutorial's reference counter (lines 228-238). After a fork() two processes have the same socket.
- * close() takes one reference away, and TCP ends the connection with the last one. shutdown() does not
- * count: it ends the connection for both.
+ * The tutorial's reference counter (lines 228-238). After a fork() two processes share each socket. close() drops one
+ * reference, and TCP ends the connection with the last one. shutdown() ignores the count: it ends the connection for
+ * both.
  *
- * Call: `reference_count`. It holds both ends, so there is nothing to run against it. What else
- * shutdown() can do, `half_close` shows.
+ * Usage: `reference_count`; it holds both ends of its connections. Read next: `half_close`, which shows what else
+ * shutdown() can do.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@
 #define CONNECTIONS 2
 #define BUFFER_SIZE 16
 
-/* Receives what has come, or waits for it. */
+/* Receives what has arrived, or waits for it. */
 static ssize_t receive(int sock, char buffer[BUFFER_SIZE])
 {
     ssize_t received;
@@ -41,7 +41,7 @@ static ssize_t receive(int sock, char buffer[BUFFER_SIZE])
 
 int main(int argc, char *argv[])
 {
-    struct sockaddr_in server_addr;
+    struct sockaddr_in server_address;
     int listener, clients[CONNECTIONS], servers[CONNECTIONS];
     sigset_t signals;
     pid_t child;
@@ -49,31 +49,31 @@ int main(int argc, char *argv[])
     char buffer[BUFFER_SIZE];
     ssize_t received, sent;
 
-    /* [1] There is nothing to take from the command line */
+    /* [1] Take no arguments from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    /* [2] Listen on 127.0.0.1, and ask which port it is */
+    /* [2] Listen on 127.0.0.1, and find out the port */
     listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
 
     if (listen(listener, CONNECTIONS) < 0)
         fail(PROGRAM, "listen", errno);
 
-    server_addr = own_address(PROGRAM, listener);
+    server_address = own_address(PROGRAM, listener);
 
     /* [3] Make two connections, from 127.0.0.2 and 127.0.0.3 */
     for (int i = 0; i < CONNECTIONS; i++) {
-        clients[i] = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + i, &server_addr);
+        clients[i] = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + i, &server_address);
         servers[i] = accept_client(PROGRAM, listener);
     }
 
-    /* [4] Keep back the signal that tells of a child's end at any moment: waitpid will tell */
+    /* [4] Block SIGCHLD, which could arrive at any moment: waitpid reports the child's end */
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
 
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         fail(PROGRAM, "sigprocmask", errno);
 
-    /* [5] Write out what is said so far, or both processes will, and make the second one */
+    /* [5] Flush the output, or both processes would write it, and create the child */
     printf("Two connections to a server, which then calls fork().\n");
     printf("Each of its two sockets has 2 references: the parent's and the child's.\n");
 
@@ -84,7 +84,7 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "fork", errno);
 
     if (child == 0) {
-        /* [6] The child leaves the clients to the parent, and so notices if the parent ends */
+        /* [6] The child closes its copies of the client sockets, so that their connections end with the parent */
         close(clients[0]);
         close(clients[1]);
 
@@ -97,7 +97,7 @@ int main(int argc, char *argv[])
 
         close(servers[0]);
 
-        /* [8] Wait on the second one until it ends. Without MSG_NOSIGNAL, SIGPIPE would end the child */
+        /* [8] Wait until the second one ends. Without MSG_NOSIGNAL, SIGPIPE would kill the child */
         received = receive(servers[1], buffer);
         printf("  child:  recv() returns %zd\n", received);
 
@@ -109,7 +109,7 @@ int main(int argc, char *argv[])
         succeed(PROGRAM);
     }
 
-    /* [9] The parent closes the first socket; the client is still served, by the child */
+    /* [9] The parent closes the first socket; the child still serves the client */
     printf("\nConnection 1: close() takes one reference away\n");
     close(servers[0]);
     printf("  parent: close(), 1 reference is left\n");
@@ -125,7 +125,7 @@ int main(int argc, char *argv[])
     received = receive(clients[0], buffer);
     printf("  client: recv() returns %zd: the child has closed it, 0 references are left\n", received);
 
-    /* [11] Shut the second one down. What the parent has said comes before what the child will say */
+    /* [11] Shut down the second one. Flush first, so that the parent's output precedes the child's */
     printf("\nConnection 2: shutdown() does not count\n");
     printf("  parent: shutdown(SHUT_RDWR), 2 references are left\n");
 

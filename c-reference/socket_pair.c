@@ -1,12 +1,11 @@
 /*
- * Socket pair: the two addresses by which connections to one port are told apart.
+ * Socket pair: the two addresses that identify a connection.
  *
- * The tutorial's bind() and connect() (lines 253-269 and 306-320). Three clients connect to one port of a
- * server that is bound to INADDR_ANY. Each connection has an address and a port at either end, and no two
- * have all four in common. Then a server that is bound to one address refuses what comes for another.
+ * The tutorial's bind() and connect() (lines 253-269 and 306-320). Three clients connect to one port of a server that
+ * is bound to INADDR_ANY. Each connection has an address and a port at either end, and no two have all four in common.
+ * Then a server that is bound to one address refuses a connection to another.
  *
- * Call: `socket_pair`. It holds both ends, so there is nothing to run against it. How many clients may wait
- * to be accepted, `listen_backlog` shows.
+ * Usage: `socket_pair`; it holds both ends of its connections. Read next: `listen_backlog`.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,44 +23,40 @@
 #define USAGE "./socket_pair"
 #define CLIENTS 3
 
-/* Tells an address. inet_ntoa has one buffer, so there is one address in a printf. */
-static void tell_address(const struct sockaddr_in *address)
+/* Prints an address. inet_ntoa has one buffer, so a printf can print only one. */
+static void print_address(const struct sockaddr_in *address)
 {
     printf("%s:%d", inet_ntoa(address->sin_addr), ntohs(address->sin_port));
 }
 
-/* Asks for a socket's own address, and tells it. */
-static struct sockaddr_in tell_own(int sock)
+/* Prints and returns a socket's own address. */
+static struct sockaddr_in print_own_address(int sock)
 {
-    struct sockaddr_in own;
-    socklen_t length = sizeof(own);
+    struct sockaddr_in own = own_address(PROGRAM, sock);
 
-    if (getsockname(sock, (struct sockaddr *)&own, &length) < 0)
-        fail(PROGRAM, "getsockname", errno);
-
-    tell_address(&own);
+    print_address(&own);
     return own;
 }
 
-/* Tells the socket pair: a socket's own address, and that of its other end. */
-static void tell_pair(int sock)
+/* Prints the socket pair: a socket's own address, and its peer's. */
+static void print_pair(int sock)
 {
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = {0};
     socklen_t length = sizeof(peer);
 
-    tell_own(sock);
+    print_own_address(sock);
 
     if (getpeername(sock, (struct sockaddr *)&peer, &length) < 0)
         fail(PROGRAM, "getpeername", errno);
 
     printf(" -> ");
-    tell_address(&peer);
+    print_address(&peer);
 }
 
-/* Takes the next client. Erratum 11: accept stores a struct sockaddr; there is no struct socket. */
-static int tell_accept(int listener)
+/* Accepts the next client, and prints its address. Erratum 11: accept stores a struct sockaddr, not a struct socket. */
+static int accept_and_print(int listener)
 {
-    struct sockaddr_in client;
+    struct sockaddr_in client = {0};
     socklen_t length = sizeof(client);
     int sock;
 
@@ -69,7 +64,7 @@ static int tell_accept(int listener)
         fail(PROGRAM, "accept", errno);
 
     printf("accept() stores ");
-    tell_address(&client);
+    print_address(&client);
     return sock;
 }
 
@@ -80,7 +75,7 @@ int main(int argc, char *argv[])
     int listener, sock, clients[CLIENTS], servers[CLIENTS];
     char letter = 0;
 
-    /* [1] There is nothing to take from the command line */
+    /* [1] Take no arguments from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
     /* [2] Listen on every interface */
@@ -90,10 +85,10 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "listen", errno);
 
     printf("A server bound to INADDR_ANY: ");
-    server = tell_own(listener);
+    server = print_own_address(listener);
     printf("\n");
 
-    /* [3] Connect x to 127.0.0.1, y to 127.0.0.2, and z, which has asked for an address, to 127.0.0.1 */
+    /* [3] Connect x to 127.0.0.1, y to 127.0.0.2, and z, which is bound to 127.0.0.3, to 127.0.0.1 */
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = open_socket(PROGRAM);
 
@@ -101,22 +96,20 @@ int main(int argc, char *argv[])
             bind_to(PROGRAM, clients[i], INADDR_LOOPBACK + 2);
 
         printf("\nClient %s: ", names[i]);
-        tell_own(clients[i]);
+        print_own_address(clients[i]);
         server.sin_addr.s_addr = htonl(i == 1 ? INADDR_LOOPBACK + 1 : INADDR_LOOPBACK);
 
-        if (connect(clients[i], (struct sockaddr *)&server, sizeof(server)) < 0)
-            fail(PROGRAM, "connect", errno);
-
+        connect_to(PROGRAM, clients[i], &server);
         printf(", and after connect() ");
-        tell_pair(clients[i]);
+        print_pair(clients[i]);
         printf("\n  ");
-        servers[i] = tell_accept(listener);
+        servers[i] = accept_and_print(listener);
         printf(", and the server has ");
-        tell_pair(servers[i]);
+        print_pair(servers[i]);
         printf("\n");
     }
 
-    /* [4] Let each client send its name: it comes out of the server's socket for this client */
+    /* [4] Let each client send its name: it arrives at the server's socket for this client */
     printf("\nThe server's three sockets receive:");
 
     for (int i = 0; i < CLIENTS; i++) {
@@ -129,27 +122,27 @@ int main(int argc, char *argv[])
         printf(" %c", letter);
     }
 
-    /* [5] Listen on one address alone */
+    /* [5] Listen on one address only */
     listener = bound_socket(PROGRAM, INADDR_LOOPBACK + 1);
 
     if (listen(listener, CLIENTS) < 0)
         fail(PROGRAM, "listen", errno);
 
     printf("\n\nA server bound to one address: ");
-    server = tell_own(listener);
+    server = print_own_address(listener);
 
-    /* [6] Connect to another address of the same interface, and to this one */
+    /* [6] Connect to another address of the same interface, then to this one */
     for (int i = 0; i < 2; i++) {
         sock = bound_socket(PROGRAM, INADDR_LOOPBACK + 3 + i);
         server.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
         printf("\n  connect() to ");
-        tell_address(&server);
+        print_address(&server);
 
         if (connect(sock, (struct sockaddr *)&server, sizeof(server)) < 0) {
             printf(" fails: %s (errno %d)", strerror(errno), errno);
         } else {
             printf(": ");
-            tell_accept(listener);
+            accept_and_print(listener);
         }
     }
 

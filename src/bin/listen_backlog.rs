@@ -1,62 +1,53 @@
-//! Listen backlog: how many connections complete before anyone accepts.
+//! Listen backlog: how many connections complete before anyone accepts them.
 //!
-//! The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes
-//! connections by itself and keeps them in a queue; that on Linux the queue takes one more than the
-//! backlog (erratum 17: half-open ones do not count, and the number itself still fits); that the client
-//! after those gets no answer at all, neither yes nor no, so that it sends its SYN again until there is
-//! room; and that accept takes the oldest connection first. What the administrator allows (somaxconn) the
-//! kernel does not exceed, and listen does not tell.
+//! The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes connections by
+//! itself and keeps them in a queue; that on Linux the queue holds one more than the backlog (erratum 17: half-open
+//! ones do not count, and the number itself still fits); that the next client gets no answer at all, neither acceptance
+//! nor refusal, so that it retransmits its SYN until there is room; and that accept takes the oldest connection first.
+//! The kernel caps the backlog at the administrator's limit (somaxconn), which listen does not report.
 //!
-//! Call: `listen_backlog [BACKLOG]`, from 0 to 100; 5 if none is given. It needs nothing to run against:
-//! server and clients are in this program. Read next: `stream_boundaries`.
+//! Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. It holds both ends of its connections. Read
+//! next: `stream_boundaries`.
 //!
-//! Each client has an address of its own, 127.0.0.2 and so on, so that they can be told apart. The clients
-//! stay connected until the program ends.
+//! Each client has an address of its own, 127.0.0.2 and so on, to tell them apart. The clients stay connected until the
+//! program ends.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, c_int,
-    pollfd, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, c_int, in_addr_t,
+    pollfd, sockaddr, sockaddr_in, socklen_t,
 };
-use sockmirror::arpa::inet::{htonl, inet_ntoa};
+use sockmirror::arpa::inet::inet_ntoa;
 use sockmirror::errno::Errno;
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::zeroed;
-use sockmirror::sys::socket::{accept, bind, connect, getsockname, getsockopt, listen, socket};
+use sockmirror::sys::socket::{accept, connect, listen, socket};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::{check_arguments, number_argument};
 use sockmirror::common::explain::{fail, succeed};
-use sockmirror::common::loopback::effective_backlog;
+use sockmirror::common::loopback::{bind_to, bound_socket, effective_backlog, get_option, own_address};
 
 const PROGRAM: &CStr = c"listen_backlog";
 const USAGE: &CStr = c"./listen_backlog [BACKLOG]";
-const BACKLOG: c_int = 5;
-// In milliseconds: as long as the last client's first SYN has time to be answered. The second one goes out
-// after 1000.
-const PATIENCE: c_int = 500;
+const DEFAULT_BACKLOG: c_int = 5;
+// How long the last client waits for an answer to its first SYN. It retransmits after 1000 ms.
+const ANSWER_TIMEOUT_MS: c_int = 500;
 
 sockmirror::entry!(main);
 
-/// Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK the connection is only begun.
+/// Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK, the connection is only started.
 fn connect_from(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_int {
     let client = socket(PF_INET, SOCK_STREAM | flags, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    let mut client_address: sockaddr_in = zeroed();
-    client_address.sin_family = AF_INET as sa_family_t;
-    client_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host as u32);
+    bind_to(PROGRAM, client, INADDR_LOOPBACK - 1 + host as in_addr_t);
 
-    // SAFETY: the size is that of the variable, which is filled in.
-    unsafe { bind(client, (&raw const client_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
-        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
-
-    // "In progress" is no failure: the kernel goes on by itself.
-    // SAFETY: the size is that of the address, which is filled in.
+    // EINPROGRESS is no failure: the kernel goes on by itself.
+    // SAFETY: the size is that of `server_address`.
     match unsafe {
         connect(client, (&raw const *server_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t)
     } {
@@ -67,26 +58,22 @@ fn connect_from(host: c_int, flags: c_int, server_address: &sockaddr_in) -> c_in
     client
 }
 
-/// Accepts a connection, says whose it is, and closes it.
+/// Accepts a connection, prints the client's address, and closes it.
 fn accept_next(server: c_int) {
-    let mut client_address = MaybeUninit::<sockaddr_in>::uninit();
     let mut length = size_of::<sockaddr_in>() as socklen_t;
+    let mut client_address: sockaddr_in = zeroed();
 
     // SAFETY: `length` is the size of `client_address`.
-    let accepted = unsafe { accept(server, client_address.as_mut_ptr().cast::<sockaddr>(), &raw mut length) }
+    let accepted = unsafe { accept(server, (&raw mut client_address).cast::<sockaddr>(), &raw mut length) }
         .unwrap_or_else(|error| fail(PROGRAM, c"accept", error));
 
-    // SAFETY: accept has stored the address.
-    let client_address = unsafe { client_address.assume_init() };
     printf!(c"The server accepts %s\n", inet_ntoa(client_address.sin_addr));
-    // SAFETY: accept gave `accepted` to this function, and nothing uses it any more.
+    // SAFETY: `accepted` is this function's own, and nothing uses it afterwards.
     _ = unsafe { close(accepted) };
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut length = size_of::<sockaddr_in>() as socklen_t;
-    let mut error: c_int = 0;
-    let mut backlog = BACKLOG;
+    let mut backlog = DEFAULT_BACKLOG;
 
     // [1] Take the backlog from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
@@ -96,75 +83,61 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     }
 
     // [2] Create the server's socket, on a port of 127.0.0.1 that the kernel chooses
-    let server = socket(PF_INET, SOCK_STREAM, 0).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
-
-    let mut server_address: sockaddr_in = zeroed();
-    server_address.sin_family = AF_INET as sa_family_t;
-    server_address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-    // SAFETY: the size is that of the variable, which is filled in.
-    unsafe { bind(server, (&raw const server_address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
-        .unwrap_or_else(|error| fail(PROGRAM, c"bind", error));
-
-    // SAFETY: `length` is the size of `server_address`.
-    unsafe { getsockname(server, (&raw mut server_address).cast::<sockaddr>(), &raw mut length) }
-        .unwrap_or_else(|error| fail(PROGRAM, c"getsockname", error));
+    let server = bound_socket(PROGRAM, INADDR_LOOPBACK);
+    let server_address = own_address(PROGRAM, server);
 
     // [3] Listen, and do not accept
     listen(server, backlog).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
     printf!(c"The server listens with a backlog of %d, and does not accept\n", backlog);
-    let kept = effective_backlog(PROGRAM, server, backlog);
+    let effective = effective_backlog(PROGRAM, server, backlog);
 
-    if kept < backlog {
-        printf!(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n", kept);
-        backlog = kept;
+    if effective < backlog {
+        printf!(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n", effective);
+        backlog = effective;
     }
 
-    // [4] Connect as many clients as the backlog says, and one more; 127.0.0.2 is the first
+    // [4] Connect as many clients as the backlog, and one more, starting with 127.0.0.2
     let last = backlog + 2;
 
-    // These connects block: each returns when its connection is complete, and not before.
+    // These calls block: each returns once its connection is complete.
     for host in 2..=last {
         connect_from(host, 0, &server_address);
         printf!(c"127.0.0.%d is connected\n", host);
     }
 
-    // [5] Connect another one, and give it time for an answer
+    // [5] Start another connection, and wait for an answer
     let host = last + 1;
-    let mut late = pollfd { fd: connect_from(host, SOCK_NONBLOCK, &server_address), events: POLLOUT, revents: 0 };
+    let mut late_client =
+        pollfd { fd: connect_from(host, SOCK_NONBLOCK, &server_address), events: POLLOUT, revents: 0 };
 
-    // SAFETY: one entry, as it says.
-    let answers = unsafe { poll(&raw mut late, 1, PATIENCE) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
+    // SAFETY: the list has one entry.
+    let answered = unsafe { poll(&raw mut late_client, 1, ANSWER_TIMEOUT_MS) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
-    printf!(c"127.0.0.%d has %s\n", host, if answers == 0 { c"no answer: the queue is full" } else { c"an answer" });
-    printf!(c"Complete, and not accepted: %d\n", backlog + 1 + answers);
+    printf!(c"127.0.0.%d has %s\n", host, if answered == 0 { c"no answer: the queue is full" } else { c"an answer" });
+    printf!(c"Complete, and not accepted: %d\n", backlog + 1 + answered);
 
-    // [6] Accept one connection: there is room for another
+    // [6] Accept one connection: now there is room for another
     accept_next(server);
 
-    // [7] Wait until the late client has sent its SYN again, and see what came of it
-    // SAFETY: one entry, as it says.
-    unsafe { poll(&raw mut late, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
+    // [7] Wait until the late client has retransmitted its SYN, and check the result
+    // SAFETY: the list has one entry.
+    unsafe { poll(&raw mut late_client, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
-    length = size_of::<c_int>() as socklen_t;
-
-    // SAFETY: `length` is the size of `error`.
-    unsafe { getsockopt(late.fd, SOL_SOCKET, SO_ERROR, (&raw mut error).cast(), &raw mut length) }
-        .unwrap_or_else(|error| fail(PROGRAM, c"getsockopt", error));
-
+    let error = get_option(PROGRAM, late_client.fd, SOL_SOCKET, SO_ERROR);
     if error != 0 {
         fail(PROGRAM, c"connect", Errno(error));
     }
 
     printf!(c"127.0.0.%d is connected, by a SYN that it sent again\n", host);
 
-    // [8] Accept all the others: first come, first accepted
+    // [8] Accept all the others: first come, first served
     for _ in 2..=last {
         accept_next(server);
     }
 
-    // SAFETY: socket gave `server` to this program, and nothing uses it any more.
+    // SAFETY: `server` is this program's own, and nothing uses it afterwards.
     _ = unsafe { close(server) };
     succeed(PROGRAM);
 }

@@ -1,11 +1,11 @@
-//! Reference count: close() lets go of a socket, shutdown() ends its connection.
+//! Reference count: close() drops a reference to a socket, shutdown() ends its connection.
 //!
-//! The tutorial's reference counter (lines 228-238). After a fork() two processes have the same socket.
-//! close() takes one reference away, and TCP ends the connection with the last one. shutdown() does not
-//! count: it ends the connection for both.
+//! The tutorial's reference counter (lines 228-238). After a fork() two processes share each socket. close() drops one
+//! reference, and TCP ends the connection with the last one. shutdown() ignores the count: it ends the connection for
+//! both.
 //!
-//! Call: `reference_count`. It holds both ends, so there is nothing to run against it. What else
-//! shutdown() can do, `half_close` shows.
+//! Usage: `reference_count`; it holds both ends of its connections. Read next: `half_close`, which shows what else
+//! shutdown() can do.
 #![no_std]
 #![no_main]
 
@@ -35,13 +35,11 @@ const BUFFER_SIZE: usize = 16;
 
 sockmirror::entry!(main);
 
-/// Receives what has come, or waits for it.
+/// Receives what has arrived, or waits for it.
 fn receive(sock: c_int, buffer: &mut [c_char; BUFFER_SIZE]) -> ssize_t {
     // SAFETY: `buffer` has BUFFER_SIZE bytes.
-    match unsafe { recv(sock, buffer.as_mut_ptr().cast(), BUFFER_SIZE, 0) } {
-        Err(error) => fail(PROGRAM, c"recv", error),
-        Ok(received) => received,
-    }
+    unsafe { recv(sock, buffer.as_mut_ptr().cast(), BUFFER_SIZE, 0) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error))
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
@@ -51,47 +49,46 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut buffer = [0 as c_char; BUFFER_SIZE];
     let mut received: ssize_t;
 
-    // [1] There is nothing to take from the command line
+    // [1] Take no arguments from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    // [2] Listen on 127.0.0.1, and ask which port it is
+    // [2] Listen on 127.0.0.1, and find out the port
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
 
     listen(listener, CONNECTIONS as c_int).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    let server_addr = own_address(PROGRAM, listener);
+    let server_address = own_address(PROGRAM, listener);
 
     // [3] Make two connections, from 127.0.0.2 and 127.0.0.3
     for i in 0..CONNECTIONS {
-        clients[i] = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + i as in_addr_t, &server_addr);
+        clients[i] = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + i as in_addr_t, &server_address);
         servers[i] = accept_client(PROGRAM, listener);
     }
 
-    // [4] Keep back the signal that tells of a child's end at any moment: waitpid will tell
-    // SAFETY: the set may be written.
+    // [4] Block SIGCHLD, which could arrive at any moment: waitpid reports the child's end
+    // SAFETY: sigemptyset initialises `signals`.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
+    // SAFETY: `signals` is initialised.
     _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
 
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
+    // SAFETY: `signals` is initialised, and there is one thread.
     unsafe { sigprocmask(SIG_BLOCK, signals.as_ptr(), ptr::null_mut()) }
         .unwrap_or_else(|error| fail(PROGRAM, c"sigprocmask", error));
 
-    // [5] Write out what is said so far, or both processes will, and make the second one
+    // [5] Flush the output, or both processes would write it, and create the child
     printf!(c"Two connections to a server, which then calls fork().\n");
     printf!(c"Each of its two sockets has 2 references: the parent's and the child's.\n");
 
-    // SAFETY: the stream is open until the process ends.
     fflush(stdout()).unwrap_or_else(|error| fail(PROGRAM, c"fflush", error));
 
-    // SAFETY: one thread, and no descriptor has an owner that must have it alone.
+    // SAFETY: there is one thread, and no descriptor has an exclusive owner.
     let child = unsafe { fork() }.unwrap_or_else(|error| fail(PROGRAM, c"fork", error));
 
     if child == 0 {
-        // [6] The child leaves the clients to the parent, and so notices if the parent ends
-        // SAFETY: a socket of this program, which the child does not use.
+        // [6] The child closes its copies of the client sockets, so that their connections end with the parent
+        // SAFETY: the child does not use this descriptor.
         _ = unsafe { close(clients[0]) };
-        // SAFETY: the same.
+        // SAFETY: the child does not use this descriptor, either.
         _ = unsafe { close(clients[1]) };
 
         // [7] Echo once on the first connection, and close it
@@ -100,14 +97,14 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             exit(1);
         }
 
-        // SAFETY: recv stored so many bytes in `buffer`.
+        // SAFETY: `buffer` has at least `received` bytes.
         unsafe { send(servers[0], buffer.as_ptr().cast(), received as size_t, 0) }
             .unwrap_or_else(|error| fail(PROGRAM, c"send", error));
 
-        // SAFETY: a socket of this program, which the child does not use any more.
+        // SAFETY: the child no longer uses this descriptor.
         _ = unsafe { close(servers[0]) };
 
-        // [8] Wait on the second one until it ends. Without MSG_NOSIGNAL, SIGPIPE would end the child
+        // [8] Wait until the second one ends. Without MSG_NOSIGNAL, SIGPIPE would kill the child
         received = receive(servers[1], &mut buffer);
         printf!(c"  child:  recv() returns %zd\n", received);
 
@@ -120,9 +117,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         succeed(PROGRAM);
     }
 
-    // [9] The parent closes the first socket; the client is still served, by the child
+    // [9] The parent closes the first socket; the child still serves the client
     printf!(c"\nConnection 1: close() takes one reference away\n");
-    // SAFETY: a socket of this program, which the parent does not use any more.
+    // SAFETY: the parent no longer uses this descriptor.
     _ = unsafe { close(servers[0]) };
     printf!(c"  parent: close(), 1 reference is left\n");
 
@@ -138,16 +135,15 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     received = receive(clients[0], &mut buffer);
     printf!(c"  client: recv() returns %zd: the child has closed it, 0 references are left\n", received);
 
-    // [11] Shut the second one down. What the parent has said comes before what the child will say
+    // [11] Shut down the second one. Flush first, so that the parent's output precedes the child's
     printf!(c"\nConnection 2: shutdown() does not count\n");
     printf!(c"  parent: shutdown(SHUT_RDWR), 2 references are left\n");
 
-    // SAFETY: the stream is open until the process ends.
     fflush(stdout()).unwrap_or_else(|error| fail(PROGRAM, c"fflush", error));
 
     shutdown(servers[1], SHUT_RDWR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
-    // SAFETY: `status` may be written.
+    // SAFETY: `status` is a c_int.
     unsafe { waitpid(child, &raw mut status, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"waitpid", error));
 
     received = receive(clients[1], &mut buffer);
