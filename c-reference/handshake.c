@@ -32,7 +32,7 @@
 #define RECEIVE_BUFFER_SIZE 4096
 #define SEND_BUFFER_SIZE 65536
 /* More than the receive buffer holds: the kernel doubles RECEIVE_BUFFER_SIZE. */
-#define LARGE_SIZE 10000
+#define DATA_SIZE 10000
 
 /* Returns the name of the TCP state of a socket. */
 static const char *state_name(int sock)
@@ -69,15 +69,15 @@ static void print_states(const char *what, int client, int server)
 }
 
 /* Sends more than the other end's receive buffer holds; the send buffer has room for the rest. */
-static void send_large(int sock)
+static void send_data(int sock)
 {
-    char buffer[LARGE_SIZE];
+    char buffer[DATA_SIZE];
     ssize_t sent;
 
     memset(buffer, 'x', sizeof(buffer));
 
-    if ((sent = send(sock, buffer, sizeof(buffer), MSG_DONTWAIT)) != LARGE_SIZE) {
-        explain_send(PROGRAM, sent, LARGE_SIZE);
+    if ((sent = send(sock, buffer, sizeof(buffer), MSG_DONTWAIT)) != DATA_SIZE) {
+        explain_send(PROGRAM, sent, DATA_SIZE);
         exit(1);
     }
 }
@@ -85,7 +85,7 @@ static void send_large(int sock)
 /* Waits for `count` bytes or a FIN, and prints how many bytes have arrived. */
 static void receive(const char *whose, int sock, size_t count)
 {
-    char buffer[LARGE_SIZE];
+    char buffer[DATA_SIZE];
     ssize_t received;
 
     if ((received = recv(sock, buffer, count, MSG_WAITALL)) < 0)
@@ -153,7 +153,7 @@ int main(int argc, char *argv[])
     print_states("The SYN is retransmitted; the server accepts", client, server);
 
     /* [5] Shut down the client's sending; its FIN waits behind bytes for which the server has no room */
-    send_large(client);
+    send_data(client);
 
     /* close would send the same FIN, but leave no descriptor to read the state from. */
     if (shutdown(client, SHUT_WR) < 0)
@@ -162,9 +162,9 @@ int main(int argc, char *argv[])
     print_states("The client shuts down; its FIN has to wait", client, server);
 
     /* [6] Let the FIN arrive, and send as many bytes back: they acknowledge it at the latest */
-    receive("server", server, LARGE_SIZE);
+    receive("server", server, DATA_SIZE);
     receive("server", server, 1);
-    send_large(server);
+    send_data(server);
     receive("client", client, 1);
     print_states("The FIN and the ACK for it have arrived", client, server);
 
@@ -175,7 +175,7 @@ int main(int argc, char *argv[])
     print_states("The server shuts down; its FIN has to wait", client, server);
 
     /* [8] Let the FIN arrive: the client's socket is in CLOSE, but TIME_WAIT keeps its address in use */
-    receive("client", client, LARGE_SIZE - 1);
+    receive("client", client, DATA_SIZE - 1);
     receive("client", client, 1);
     printf("%-45s %-12s %s\n", "That FIN has arrived, too", state_name(client), "-");
     close(client);

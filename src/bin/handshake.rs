@@ -42,7 +42,7 @@ const USAGE: &CStr = c"./handshake";
 const RECEIVE_BUFFER_SIZE: c_int = 4096;
 const SEND_BUFFER_SIZE: c_int = 65536;
 /// More than the receive buffer holds: the kernel doubles RECEIVE_BUFFER_SIZE.
-const LARGE_SIZE: usize = 10000;
+const DATA_SIZE: usize = 10000;
 
 sockmirror::entry!(main);
 
@@ -70,25 +70,25 @@ fn print_states(what: &CStr, client: c_int, server: c_int) {
 }
 
 /// Sends more than the other end's receive buffer holds; the send buffer has room for the rest.
-fn send_large(sock: c_int) {
-    let mut buffer = MaybeUninit::<[c_char; LARGE_SIZE]>::uninit();
+fn send_data(sock: c_int) {
+    let mut buffer = MaybeUninit::<[c_char; DATA_SIZE]>::uninit();
 
-    // SAFETY: `buffer` has LARGE_SIZE bytes.
-    unsafe { memset(buffer.as_mut_ptr().cast(), b'x'.into(), LARGE_SIZE) };
+    // SAFETY: `buffer` has DATA_SIZE bytes.
+    unsafe { memset(buffer.as_mut_ptr().cast(), b'x'.into(), DATA_SIZE) };
 
-    // SAFETY: memset has set the LARGE_SIZE bytes of `buffer`.
-    let sent = unsafe { send(sock, buffer.as_ptr().cast(), LARGE_SIZE, MSG_DONTWAIT) };
-    if sent != Ok(LARGE_SIZE as ssize_t) {
-        explain_send(PROGRAM, sent, LARGE_SIZE as ssize_t);
+    // SAFETY: memset has set the DATA_SIZE bytes of `buffer`.
+    let sent = unsafe { send(sock, buffer.as_ptr().cast(), DATA_SIZE, MSG_DONTWAIT) };
+    if sent != Ok(DATA_SIZE as ssize_t) {
+        explain_send(PROGRAM, sent, DATA_SIZE as ssize_t);
         exit(1);
     }
 }
 
 /// Waits for `count` bytes or a FIN, and prints how many bytes have arrived.
 fn receive(whose: &CStr, sock: c_int, count: size_t) {
-    let mut buffer = MaybeUninit::<[c_char; LARGE_SIZE]>::uninit();
+    let mut buffer = MaybeUninit::<[c_char; DATA_SIZE]>::uninit();
 
-    // SAFETY: no caller asks for more than the LARGE_SIZE bytes of `buffer`.
+    // SAFETY: no caller asks for more than the DATA_SIZE bytes of `buffer`.
     let received = unsafe { recv(sock, buffer.as_mut_ptr().cast(), count, MSG_WAITALL) }
         .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
@@ -152,7 +152,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     print_states(c"The SYN is retransmitted; the server accepts", client, server);
 
     // [5] Shut down the client's sending; its FIN waits behind bytes for which the server has no room
-    send_large(client);
+    send_data(client);
 
     // close would send the same FIN, but leave no descriptor to read the state from.
     shutdown(client, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
@@ -160,9 +160,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     print_states(c"The client shuts down; its FIN has to wait", client, server);
 
     // [6] Let the FIN arrive, and send as many bytes back: they acknowledge it at the latest
-    receive(c"server", server, LARGE_SIZE);
+    receive(c"server", server, DATA_SIZE);
     receive(c"server", server, 1);
-    send_large(server);
+    send_data(server);
     receive(c"client", client, 1);
     print_states(c"The FIN and the ACK for it have arrived", client, server);
 
@@ -172,7 +172,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     print_states(c"The server shuts down; its FIN has to wait", client, server);
 
     // [8] Let the FIN arrive: the client's socket is in CLOSE, but TIME_WAIT keeps its address in use
-    receive(c"client", client, LARGE_SIZE - 1);
+    receive(c"client", client, DATA_SIZE - 1);
     receive(c"client", client, 1);
     printf!(c"%-45s %-12s %s\n", c"That FIN has arrived, too", state_name(client), c"-");
     // SAFETY: nothing uses `client` any more.
