@@ -27,9 +27,9 @@
 
 int main(int argc, char *argv[])
 {
-    struct sockaddr_in group_address, sender_address;
+    struct sockaddr_in group_address, sender;
     struct ip_mreq mreq;
-    socklen_t sender_length = sizeof(sender_address);
+    socklen_t sender_length = sizeof(sender);
     char buffer[RCVBUFSIZE + 1];
     ssize_t received, shown;
     struct in_addr group;
@@ -74,15 +74,14 @@ int main(int argc, char *argv[])
     fflush(stdout);
 
     /* [5] Wait for a datagram; with MSG_TRUNC, recvfrom returns its length even if it does not fit */
-    memset(&sender_address, 0, sizeof(sender_address));
+    memset(&sender, 0, sizeof(sender));
 
-    if ((received = recvfrom(sock, buffer, RCVBUFSIZE, MSG_TRUNC, (struct sockaddr *)&sender_address,
-                             &sender_length)) < 0)
+    if ((received = recvfrom(sock, buffer, RCVBUFSIZE, MSG_TRUNC, (struct sockaddr *)&sender, &sender_length)) < 0)
         fail(PROGRAM, "recvfrom", errno);
 
     shown = received < RCVBUFSIZE ? received : RCVBUFSIZE;
     buffer[shown] = '\0';
-    printf("Received %zd bytes from %s: %s\n", received, inet_ntoa(sender_address.sin_addr), buffer);
+    printf("Received %zd bytes from %s: %s\n", received, inet_ntoa(sender.sin_addr), buffer);
 
     if (shown < received)
         printf("Only the first %zd bytes fit\n", shown);

@@ -108,7 +108,7 @@ int main(int argc, char *argv[])
     connect_to(PROGRAM, client, &address);
 
     /* [3] Send the three messages before the connection is accepted */
-    printf("The client sends. Nobody has accepted its connection yet:\n");
+    printf("The client sends before its connection is accepted:\n");
     send_messages(client);
 
     /* [4] Accept the connection, and receive with a buffer larger than all messages together */
@@ -132,7 +132,7 @@ int main(int argc, char *argv[])
     /* [6] Send them again, and receive each by its length, which the server has to know */
     printf("The client sends again:\n");
     send_messages(client);
-    printf("The server receives what it knows the messages to be, and waits for all of each:\n");
+    printf("The server knows the lengths, and waits for each message as a whole:\n");
     receive(server, 100, MSG_WAITALL);
     receive(server, 50, MSG_WAITALL);
     receive(server, 250, MSG_WAITALL);

@@ -77,16 +77,16 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     _ = fflush(stdout());
 
     // [5] Wait for a datagram; with MSG_TRUNC, recvfrom returns its length even if it does not fit
-    let mut sender_address: sockaddr_in = zeroed();
+    let mut sender: sockaddr_in = zeroed();
 
-    // SAFETY: `buffer` has more than RCVBUFSIZE bytes, and `sender_length` is the size of `sender_address`.
+    // SAFETY: `buffer` has more than RCVBUFSIZE bytes, and `sender_length` is the size of `sender`.
     let received = unsafe {
         recvfrom(
             sock,
             buffer.as_mut_ptr().cast(),
             RCVBUFSIZE,
             MSG_TRUNC,
-            (&raw mut sender_address).cast::<sockaddr>(),
+            (&raw mut sender).cast::<sockaddr>(),
             &raw mut sender_length,
         )
     }
@@ -96,7 +96,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     buffer[shown as usize] = 0;
     // SAFETY: the NUL makes `buffer` a C string.
     let buffer = unsafe { CStr::from_ptr(buffer.as_ptr()) };
-    printf!(c"Received %zd bytes from %s: %s\n", received, inet_ntoa(sender_address.sin_addr), buffer);
+    printf!(c"Received %zd bytes from %s: %s\n", received, inet_ntoa(sender.sin_addr), buffer);
 
     if shown < received {
         printf!(c"Only the first %zd bytes fit\n", shown);
