@@ -130,7 +130,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [5] Set an option and read it back
     // Erratum 12: the tutorial has a pointer to the length, but only getsockopt takes one.
-    // SAFETY: the size is that of the variable.
+    // SAFETY: the size is that of `on`.
     unsafe { setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (&raw const on).cast(), size_of::<c_int>() as socklen_t) }
         .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 
