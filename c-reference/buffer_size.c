@@ -1,14 +1,14 @@
 /*
- * Buffer size: reads and sets how much a socket holds, and shows when a connection takes notice.
+ * Buffer size: reads and sets the size of a socket's buffers, and shows when a connection takes it into account.
  *
- * The tutorial's section on SO_RCVBUF and SO_SNDBUF (lines 340-368), with its fragment (344-364) as steps
- * 2 and 3. Linux stores twice what is set, so "make it twice as large" reads back as four times as large
- * (erratum 19). The buffer has no part in the largest segment (MSS) that a handshake announces; it decides
- * the window scale, and that cannot change later (erratum 20).
+ * The tutorial's section on SO_RCVBUF and SO_SNDBUF (lines 340-368), with its fragment (344-364) as steps 2 and 3.
+ * Linux stores twice the value that is set, so a size that is read, doubled and set reads back four times as large
+ * (erratum 19). The buffer size has no influence on the maximum segment size (MSS) that a handshake announces; it
+ * determines the window scale, which is fixed by the handshake (erratum 20).
  *
- * Call: `buffer_size`. It holds both ends of its connections. Next: `socket_options`, `handshake`.
+ * Usage: `buffer_size`. Both ends of its connections are in this program. See also: `socket_options`, `handshake`.
  *
- * Of the fragment, errata 4, 6 and 7 are corrected.
+ * In the fragment, errata 4, 6 and 7 are corrected.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,23 +26,23 @@
 #define PROGRAM "buffer_size"
 #define USAGE "./buffer_size"
 
-/* What is set on one end of a connection: fewer bytes than the default. */
-#define SMALL 32768
-/* More than any kernel allows, unless it was told to. */
-#define TOO_LARGE 1073741823
-/* What both ends announce as the largest segment, as on an Ethernet. */
-#define ETHERNET 1460
-/* The beginning of a tcp_info, up to the window scales. What follows are measurements. */
-#define BEGINNING 7
+/* Less than the default, for one end of a connection. */
+#define SMALL_SIZE 32768
+/* More than net.core.rmem_max normally allows. */
+#define TOO_LARGE_SIZE 1073741823
+/* The MSS that both ends announce, as on an Ethernet. */
+#define ETHERNET_MSS 1460
+/* The part of tcp_info up to the window scales; the rest is measurements. */
+#define INFO_SIZE 7
 
-/* When the buffer is set: places in the list of moments. */
+/* When the buffer size is set: indices into the list of moments. */
 #define BEFORE_CONNECT 1
 #define AFTER_CONNECT 2
 #define BEFORE_LISTEN 3
 #define AFTER_LISTEN 4
 #define AFTER_ACCEPT 5
 
-/* Closes a socket, which nothing uses any more. */
+/* Closes a socket that nothing uses any more. */
 static void close_socket(int sock)
 {
     if (close(sock) < 0)
@@ -51,7 +51,7 @@ static void close_socket(int sock)
 
 int main(int argc, char *argv[])
 {
-    int rcvBufferSize, snd_buffer_size;
+    int rcvBufferSize = 0, snd_buffer_size;
     /* Erratum 6: the fragment has an int, but getsockopt takes a pointer to a socklen_t. */
     socklen_t sockOptSize;
     int sock;
@@ -73,9 +73,9 @@ int main(int argc, char *argv[])
     }
     printf("SO_RCVBUF at first: %d\n", rcvBufferSize);
 
-    /* [3] Make the receive buffer twice as large */
+    /* [3] Double it */
     rcvBufferSize *= 2;
-    /* Erratum 7: the fragment's `< 0` stands inside the parenthesis, and makes the length 0. */
+    /* Erratum 7: the fragment's `< 0` is inside the parentheses and makes the length 0. */
     if (setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &rcvBufferSize, sizeof(rcvBufferSize)) < 0) {
         explain_errno(PROGRAM, "setsockopt", errno);
         printf("setsockopt() failed\n");
@@ -84,13 +84,13 @@ int main(int argc, char *argv[])
     printf("  set to twice that: %d\n", rcvBufferSize);
     printf("  read back: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF));
 
-    /* [4] Give a length of 0, as the fragment does, and then more than the kernel allows */
+    /* [4] Set it with a length of 0, as the fragment does, and then to more than the kernel allows */
     if (setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &rcvBufferSize, 0) < 0)
         printf("  set with a length of 0: %s\n", strerror(errno));
-    set_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF, TOO_LARGE);
-    printf("  set to more than it may be: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF));
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF, TOO_LARGE_SIZE);
+    printf("  set to more than the maximum: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_RCVBUF));
 
-    /* [5] The same with the send buffer */
+    /* [5] Double the size of the send buffer */
     snd_buffer_size = get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF);
     printf("SO_SNDBUF at first: %d\n", snd_buffer_size);
     snd_buffer_size *= 2;
@@ -98,51 +98,51 @@ int main(int argc, char *argv[])
     printf("  set to twice that: %d\n", snd_buffer_size);
     printf("  read back: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF));
 
-    printf("SO_RCVBUF set to %d at one end, and what the handshake told the other end:\n", SMALL);
+    printf("SO_RCVBUF set to %d at one end, and what the handshake announced to the other end:\n", SMALL_SIZE);
     for (moment = 0; moment <= AFTER_ACCEPT; moment++) {
         const char *when = moments[moment];
         struct sockaddr_in address;
-        socklen_t size = BEGINNING;
+        socklen_t size = INFO_SIZE;
         struct tcp_info info;
         int listener, client, server, end, other;
-        int largest, stored, scale;
+        int mss, stored, scale;
 
-        /* [6] Connect a client and a server, at an address of their own for each moment */
+        /* [6] Create a client and a server, for each moment at another address */
         listener = open_socket(PROGRAM);
         client = open_socket(PROGRAM);
-        set_option(PROGRAM, listener, IPPROTO_TCP, TCP_MAXSEG, ETHERNET);
-        set_option(PROGRAM, client, IPPROTO_TCP, TCP_MAXSEG, ETHERNET);
+        set_option(PROGRAM, listener, IPPROTO_TCP, TCP_MAXSEG, ETHERNET_MSS);
+        set_option(PROGRAM, client, IPPROTO_TCP, TCP_MAXSEG, ETHERNET_MSS);
         bind_to(PROGRAM, listener, INADDR_LOOPBACK + moment);
         address = own_address(PROGRAM, listener);
 
-        /* [7] On the way, set the buffer at this moment */
+        /* [7] Connect them, and set the buffer size of one at this moment */
         if (moment == BEFORE_LISTEN)
-            set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, SMALL);
+            set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
         if (listen(listener, 1) < 0)
             fail(PROGRAM, "listen", errno);
         if (moment == AFTER_LISTEN)
-            set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, SMALL);
+            set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
         if (moment == BEFORE_CONNECT)
-            set_option(PROGRAM, client, SOL_SOCKET, SO_RCVBUF, SMALL);
+            set_option(PROGRAM, client, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
         connect_to(PROGRAM, client, &address);
         if (moment == AFTER_CONNECT)
-            set_option(PROGRAM, client, SOL_SOCKET, SO_RCVBUF, SMALL);
+            set_option(PROGRAM, client, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
         server = accept_client(PROGRAM, listener);
         if (moment == AFTER_ACCEPT)
-            set_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF, SMALL);
+            set_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
 
-        /* [8] Ask the other end what it was told */
+        /* [8] Read what was announced to the other end */
         memset(&info, 0, sizeof(info));
         end = moment < BEFORE_LISTEN ? client : server;
         other = moment < BEFORE_LISTEN ? server : client;
         if (getsockopt(other, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
             fail(PROGRAM, "getsockopt", errno);
-        largest = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
+        mss = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
         stored = get_option(PROGRAM, end, SOL_SOCKET, SO_RCVBUF);
         scale = info.tcpi_snd_wscale;
-        printf("  %s: size %d, MSS %d, window scale %d\n", when, stored, largest, scale);
+        printf("  %s: size %d, MSS %d, window scale %d\n", when, stored, mss, scale);
 
-        /* [9] Close all three */
+        /* [9] Close all sockets */
         close_socket(client);
         close_socket(server);
         close_socket(listener);

@@ -1,13 +1,12 @@
 /*
- * Multicast sender: sends one datagram to a group, and whoever has joined gets it.
+ * Multicast sender: sends one datagram to a group; every member receives it.
  *
- * The tutorial's section on the options of IPPROTO_IP (lines 395-397), and its class D (78). It shows the
- * two options that a sender has: how many routers the datagram may pass, and whether receivers on this
- * machine get it, too.
+ * The tutorial's section on the options of IPPROTO_IP (lines 395-397), and its class D addresses (78). It shows the
+ * two options of a sender: how many hops the datagram may take, and whether receivers on this host receive it, too.
  *
- * Call: `multicast_sender GROUP PORT WORD`. Run against it, before: `multicast_receiver GROUP PORT`.
+ * Usage: `multicast_sender GROUP PORT WORD`. Before it, start `multicast_receiver GROUP PORT`.
  *
- * Nobody answers: the sender does not know how many receivers there are, or whether there are any.
+ * There is no reply: the sender cannot know how many receivers there are, or whether there are any.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +19,7 @@
 
 #include "common/command_line.h"
 #include "common/explain.h"
+#include "common/loopback.h"
 
 #define PROGRAM "multicast_sender"
 #define USAGE "./multicast_sender GROUP PORT WORD"
@@ -33,8 +33,6 @@ int main(int argc, char *argv[])
     ssize_t sent;
     in_port_t port;
     int sock;
-    int ttl = 1;
-    int loop = 1;
 
     /* [1] Take the group, the port and the word from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
@@ -51,14 +49,11 @@ int main(int argc, char *argv[])
     if ((sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP)) < 0)
         fail(PROGRAM, "socket", errno);
 
-    /* [3] Let the datagram pass no router, and come back to receivers on this machine */
-    if (setsockopt(sock, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) < 0)
-        fail(PROGRAM, "setsockopt", errno);
+    /* [3] Allow one hop, so that no router forwards the datagram; loop it back to receivers on this host */
+    set_option(PROGRAM, sock, IPPROTO_IP, IP_MULTICAST_TTL, 1);
+    set_option(PROGRAM, sock, IPPROTO_IP, IP_MULTICAST_LOOP, 1);
 
-    if (setsockopt(sock, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop)) < 0)
-        fail(PROGRAM, "setsockopt", errno);
-
-    /* [4] Send the word to the group, by the interface that the routing table has for it */
+    /* [4] Send the word to the group, on the interface that the routing table selects */
     memset(&group_address, 0, sizeof(group_address));
     group_address.sin_family = AF_INET;
     group_address.sin_addr = group;

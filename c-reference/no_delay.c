@@ -1,17 +1,16 @@
 /*
  * No delay: how many segments small sends become, with Nagle's algorithm and without it.
  *
- * The tutorial's section on TCP_NODELAY (lines 399-401). It shows that by default a small piece leaves at
- * once only if nothing before it waits for its acknowledgement; that those which have to wait share a
- * segment; and that with TCP_NODELAY each leaves at once, in a segment of its own.
+ * The tutorial's section on TCP_NODELAY (lines 399-401). It shows that by default a small segment is sent at once
+ * only if nothing sent before it is unacknowledged; that what has to wait is sent in one segment; and that with
+ * TCP_NODELAY each send becomes a segment of its own, at once.
  *
- * Call: `no_delay`. It needs nothing to run against: both ends are in this program.
+ * Usage: `no_delay`. Both ends of its connections are in this program. See also: `socket_options`.
  *
- * On one machine an acknowledgement is back before the next send, and there is nothing to see. So the server
- * keeps the connection waiting (TCP_DEFER_ACCEPT), and then its queue is full with another one's: whatever the
- * client sends is thrown away, and nobody acknowledges it. And all sends are made in one system call
- * (sendmmsg), because after a fifth of a second without an acknowledgement the kernel sends what it has held
- * back, to find out whether something was lost.
+ * On one host an acknowledgement arrives before the next send, and there would be nothing to see. So the server
+ * delays the connection (TCP_DEFER_ACCEPT) until its accept queue is full with another one: the kernel drops what the
+ * client sends, and does not acknowledge it. And all sends are made in one system call (sendmmsg), because after 200
+ * ms without an acknowledgement the kernel sends what it has held back, to probe for loss.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,71 +32,72 @@
 
 #define PROGRAM "no_delay"
 #define USAGE "./no_delay"
-/* Fewer than the ten segments that a new connection may have on their way. */
-#define SENDS 8
-/* For the bytes, each of which takes a kilobyte or two of it. */
-#define SEND_BUFFER 65536
-/* For how many seconds a connection may wait for its first byte. */
-#define PATIENCE 60
+/* Less than the initial congestion window, which is ten segments. */
+#define SEND_COUNT 8
+/* Large enough for the bytes, each of which takes one or two kilobytes of it. */
+#define SEND_BUFFER_SIZE 65536
+/* How long a connection may wait for its first byte, in seconds. */
+#define DEFER_ACCEPT_S 60
 
-/* Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed. */
+/* Reports a connection that was reset: sendmmsg returns how many sends succeeded, not why the next one failed. */
 static void explain_reset(int sock)
 {
     if (tcp_state(PROGRAM, sock) == TCP_CLOSE)
         fprintf(stderr, "%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n", PROGRAM);
 }
 
-/* Sends one byte SENDS times, and says how many of these bytes have not left. */
-static int send_small(int sock)
+/* Sends one byte SEND_COUNT times. Returns how many of these bytes have not been transmitted yet. */
+static int send_bytes(int sock)
 {
-    char bytes[SENDS + 1] = "abcdefgh";
-    struct iovec pieces[SENDS];
-    struct mmsghdr messages[SENDS];
+    char bytes[SEND_COUNT + 1] = "abcdefgh";
+    struct iovec pieces[SEND_COUNT];
+    struct mmsghdr messages[SEND_COUNT];
     int index, sent;
     int held = 0;
     int unacknowledged = 0;
 
+    memset(pieces, 0, sizeof(pieces));
     memset(messages, 0, sizeof(messages));
 
-    for (index = 0; index < SENDS; index++) {
+    for (index = 0; index < SEND_COUNT; index++) {
         pieces[index].iov_base = &bytes[index];
         pieces[index].iov_len = 1;
         messages[index].msg_hdr.msg_iov = &pieces[index];
         messages[index].msg_hdr.msg_iovlen = 1;
     }
 
-    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
 
-    if ((sent = sendmmsg(sock, messages, SENDS, MSG_DONTWAIT | MSG_NOSIGNAL)) != SENDS) {
-        explain_send(PROGRAM, sent, SENDS);
+    if ((sent = sendmmsg(sock, messages, SEND_COUNT, MSG_DONTWAIT | MSG_NOSIGNAL)) != SEND_COUNT) {
+        explain_send(PROGRAM, sent, SEND_COUNT);
         explain_reset(sock);
         exit(1);
     }
 
-    /* How many bytes of the send buffer have not been sent yet, not even once. */
+    /* The bytes in the send buffer that have not been transmitted yet. */
     if (ioctl(sock, SIOCOUTQNSD, &held) < 0)
         fail(PROGRAM, "ioctl", errno);
 
-    /* How many of them are not acknowledged: as soon as one is, those that are held back leave. */
+    /* The bytes that are not acknowledged: as soon as one is, those that are held back are sent. */
     if (ioctl(sock, TIOCOUTQ, &unacknowledged) < 0)
         fail(PROGRAM, "ioctl", errno);
 
-    if (unacknowledged != SENDS) {
-        fprintf(stderr, "%s: only %d of %d bytes are not acknowledged: is net.ipv4.tcp_syncookies 2?\n", PROGRAM,
-                unacknowledged, SENDS);
+    if (unacknowledged != SEND_COUNT) {
+        fprintf(stderr, "%s: only %d of %d bytes are unacknowledged: is net.ipv4.tcp_syncookies 2?\n", PROGRAM,
+                unacknowledged, SEND_COUNT);
         exit(1);
     }
 
     return held;
 }
 
-/* Waits for bytes, SENDS of them at most, and says how many came. With MSG_WAITALL all have to come. */
-static ssize_t receive(int sock, int most, int flags)
+/* Receives up to `size` bytes, or with MSG_WAITALL, waits for all of them. Returns how many arrived. */
+static ssize_t receive(int sock, int size, int flags)
 {
-    char buffer[SENDS];
+    char buffer[SEND_COUNT];
     ssize_t received;
 
-    if ((received = recv(sock, buffer, most, flags)) < 0)
+    if ((received = recv(sock, buffer, size, flags)) < 0)
         fail(PROGRAM, "recv", errno);
 
     return received;
@@ -112,19 +112,19 @@ int main(int argc, char *argv[])
 
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    /* [1] Create the socket that listens; a connection shall not be complete before its first byte has come */
+    /* [1] Create the listener; a connection is not complete until its first byte has arrived */
     listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
-    set_option(PROGRAM, listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, PATIENCE);
+    set_option(PROGRAM, listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     server_address = own_address(PROGRAM, listener);
 
-    printf("%d sends of one byte each, while no acknowledgement comes\n", SENDS);
+    printf("%d sends of one byte each, while no acknowledgement comes\n", SEND_COUNT);
 
     for (no_delay = 0; no_delay < 2; no_delay++) {
         /* [2] Connect two clients, from addresses that are not in TIME_WAIT */
         if (listen(listener, 1) < 0)
             fail(PROGRAM, "listen", errno);
 
-        /* With less the second one's SYN would find no room, and connect would wait. */
+        /* With less, the second client's SYN would be dropped, and connect would block. */
         if (effective_backlog(PROGRAM, listener, 1) < 1) {
             fprintf(stderr, "%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n", PROGRAM);
             exit(1);
@@ -133,37 +133,35 @@ int main(int argc, char *argv[])
         other = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + no_delay, &server_address);
         client = connect_client(PROGRAM, INADDR_LOOPBACK + 3 + no_delay, &server_address);
 
-        /* [3] Let the first one complete its connection: with a backlog of 0 the queue is full */
+        /* [3] Let the first client complete its connection: with a backlog of 0 the accept queue is full */
         if (listen(listener, 0) < 0)
             fail(PROGRAM, "listen", errno);
 
         if (send(other, "x", 1, 0) < 0)
             fail(PROGRAM, "send", errno);
 
-        waiting.fd = listener;
-        waiting.events = POLLIN;
-        waiting.revents = 0;
+        waiting = (struct pollfd){.fd = listener, .events = POLLIN};
 
         if (poll(&waiting, 1, -1) < 0)
             fail(PROGRAM, "poll", errno);
 
-        /* [4] Turn Nagle's algorithm off, the second time; send, and look at once how much has left */
+        /* [4] The second time, turn off Nagle's algorithm; send, and read at once how much has been transmitted */
         set_option(PROGRAM, client, IPPROTO_TCP, TCP_NODELAY, no_delay);
-        held = send_small(client);
-        printf("TCP_NODELAY is %d: %d left at once, %d had to wait\n", no_delay, SENDS - held, held);
+        held = send_bytes(client);
+        printf("TCP_NODELAY is %d: %d left at once, %d had to wait\n", no_delay, SEND_COUNT - held, held);
 
-        /* [5] Make room for the second client, and wait until one of its segments comes again */
+        /* [5] Make room for the second client, and wait until one of its segments is retransmitted */
         other_accepted = accept_client(PROGRAM, listener);
         receive(other_accepted, 1, MSG_WAITALL);
         server = accept_client(PROGRAM, listener);
 
-        /* [6] Receive what left at once, and then what had to wait: one segment brings all of it */
-        receive(server, SENDS - held, MSG_WAITALL);
+        /* [6] Receive what was sent at once, and then what had to wait: it arrives in one segment */
+        receive(server, SEND_COUNT - held, MSG_WAITALL);
 
         if (held > 0)
-            printf("  They came later: %zd with one recv\n", receive(server, SENDS, 0));
+            printf("  They came later: %zd with one recv\n", receive(server, SEND_COUNT, 0));
 
-        printf("  Segments: %d\n", SENDS - held + (held > 0));
+        printf("  Segments: %d\n", SEND_COUNT - held + (held > 0));
         close(client);
         close(server);
         close(other);

@@ -1,11 +1,11 @@
 /*
- * TTL and MTU: how far a packet may go, and how large it may be on the way.
+ * TTL and MTU: how many hops a packet may take, and how large it may be on the way.
  *
- * The tutorial's sections on MTU, path MTU and TTL (lines 97-111), with the options of IPPROTO_IP that are
- * about them (395-397): IP_TTL, IP_MTU and IP_MTU_DISCOVER. The smallest MTU on the way is computed for the
- * tutorial's A - B - C - D, and asked of the kernel for the way to this machine itself.
+ * The tutorial's sections on MTU, path MTU and TTL (lines 97-111), with the options of IPPROTO_IP that concern them
+ * (395-397): IP_TTL, IP_MTU and IP_MTU_DISCOVER. The path MTU is computed for the tutorial's route A - B - C - D, and
+ * read from the kernel for the loopback interface.
  *
- * Call: `ttl_mtu`. It sends to itself. Next: `socket_options`, `multicast_sender`.
+ * Usage: `ttl_mtu`. Both sockets are in this program. See also: `socket_options`, `multicast_sender`.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,12 +21,12 @@
 #define PROGRAM "ttl_mtu"
 #define USAGE "./ttl_mtu"
 
-/* An IP header without options, in bytes. */
-#define HEADER 20
-/* The largest datagram: 65535 bytes, less 20 for the IP header and 8 for UDP's. */
-#define LARGEST 65507
+/* The bytes of an IP header without options. */
+#define IP_HEADER_SIZE 20
+/* The largest datagram: 65535 bytes, less 20 for the IP header and 8 for that of UDP. */
+#define MAX_DATAGRAM_SIZE 65507
 
-/* Sets an option of IP, and says what came of it. */
+/* Sets an option of IP, and prints the error or the value that reads back. */
 static void try_option(int sock, const char *name, int option, int value)
 {
     if (setsockopt(sock, IPPROTO_IP, option, &value, sizeof(value)) < 0)
@@ -35,22 +35,21 @@ static void try_option(int sock, const char *name, int option, int value)
         printf("%s set to %d: reads back %d\n", name, value, get_option(PROGRAM, sock, IPPROTO_IP, option));
 }
 
-/* Opens a datagram socket at an address of its own. The kernel chooses the port. */
-static int open_at(struct sockaddr_in *address, int number)
+/* Opens a datagram socket at an address of its own; the kernel chooses the port. */
+static int open_datagram_socket(int number)
 {
     int sock;
 
     if ((sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP)) < 0)
         fail(PROGRAM, "socket", errno);
     bind_to(PROGRAM, sock, INADDR_LOOPBACK + number);
-    *address = own_address(PROGRAM, sock);
     return sock;
 }
 
-/* Sends a datagram of so many bytes, and waits for it at the other end. */
-static void send_to_itself(int sender, int receiver, size_t length)
+/* Sends a datagram of `length` bytes, and waits for it at the other end. */
+static void send_datagram(int sender, int receiver, size_t length)
 {
-    char data[LARGEST + 1];
+    char data[MAX_DATAGRAM_SIZE + 1];
     ssize_t received;
 
     memset(data, 'x', sizeof(data));
@@ -66,42 +65,43 @@ static void send_to_itself(int sender, int receiver, size_t length)
 int main(int argc, char *argv[])
 {
     const int mtus[] = {100, 200, 70, 80};
-    int smallest, rest, most, part;
-    int place;
+    int path_mtu, remaining, max_data, data;
+    int hop;
     struct sockaddr_in address;
     int sender, receiver;
-    int mtu;
+    int mtu = 0;
     socklen_t size = sizeof(mtu);
 
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    /* [1] Find the smallest MTU on the tutorial's way from A to D */
-    printf("MTUs on the way:");
-    smallest = mtus[0];
-    for (place = 0; place < 4; place++) {
-        mtu = mtus[place];
-        printf(" %c %d", 'A' + place, mtu);
-        if (mtu < smallest)
-            smallest = mtu;
+    /* [1] Find the path MTU, the smallest on the tutorial's route from A to D */
+    printf("MTUs on the route:");
+    path_mtu = mtus[0];
+    for (hop = 0; hop < 4; hop++) {
+        mtu = mtus[hop];
+        printf(" %c %d", 'A' + hop, mtu);
+        if (mtu < path_mtu)
+            path_mtu = mtu;
     }
-    printf("; path MTU: %d\n", smallest);
+    printf("; path MTU: %d\n", path_mtu);
 
-    /* [2] Cut a packet as large as A's MTU so that it fits: each piece but the last is a multiple of 8 */
-    printf("a packet of %d bytes, %d of them its header, is cut into", mtus[0], HEADER);
-    most = (smallest - HEADER) / 8 * 8;
-    rest = mtus[0] - HEADER;
-    while (rest > 0) {
-        part = rest < most ? rest : most;
-        printf(" %d", HEADER + part);
-        rest -= part;
+    /* [2] Fragment a packet of A's MTU to fit; the data of each fragment but the last is a multiple of 8 bytes */
+    printf("a packet of %d bytes, %d of them header, is fragmented into", mtus[0], IP_HEADER_SIZE);
+    max_data = (path_mtu - IP_HEADER_SIZE) / 8 * 8;
+    remaining = mtus[0] - IP_HEADER_SIZE;
+    while (remaining > 0) {
+        data = remaining < max_data ? remaining : max_data;
+        printf(" %d", IP_HEADER_SIZE + data);
+        remaining -= data;
     }
     printf(" bytes, each with a header\n");
 
-    /* [3] Open two sockets of this machine */
-    sender = open_at(&address, 1);
-    receiver = open_at(&address, 0);
+    /* [3] Open two sockets on this host */
+    sender = open_datagram_socket(1);
+    receiver = open_datagram_socket(0);
+    address = own_address(PROGRAM, receiver);
 
-    /* [4] Read and set how many routers a packet may pass */
+    /* [4] Read and set the TTL: how many hops a packet may take */
     printf("IP_TTL at first: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_TTL));
     try_option(sender, "IP_TTL", IP_TTL, 255);
     try_option(sender, "IP_TTL", IP_TTL, 256);
@@ -109,21 +109,21 @@ int main(int argc, char *argv[])
     try_option(sender, "IP_TTL", IP_TTL, -1);
     try_option(sender, "IP_TTL", IP_TTL, 1);
 
-    /* [5] Ask for the MTU of the way, before there is one and after */
+    /* [5] Read the MTU of the route, before and after connecting */
     if (getsockopt(sender, IPPROTO_IP, IP_MTU, &mtu, &size) < 0)
         printf("IP_MTU without a destination: %s\n", strerror(errno));
     connect_to(PROGRAM, sender, &address);
     printf("IP_MTU to 127.0.0.1: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU));
 
-    /* [6] Forbid that packets are cut: each says "don't fragment", and what does not fit is refused */
+    /* [6] Forbid fragmentation: each packet has "don't fragment" set, and what does not fit is rejected */
     printf("IP_MTU_DISCOVER at first: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU_DISCOVER));
     try_option(sender, "IP_MTU_DISCOVER", IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 
-    /* [7] Send, with a TTL of 1: no router is on the way */
-    send_to_itself(sender, receiver, LARGEST);
-    send_to_itself(sender, receiver, LARGEST + 1);
+    /* [7] Send, with a TTL of 1: there is no router on the route */
+    send_datagram(sender, receiver, MAX_DATAGRAM_SIZE);
+    send_datagram(sender, receiver, MAX_DATAGRAM_SIZE + 1);
 
-    /* [8] Close both */
+    /* [8] Close both sockets */
     if (close(sender) < 0)
         fail(PROGRAM, "close", errno);
     if (close(receiver) < 0)

@@ -2,7 +2,9 @@
 
 use crate::linux::io_uring::{io_uring_buf_reg, io_uring_params};
 use core::ffi::CStr;
-use libc::{addrinfo, c_char, c_int, c_void, epoll_event, itimerval, mmsghdr, size_t, sockaddr_in, tcp_info, timeval};
+use libc::{
+    addrinfo, c_char, c_int, c_void, epoll_event, iovec, itimerval, mmsghdr, size_t, sockaddr_in, tcp_info, timeval,
+};
 
 /// A `char *`: null, or a C string that stays one as long as the thread lives, though its bytes may change.
 ///
@@ -62,7 +64,7 @@ macro_rules! zeroed {
 }
 
 zeroed! {
-    addrinfo c_char epoll_event io_uring_buf_reg io_uring_params itimerval mmsghdr sockaddr_in tcp_info timeval
+    addrinfo c_char epoll_event io_uring_buf_reg io_uring_params iovec itimerval mmsghdr sockaddr_in tcp_info timeval
 }
 
 // SAFETY: an array consists of its elements.

@@ -1,12 +1,11 @@
-//! Multicast sender: sends one datagram to a group, and whoever has joined gets it.
+//! Multicast sender: sends one datagram to a group; every member receives it.
 //!
-//! The tutorial's section on the options of IPPROTO_IP (lines 395-397), and its class D (78). It shows the
-//! two options that a sender has: how many routers the datagram may pass, and whether receivers on this
-//! machine get it, too.
+//! The tutorial's section on the options of IPPROTO_IP (lines 395-397), and its class D addresses (78). It shows the
+//! two options of a sender: how many hops the datagram may take, and whether receivers on this host receive it, too.
 //!
-//! Call: `multicast_sender GROUP PORT WORD`. Run against it, before: `multicast_receiver GROUP PORT`.
+//! Usage: `multicast_sender GROUP PORT WORD`. Before it, start `multicast_receiver GROUP PORT`.
 //!
-//! Nobody answers: the sender does not know how many receivers there are, or whether there are any.
+//! There is no reply: the sender cannot know how many receivers there are, or whether there are any.
 #![no_std]
 #![no_main]
 
@@ -19,13 +18,14 @@ use sockmirror::arpa::inet::{htons, inet_ntoa, ntohl};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::{strlen, zeroed};
-use sockmirror::sys::socket::{sendto, setsockopt, socket};
+use sockmirror::sys::socket::{sendto, socket};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::{
     address_argument, check_arguments, number_argument, reject_argument, string_argument,
 };
 use sockmirror::common::explain::{fail, succeed};
+use sockmirror::common::loopback::set_option;
 
 const PROGRAM: &CStr = c"multicast_sender";
 const USAGE: &CStr = c"./multicast_sender GROUP PORT WORD";
@@ -33,9 +33,6 @@ const USAGE: &CStr = c"./multicast_sender GROUP PORT WORD";
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let ttl: c_int = 1;
-    let r#loop: c_int = 1;
-
     // [1] Take the group, the port and the word from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
     let group = address_argument(PROGRAM, USAGE, c"GROUP", argv[1]);
@@ -51,18 +48,11 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [2] Create the socket
     let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    // [3] Let the datagram pass no router, and come back to receivers on this machine
-    // SAFETY: the size is that of the variable.
-    unsafe { setsockopt(sock, IPPROTO_IP, IP_MULTICAST_TTL, (&raw const ttl).cast(), size_of::<c_int>() as socklen_t) }
-        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
+    // [3] Allow one hop, so that no router forwards the datagram; loop it back to receivers on this host
+    set_option(PROGRAM, sock, IPPROTO_IP, IP_MULTICAST_TTL, 1);
+    set_option(PROGRAM, sock, IPPROTO_IP, IP_MULTICAST_LOOP, 1);
 
-    // SAFETY: the size is that of the variable.
-    unsafe {
-        setsockopt(sock, IPPROTO_IP, IP_MULTICAST_LOOP, (&raw const r#loop).cast(), size_of::<c_int>() as socklen_t)
-    }
-    .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
-
-    // [4] Send the word to the group, by the interface that the routing table has for it
+    // [4] Send the word to the group, on the interface that the routing table selects
     let mut group_address: sockaddr_in = zeroed();
     group_address.sin_family = AF_INET as sa_family_t;
     group_address.sin_addr = group;
@@ -71,8 +61,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: `word` is a C string.
     let length = unsafe { strlen(word.as_ptr()) };
 
-    // SAFETY: `word` has as many bytes as strlen counted; the other size is that of the variable, which is
-    // filled in.
+    // SAFETY: `word` has `length` bytes, and the other size is that of `group_address`.
     let sent = unsafe {
         sendto(
             sock,
@@ -91,7 +80,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         inet_ntoa(group),
         c_int::from(port)
     );
-    // SAFETY: socket gave `sock` to this program, and nothing uses it any more.
+    // SAFETY: nothing uses `sock` any more.
     _ = unsafe { close(sock) };
     succeed(PROGRAM);
 }

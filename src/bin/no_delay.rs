@@ -1,16 +1,15 @@
 //! No delay: how many segments small sends become, with Nagle's algorithm and without it.
 //!
-//! The tutorial's section on TCP_NODELAY (lines 399-401). It shows that by default a small piece leaves at
-//! once only if nothing before it waits for its acknowledgement; that those which have to wait share a
-//! segment; and that with TCP_NODELAY each leaves at once, in a segment of its own.
+//! The tutorial's section on TCP_NODELAY (lines 399-401). It shows that by default a small segment is sent at once
+//! only if nothing sent before it is unacknowledged; that what has to wait is sent in one segment; and that with
+//! TCP_NODELAY each send becomes a segment of its own, at once.
 //!
-//! Call: `no_delay`. It needs nothing to run against: both ends are in this program.
+//! Usage: `no_delay`. Both ends of its connections are in this program. See also: `socket_options`.
 //!
-//! On one machine an acknowledgement is back before the next send, and there is nothing to see. So the server
-//! keeps the connection waiting (TCP_DEFER_ACCEPT), and then its queue is full with another one's: whatever the
-//! client sends is thrown away, and nobody acknowledges it. And all sends are made in one system call
-//! (sendmmsg), because after a fifth of a second without an acknowledgement the kernel sends what it has held
-//! back, to find out whether something was lost.
+//! On one host an acknowledgement arrives before the next send, and there would be nothing to see. So the server
+//! delays the connection (TCP_DEFER_ACCEPT) until its accept queue is full with another one: the kernel drops what the
+//! client sends, and does not acknowledge it. And all sends are made in one system call (sendmmsg), because after 200
+//! ms without an acknowledgement the kernel sends what it has held back, to probe for loss.
 #![no_std]
 #![no_main]
 
@@ -25,7 +24,7 @@ use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, printf, stderr};
 use sockmirror::stdlib::exit;
-use sockmirror::string::memset;
+use sockmirror::string::zeroed;
 use sockmirror::sys::ioctl::ioctl;
 use sockmirror::sys::socket::{listen, recv, send, sendmmsg};
 use sockmirror::unistd::close;
@@ -38,68 +37,62 @@ use sockmirror::common::loopback::{
 
 const PROGRAM: &CStr = c"no_delay";
 const USAGE: &CStr = c"./no_delay";
-// Fewer than the ten segments that a new connection may have on their way.
-const SENDS: usize = 8;
-// For the bytes, each of which takes a kilobyte or two of it.
-const SEND_BUFFER: c_int = 65536;
-// For how many seconds a connection may wait for its first byte.
-const PATIENCE: c_int = 60;
+/// Less than the initial congestion window, which is ten segments.
+const SEND_COUNT: c_int = 8;
+/// Large enough for the bytes, each of which takes one or two kilobytes of it.
+const SEND_BUFFER_SIZE: c_int = 65536;
+/// How long a connection may wait for its first byte, in seconds.
+const DEFER_ACCEPT_S: c_int = 60;
 
 sockmirror::entry!(main);
 
-/// Says so if a connection was reset. sendmmsg tells how many sends succeeded, and not why the next one failed.
+/// Reports a connection that was reset: sendmmsg returns how many sends succeeded, not why the next one failed.
 fn explain_reset(sock: c_int) {
     if tcp_state(PROGRAM, sock) == TCP_CLOSE {
         fprintf!(stderr(), c"%s: the connection was reset: is net.ipv4.tcp_abort_on_overflow 1?\n", PROGRAM);
     }
 }
 
-/// Sends one byte SENDS times, and says how many of these bytes have not left.
-fn send_small(sock: c_int) -> c_int {
-    let mut bytes: [u8; SENDS] = *b"abcdefgh";
-    let mut pieces = [const { MaybeUninit::<iovec>::uninit() }; SENDS];
-    let mut messages = MaybeUninit::<[mmsghdr; SENDS]>::uninit();
+/// Sends one byte SEND_COUNT times. Returns how many of these bytes have not been transmitted yet.
+fn send_bytes(sock: c_int) -> c_int {
+    let mut bytes: [u8; SEND_COUNT as usize] = *b"abcdefgh";
     let mut held: c_int = 0;
     let mut unacknowledged: c_int = 0;
+    let mut pieces: [iovec; SEND_COUNT as usize] = zeroed();
+    let mut messages: [mmsghdr; SEND_COUNT as usize] = zeroed();
 
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(messages.as_mut_ptr().cast(), 0, size_of::<[mmsghdr; SENDS]>()) };
-    // SAFETY: zero is a value of a number, and of a raw pointer.
-    let messages = unsafe { messages.assume_init_mut() };
-
-    for index in 0..SENDS {
-        messages[index].msg_hdr.msg_iov =
-            pieces[index].write(iovec { iov_base: (&raw mut bytes[index]).cast(), iov_len: 1 });
+    for index in 0..SEND_COUNT as usize {
+        pieces[index].iov_base = (&raw mut bytes[index]).cast();
+        pieces[index].iov_len = 1;
+        messages[index].msg_hdr.msg_iov = &raw mut pieces[index];
         messages[index].msg_hdr.msg_iovlen = 1;
     }
 
-    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+    set_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
 
-    // SAFETY: SENDS entries, each with one piece, and that with one byte; they live until the call returns.
-    match unsafe { sendmmsg(sock, messages.as_mut_ptr(), SENDS as c_uint, MSG_DONTWAIT | MSG_NOSIGNAL) } {
-        Ok(sent) if sent == SENDS as c_int => {}
-        failed => {
-            explain_send(PROGRAM, failed.map(|sent| sent as ssize_t), SENDS as ssize_t);
-            explain_reset(sock);
-            exit(1);
-        }
+    // SAFETY: there are SEND_COUNT messages, each of one piece, and that of one byte.
+    let sent = unsafe { sendmmsg(sock, messages.as_mut_ptr(), SEND_COUNT as c_uint, MSG_DONTWAIT | MSG_NOSIGNAL) };
+    if sent != Ok(SEND_COUNT) {
+        explain_send(PROGRAM, sent.map(|sent| sent as ssize_t), SEND_COUNT as ssize_t);
+        explain_reset(sock);
+        exit(1);
     }
 
-    // How many bytes of the send buffer have not been sent yet, not even once.
-    // SAFETY: the request stores an int, and `held` is one.
+    // The bytes in the send buffer that have not been transmitted yet.
+    // SAFETY: SIOCOUTQNSD stores an int, which `held` is.
     unsafe { ioctl(sock, SIOCOUTQNSD, &raw mut held) }.unwrap_or_else(|error| fail(PROGRAM, c"ioctl", error));
 
-    // How many of them are not acknowledged: as soon as one is, those that are held back leave.
-    // SAFETY: the request stores an int, and `unacknowledged` is one.
+    // The bytes that are not acknowledged: as soon as one is, those that are held back are sent.
+    // SAFETY: TIOCOUTQ stores an int, which `unacknowledged` is.
     unsafe { ioctl(sock, TIOCOUTQ, &raw mut unacknowledged) }.unwrap_or_else(|error| fail(PROGRAM, c"ioctl", error));
 
-    if unacknowledged != SENDS as c_int {
+    if unacknowledged != SEND_COUNT {
         fprintf!(
             stderr(),
-            c"%s: only %d of %d bytes are not acknowledged: is net.ipv4.tcp_syncookies 2?\n",
+            c"%s: only %d of %d bytes are unacknowledged: is net.ipv4.tcp_syncookies 2?\n",
             PROGRAM,
             unacknowledged,
-            SENDS as c_int
+            SEND_COUNT
         );
         exit(1);
     }
@@ -107,31 +100,29 @@ fn send_small(sock: c_int) -> c_int {
     held
 }
 
-/// Waits for bytes, SENDS of them at most, and says how many came. With MSG_WAITALL all have to come.
-fn receive(sock: c_int, most: c_int, flags: c_int) -> ssize_t {
-    let mut buffer = MaybeUninit::<[c_char; SENDS]>::uninit();
+/// Receives up to `size` bytes, or with MSG_WAITALL, waits for all of them. Returns how many arrived.
+fn receive(sock: c_int, size: c_int, flags: c_int) -> ssize_t {
+    let mut buffer = MaybeUninit::<[c_char; SEND_COUNT as usize]>::uninit();
 
-    // SAFETY: `buffer` has SENDS bytes, and `most` is no more.
-    match unsafe { recv(sock, buffer.as_mut_ptr().cast(), most as size_t, flags) } {
-        Ok(received) => received,
-        Err(error) => fail(PROGRAM, c"recv", error),
-    }
+    // SAFETY: no caller asks for more than the SEND_COUNT bytes of `buffer`.
+    unsafe { recv(sock, buffer.as_mut_ptr().cast(), size as size_t, flags) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error))
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    // [1] Create the socket that listens; a connection shall not be complete before its first byte has come
+    // [1] Create the listener; a connection is not complete until its first byte has arrived
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
-    set_option(PROGRAM, listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, PATIENCE);
+    set_option(PROGRAM, listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     let server_address = own_address(PROGRAM, listener);
-    printf!(c"%d sends of one byte each, while no acknowledgement comes\n", SENDS as c_int);
+    printf!(c"%d sends of one byte each, while no acknowledgement comes\n", SEND_COUNT);
 
     for no_delay in 0..2 as c_int {
         // [2] Connect two clients, from addresses that are not in TIME_WAIT
         listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-        // With less the second one's SYN would find no room, and connect would wait.
+        // With less, the second client's SYN would be dropped, and connect would block.
         if effective_backlog(PROGRAM, listener, 1) < 1 {
             fprintf!(stderr(), c"%s: listen: the kernel has cut the backlog to 0: is net.core.somaxconn 0?\n", PROGRAM);
             exit(1);
@@ -140,46 +131,46 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         let other = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + no_delay as in_addr_t, &server_address);
         let client = connect_client(PROGRAM, INADDR_LOOPBACK + 3 + no_delay as in_addr_t, &server_address);
 
-        // [3] Let the first one complete its connection: with a backlog of 0 the queue is full
+        // [3] Let the first client complete its connection: with a backlog of 0 the accept queue is full
         listen(listener, 0).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-        // SAFETY: the literal has one byte.
+        // SAFETY: the string has one byte.
         unsafe { send(other, c"x".as_ptr().cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"send", error));
 
         let mut waiting = pollfd { fd: listener, events: POLLIN, revents: 0 };
 
-        // SAFETY: one entry, as it says.
+        // SAFETY: `waiting` is one entry.
         unsafe { poll(&raw mut waiting, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
-        // [4] Turn Nagle's algorithm off, the second time; send, and look at once how much has left
+        // [4] The second time, turn off Nagle's algorithm; send, and read at once how much has been transmitted
         set_option(PROGRAM, client, IPPROTO_TCP, TCP_NODELAY, no_delay);
-        let held = send_small(client);
-        printf!(c"TCP_NODELAY is %d: %d left at once, %d had to wait\n", no_delay, SENDS as c_int - held, held);
+        let held = send_bytes(client);
+        printf!(c"TCP_NODELAY is %d: %d left at once, %d had to wait\n", no_delay, SEND_COUNT - held, held);
 
-        // [5] Make room for the second client, and wait until one of its segments comes again
+        // [5] Make room for the second client, and wait until one of its segments is retransmitted
         let other_accepted = accept_client(PROGRAM, listener);
         receive(other_accepted, 1, MSG_WAITALL);
         let server = accept_client(PROGRAM, listener);
 
-        // [6] Receive what left at once, and then what had to wait: one segment brings all of it
-        receive(server, SENDS as c_int - held, MSG_WAITALL);
+        // [6] Receive what was sent at once, and then what had to wait: it arrives in one segment
+        receive(server, SEND_COUNT - held, MSG_WAITALL);
 
         if held > 0 {
-            printf!(c"  They came later: %zd with one recv\n", receive(server, SENDS as c_int, 0));
+            printf!(c"  They came later: %zd with one recv\n", receive(server, SEND_COUNT, 0));
         }
 
-        printf!(c"  Segments: %d\n", SENDS as c_int - held + c_int::from(held > 0));
-        // SAFETY: connect_client gave `client` to this turn of the loop, and nothing uses it any more.
+        printf!(c"  Segments: %d\n", SEND_COUNT - held + c_int::from(held > 0));
+        // SAFETY: nothing uses `client` any more.
         _ = unsafe { close(client) };
-        // SAFETY: accept_client gave `server` to this turn of the loop, and nothing uses it any more.
+        // SAFETY: nothing uses `server` any more.
         _ = unsafe { close(server) };
-        // SAFETY: connect_client gave `other` to this turn of the loop, and nothing uses it any more.
+        // SAFETY: nothing uses `other` any more.
         _ = unsafe { close(other) };
-        // SAFETY: accept_client gave `other_accepted` to this turn of the loop, and nothing uses it any more.
+        // SAFETY: nothing uses `other_accepted` any more.
         _ = unsafe { close(other_accepted) };
     }
 
-    // SAFETY: bound_socket gave `listener` to this program, and nothing uses it any more.
+    // SAFETY: nothing uses `listener` any more.
     _ = unsafe { close(listener) };
     succeed(PROGRAM);
 }

@@ -1,21 +1,20 @@
-//! Reuse of an address: why a server that is started again cannot have its port, and how it gets it.
+//! Reuse of an address: why a restarted server cannot bind to its port, and how it can.
 //!
-//! The tutorial's section on SO_REUSEADDR (lines 386-393), with its fragment (390-391) in set_reuse. A
-//! connection that the server has ended first rests in TIME_WAIT for a minute, and holds the port
-//! (erratum 29). With the option a new server may have it all the same. On Linux the first server must have
-//! set it as well, and both of them before bind().
+//! The tutorial's section on SO_REUSEADDR (lines 386-393), with its fragment (390-391) in set_reuse_address. A
+//! connection that the server has closed first stays in TIME_WAIT for a minute and keeps the port in use (erratum 29).
+//! With the option, a restarted server can bind nevertheless. On Linux, the first server must have set it as well, and
+//! both before bind().
 //!
-//! Call: `reuse_address`. It plays all servers and clients. Next: `linger`, `echo_server`.
+//! Usage: `reuse_address`. All servers and clients are in this program. See also: `linger`, `echo_server`.
 //!
-//! Of the fragment, erratum 8 is corrected.
+//! In the fragment, erratum 8 is corrected.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EADDRINUSE, INADDR_LOOPBACK, SHUT_WR, SO_LINGER, SO_REUSEADDR, SOL_SOCKET, c_char, c_int, linger,
-    sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, EADDRINUSE, INADDR_LOOPBACK, SHUT_WR, SO_LINGER, SO_REUSEADDR, SOL_SOCKET, c_char, c_int, in_addr_t,
+    linger, sa_family_t, sockaddr, sockaddr_in, socklen_t,
 };
 use sockmirror::arpa::inet::htonl;
 use sockmirror::runtime::Arguments;
@@ -38,18 +37,18 @@ const AFTER_BIND: c_int = 2;
 
 sockmirror::entry!(main);
 
-/// Closes a socket, which nothing uses any more.
+/// Closes a socket that nothing uses any more.
 fn close_socket(sock: c_int) {
-    // SAFETY: the program's own socket.
+    // SAFETY: no caller uses the socket afterwards.
     unsafe { close(sock) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
 }
 
-/// Sets the option.
-fn set_reuse(listen_socket: c_int) {
+/// Sets SO_REUSEADDR.
+fn set_reuse_address(listen_socket: c_int) {
     // Erratum 8: the fragment declares nResue and then uses nReuse.
     let n_reuse: c_int = 1;
 
-    // SAFETY: the size is that of the variable.
+    // SAFETY: the size is that of `n_reuse`.
     unsafe {
         setsockopt(
             listen_socket,
@@ -62,30 +61,31 @@ fn set_reuse(listen_socket: c_int) {
     .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
 }
 
-/// Gives a server an address of its own, with port 0: the kernel is to choose one.
-fn new_address(number: u32) -> sockaddr_in {
+/// Returns an address for a server, with port 0, so that the kernel chooses the port.
+fn server_address(number: in_addr_t) -> sockaddr_in {
     let mut address: sockaddr_in = zeroed();
     address.sin_family = AF_INET as sa_family_t;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number);
     address
 }
 
-/// Starts a server. Returns its socket, or -1 if somebody has the port.
-fn start(address: &mut sockaddr_in, when: c_int) -> c_int {
+/// Starts a server. Returns its socket, or -1 if the port is in use.
+fn start_server(address: &mut sockaddr_in, when: c_int) -> c_int {
     let listen_socket = open_socket(PROGRAM);
 
     if when == BEFORE_BIND {
-        set_reuse(listen_socket);
+        set_reuse_address(listen_socket);
     }
-    // SAFETY: the size is that of the variable, which is filled in.
+    // SAFETY: the size is that of `address`.
     let bound =
         unsafe { bind(listen_socket, (&raw const *address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) };
-    match bound {
-        Err(error) if error.0 != EADDRINUSE || address.sin_port == 0 => fail(PROGRAM, c"bind", error),
-        _ => {}
-    }
+    bound.unwrap_or_else(|error| {
+        if error.0 != EADDRINUSE || address.sin_port == 0 {
+            fail(PROGRAM, c"bind", error);
+        }
+    });
     if when == AFTER_BIND {
-        set_reuse(listen_socket);
+        set_reuse_address(listen_socket);
     }
 
     if bound.is_err() {
@@ -97,9 +97,9 @@ fn start(address: &mut sockaddr_in, when: c_int) -> c_int {
     listen_socket
 }
 
-/// Starts a server again, says what came of it, and stops it.
-fn restart(how: &CStr, address: &mut sockaddr_in, when: c_int) {
-    let listener = start(address, when);
+/// Starts a server again, prints whether it could, and stops it.
+fn restart_server(how: &CStr, address: &mut sockaddr_in, when: c_int) {
+    let listener = start_server(address, when);
 
     if listener < 0 {
         printf!(c"  %s: Address already in use\n", how);
@@ -109,68 +109,68 @@ fn restart(how: &CStr, address: &mut sockaddr_in, when: c_int) {
     }
 }
 
-/// Waits until the other end of a connection has closed it.
-fn wait_for_end(sock: c_int) {
-    let mut byte = MaybeUninit::<c_char>::uninit();
+/// Waits until the other end has closed the connection.
+fn wait_for_close(sock: c_int) {
+    let mut byte: c_char = 0;
 
     // SAFETY: `byte` is one byte.
-    unsafe { recv(sock, byte.as_mut_ptr().cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
+    unsafe { recv(sock, (&raw mut byte).cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 }
 
-/// Makes a connection to a server and ends it: one end, and then the other.
-fn serve(listener: c_int, address: &sockaddr_in, server_ends_first: bool) {
-    // close() is to wait until the end is acknowledged, so that nothing is left behind.
+/// Connects a client to a server, and closes the connection: first one end, then the other.
+fn serve_client(listener: c_int, address: &sockaddr_in, server_closes_first: bool) {
+    // close() waits until the FIN is acknowledged, so that the connection is over when it returns.
     let linger = linger { l_onoff: 1, l_linger: 60 };
 
     let client = open_socket(PROGRAM);
     connect_to(PROGRAM, client, address);
     let server = accept_client(PROGRAM, listener);
 
-    let first = if server_ends_first { server } else { client };
-    let second = if server_ends_first { client } else { server };
-    // SAFETY: the size is that of the variable.
+    let first = if server_closes_first { server } else { client };
+    let second = if server_closes_first { client } else { server };
+    // SAFETY: the size is that of `linger`.
     unsafe { setsockopt(second, SOL_SOCKET, SO_LINGER, (&raw const linger).cast(), size_of::<linger>() as socklen_t) }
         .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
     shutdown(first, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
-    wait_for_end(second);
+    wait_for_close(second);
     close_socket(second);
-    wait_for_end(first);
+    wait_for_close(first);
     close_socket(first);
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    // [1] Start a server without the option, and let it end a connection first
+    // [1] Start a server without the option, and let it close a connection first
     printf!(c"Without SO_REUSEADDR, connection ended by the server; started again\n");
-    let mut address = new_address(0);
-    let listener = start(&mut address, NEVER);
-    serve(listener, &address, true);
+    let mut address = server_address(0);
+    let listener = start_server(&mut address, NEVER);
+    serve_client(listener, &address, true);
     close_socket(listener);
 
     // [2] Start it again, without the option and with it
-    restart(c"without the option", &mut address, NEVER);
-    restart(c"with the option", &mut address, BEFORE_BIND);
+    restart_server(c"without the option", &mut address, NEVER);
+    restart_server(c"with the option", &mut address, BEFORE_BIND);
 
-    // [3] Let the client end the connection first: it is its end that rests
+    // [3] Let the client close first: the connection is in TIME_WAIT at its end
     printf!(c"Without SO_REUSEADDR, connection ended by the client; started again\n");
-    let mut address = new_address(1);
-    let listener = start(&mut address, NEVER);
-    serve(listener, &address, false);
+    let mut address = server_address(1);
+    let listener = start_server(&mut address, NEVER);
+    serve_client(listener, &address, false);
     close_socket(listener);
-    restart(c"without the option", &mut address, NEVER);
+    restart_server(c"without the option", &mut address, NEVER);
 
-    // [4] Start a server with the option, and a second one beside it
+    // [4] Start a server with the option, and a second one while it listens
     printf!(c"With SO_REUSEADDR, connection ended by the server; started again\n");
-    let mut address = new_address(2);
-    let listener = start(&mut address, BEFORE_BIND);
-    serve(listener, &address, true);
-    restart(c"with the option, while the first one listens", &mut address, BEFORE_BIND);
+    let mut address = server_address(2);
+    let listener = start_server(&mut address, BEFORE_BIND);
+    serve_client(listener, &address, true);
+    restart_server(c"with the option, while the first one listens", &mut address, BEFORE_BIND);
     close_socket(listener);
 
     // [5] Start it again: without the option, with the option too late, and in time
-    restart(c"without the option", &mut address, NEVER);
-    restart(c"with the option after bind()", &mut address, AFTER_BIND);
-    restart(c"with the option before bind()", &mut address, BEFORE_BIND);
+    restart_server(c"without the option", &mut address, NEVER);
+    restart_server(c"with the option after bind()", &mut address, AFTER_BIND);
+    restart_server(c"with the option before bind()", &mut address, BEFORE_BIND);
     succeed(PROGRAM);
 }
