@@ -194,7 +194,7 @@ int main(int argc, char *argv[])
     /* [1] Take the port, and keep signals back */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    block_signals(PROGRAM, &signals);
+    signals = block_signals(PROGRAM);
     sigaddset(&signals, SIGCHLD);
     block_set(PROGRAM, &signals);
 

@@ -28,18 +28,22 @@ void block_set(const char *program, const sigset_t *signals)
 }
 
 /* Keeps back those that every server is told by, and leaves them in the set. */
-void block_signals(const char *program, sigset_t *signals)
+sigset_t block_signals(const char *program)
 {
-    sigemptyset(signals);
-    sigaddset(signals, SIGTERM);
-    sigaddset(signals, SIGINT);
-    sigaddset(signals, SIGALRM);
+    const int numbers[3] = {SIGTERM, SIGINT, SIGALRM};
+    sigset_t signals;
+
+    sigemptyset(&signals);
+
+    for (int i = 0; i < 3; i++)
+        sigaddset(&signals, numbers[i]);
 
     /* The terminal is gone, which ends a server like the others; but not if it was started by nohup. */
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN)
-        sigaddset(signals, SIGHUP);
+        sigaddset(&signals, SIGHUP);
 
-    block_set(program, signals);
+    block_set(program, &signals);
+    return signals;
 }
 
 /*
@@ -49,13 +53,14 @@ void block_signals(const char *program, sigset_t *signals)
 void coalesce_requests(void)
 {
     const struct timespec moment = {0, COALESCE_NS}, none = {0, 0};
+    const int numbers[4] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
     sigset_t requests;
 
     sigemptyset(&requests);
-    sigaddset(&requests, SIGTERM);
-    sigaddset(&requests, SIGINT);
-    sigaddset(&requests, SIGHUP);
-    sigaddset(&requests, SIGALRM);
+
+    for (int i = 0; i < 4; i++)
+        sigaddset(&requests, numbers[i]);
+
     nanosleep(&moment, NULL);
 
     while (sigtimedwait(&requests, NULL, &none) > 0)

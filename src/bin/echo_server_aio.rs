@@ -25,7 +25,7 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use libc::{
     AIO_CANCELED, EAGAIN, EINPROGRESS, POLLIN, SIGEV_SIGNAL, SIGIO, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb,
-    c_char, c_int, c_long, pollfd, sigset_t, size_t,
+    c_char, c_int, c_long, pollfd, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::errno::{Errno, errno};
@@ -281,7 +281,6 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         aio_reserved: 0,
     };
     let first = Cell::new(null_mut());
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut wait = 0;
     let mut listening = false;
 
@@ -289,21 +288,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut signals) };
-    // SAFETY: keep_back_signals has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
+    let mut signals = block_signals(PROGRAM);
+    // SAFETY: block_signals has made the set.
+    _ = unsafe { sigaddset(&raw mut signals, SIGIO) };
     // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR1) };
-    // SAFETY: one thread; the set is made.
-    unsafe { block_set(PROGRAM, signals.as_ptr()) };
+    _ = unsafe { sigaddset(&raw mut signals, SIGUSR1) };
+    block_set(PROGRAM, &signals);
 
     // [2] Have as many threads as the system makes, and keep them
     // SAFETY: the structure is filled in.
     unsafe { aio_init(&raw const threads) };
 
     // [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
@@ -323,7 +320,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         // [5] Sleep until a signal comes
         // SAFETY: the set is made, and what is known of the signal is not asked for.
-        match unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) } {
+        match unsafe { sigwaitinfo(&raw const signals, null_mut()) } {
             Err(error) => {
                 wait_failed(&mut server, c"sigwaitinfo", error);
             }

@@ -15,7 +15,6 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicI32;
 use core::sync::atomic::Ordering::Relaxed;
@@ -148,11 +147,7 @@ extern "C" fn forward_signal(number: c_int) {
 }
 
 /// Passes requests to end on to the others, and ends with the last of them.
-///
-/// # Safety
-///
-/// The process has one thread, and the set is made.
-unsafe fn supervise(signals: &mut MaybeUninit<sigset_t>) -> ! {
+fn supervise(signals: &mut sigset_t) -> ! {
     let mut ended = 0;
     let mut status: c_int = 0;
     let mut failed = 0;
@@ -162,8 +157,8 @@ unsafe fn supervise(signals: &mut MaybeUninit<sigset_t>) -> ! {
 
     // Sleep until a request comes, or the acceptor has ended.
     loop {
-        // SAFETY: the caller vouches for the set, and what is known of the signal is not asked for.
-        let number = unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) }.unwrap_or(-1);
+        // SAFETY: a set, and a null pointer.
+        let number = unsafe { sigwaitinfo(&raw const *signals, null_mut()) }.unwrap_or(-1);
         if number == SIGCHLD {
             // SAFETY: `status` may be written.
             ended = unsafe { waitpid(acceptor.load(Relaxed), &raw mut status, WNOHANG) }.unwrap_or(-1);
@@ -189,11 +184,11 @@ unsafe fn supervise(signals: &mut MaybeUninit<sigset_t>) -> ! {
     _ = unsafe { signal(SIGINT, forward_signal as *const () as sighandler_t) };
     // SAFETY: the same.
     _ = unsafe { signal(SIGALRM, forward_signal as *const () as sighandler_t) };
-    // SAFETY: the caller vouches for the set.
-    _ = unsafe { sigdelset(signals.as_mut_ptr(), SIGCHLD) };
+    // SAFETY: it is a set.
+    _ = unsafe { sigdelset(&raw mut *signals, SIGCHLD) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
-    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+    unsafe { sigprocmask(SIG_UNBLOCK, &raw const *signals, null_mut()) }
         .unwrap_or_else(|error| fail(PROGRAM, c"sigprocmask", error));
 
     // The end of the acceptor tells its children, which are this process's from then on.
@@ -223,22 +218,19 @@ unsafe fn supervise(signals: &mut MaybeUninit<sigset_t>) -> ! {
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut sock;
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut total = 0;
 
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut signals) };
-    // SAFETY: keep_back_signals has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGCHLD) };
-    // SAFETY: one thread; the set is made.
-    unsafe { block_set(PROGRAM, signals.as_ptr()) };
+    let mut signals = block_signals(PROGRAM);
+    // SAFETY: block_signals has made the set.
+    _ = unsafe { sigaddset(&raw mut signals, SIGCHLD) };
+    block_set(PROGRAM, &signals);
 
     // [2] Listen
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_CLOEXEC) };
     announce_ready(PROGRAM, &mut settings);
 
@@ -258,8 +250,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     if acceptor.load(Relaxed) > 0 {
         // SAFETY: the child's, which this process does not use.
         _ = unsafe { close(listener) };
-        // SAFETY: one thread, and the set is made.
-        unsafe { supervise(&mut signals) };
+        supervise(&mut signals);
     }
 
     // [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing
@@ -272,7 +263,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     _ = unsafe { signal(SIGALRM, on_recovery_timer as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
-    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+    unsafe { sigprocmask(SIG_UNBLOCK, &raw const signals, null_mut()) }
         .unwrap_or_else(|error| fail(PROGRAM, c"sigprocmask", error));
 
     parent = getpid();

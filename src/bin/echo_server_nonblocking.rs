@@ -11,8 +11,7 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
-use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, sigset_t};
+use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_int};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
 
@@ -29,23 +28,20 @@ const USAGE: &CStr = c"./echo_server_nonblocking PORT";
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut highest: c_int = -1;
 
     // [1] Take the port, and keep signals back
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and let signals be read like bytes
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     announce_ready(PROGRAM, &mut settings);
 
     while !server.draining() || server.open > 0 {

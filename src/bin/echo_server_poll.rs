@@ -14,9 +14,8 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t, pollfd, sigset_t};
+use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t, pollfd};
 use sockmirror::errno::{Errno, errno};
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
@@ -70,7 +69,6 @@ fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut list = List { fds: null_mut(), capacity: 0, count: 0 };
     let mut ready = 0;
 
@@ -78,16 +76,14 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and let signals be read like bytes
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     announce_ready(PROGRAM, &mut settings);
     server.busy_poll = settings.busy_poll;
 

@@ -18,7 +18,7 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, fd_set, sigset_t};
+use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, fd_set};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::exit;
@@ -59,7 +59,6 @@ unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut boo
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut want_read = MaybeUninit::<fd_set>::uninit();
     let mut want_write = MaybeUninit::<fd_set>::uninit();
     let (mut readable, mut writable): (fd_set, fd_set);
@@ -70,16 +69,14 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and let signals be read like bytes
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     let mut highest = if signals > server.listener() { signals } else { server.listener() };
 
     if highest >= FD_SETSIZE as c_int {

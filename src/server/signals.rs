@@ -2,6 +2,7 @@
 //!
 //! A server is told by signals what does not come from a socket, and keeps them back, so that none arrives
 //! in the middle of something else. SIGTERM, SIGINT and SIGHUP ask it to end. SIGALRM is its own timer.
+#![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
 
 use crate::errno::Errno;
 use crate::fcntl::{F_SETSIG, fcntl};
@@ -25,39 +26,36 @@ use crate::common::explain::{explain_errno, fail};
 const COALESCE_NS: c_long = 30_000_000;
 
 /// sigprocmask(): from now on these signals come only when they are asked for.
-///
-/// # Safety
-///
-/// The process has one thread, and `signals` points to a set that has been made.
-pub unsafe fn block_set(program: &CStr, signals: *const sigset_t) {
-    // SAFETY: the caller vouches for one thread and for the set; the old one is not asked for.
-    unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) }.unwrap_or_else(|error| fail(program, c"sigprocmask", error));
+pub fn block_set(program: &CStr, signals: &sigset_t) {
+    // SAFETY: a set, and a null pointer: the old mask is not needed.
+    unsafe { sigprocmask(SIG_BLOCK, &raw const *signals, null_mut()) }
+        .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 }
 
 /// Keeps back those that every server is told by, and leaves them in the set.
-///
-/// # Safety
-///
-/// The process has one thread, and relies on none of these signals.
-pub unsafe fn block_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
+pub fn block_signals(program: &CStr) -> sigset_t {
+    let numbers: [c_int; 3] = [SIGTERM, SIGINT, SIGALRM];
+    let mut signals = MaybeUninit::<sigset_t>::uninit();
+
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGTERM) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGINT) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGALRM) };
+    // SAFETY: sigemptyset has made it a set.
+    let mut signals = unsafe { signals.assume_init() };
+
+    for i in 0..3 {
+        // SAFETY: it is a set.
+        _ = unsafe { sigaddset(&raw mut signals, numbers[i]) };
+    }
 
     // The terminal is gone, which ends a server like the others; but not if it was started by nohup.
     // SAFETY: no handler.
     if unsafe { signal(SIGHUP, SIG_IGN) } != Ok(SIG_IGN) {
-        // SAFETY: as above.
-        _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGHUP) };
+        // SAFETY: it is a set.
+        _ = unsafe { sigaddset(&raw mut signals, SIGHUP) };
     }
 
-    // SAFETY: the set is made.
-    unsafe { block_set(program, signals.as_ptr()) };
+    block_set(program, &signals);
+    signals
 }
 
 /// nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
@@ -65,19 +63,18 @@ pub unsafe fn block_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>)
 pub fn coalesce_requests() {
     let moment = timespec { tv_sec: 0, tv_nsec: COALESCE_NS };
     let none = timespec { tv_sec: 0, tv_nsec: 0 };
+    let numbers: [c_int; 4] = [SIGTERM, SIGINT, SIGHUP, SIGALRM];
     let mut requests = MaybeUninit::<sigset_t>::uninit();
 
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(requests.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGTERM) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGINT) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGHUP) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGALRM) };
-    // SAFETY: the time may be read, and what is left is not asked for.
+
+    for i in 0..4 {
+        // SAFETY: sigemptyset has made it a set.
+        _ = unsafe { sigaddset(requests.as_mut_ptr(), numbers[i]) };
+    }
+
+    // SAFETY: `moment` may be read; the remainder is not needed.
     _ = unsafe { nanosleep(&raw const moment, null_mut()) };
 
     // SAFETY: the set is made, the time may be read, and what is known of the signal is not asked for.
@@ -85,16 +82,10 @@ pub fn coalesce_requests() {
 }
 
 /// signalfd(): a descriptor from which the signals are read.
-///
-/// # Safety
-///
-/// The set is made.
-pub unsafe fn open_signalfd(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c_int {
-    // SAFETY: the caller vouches for the set.
-    match unsafe { signalfd(-1, signals.as_ptr(), SFD_NONBLOCK | SFD_CLOEXEC) } {
-        Ok(descriptor) => descriptor,
-        Err(error) => fail(program, c"signalfd", error),
-    }
+pub fn open_signalfd(program: &CStr, signals: &sigset_t) -> c_int {
+    // SAFETY: a new descriptor, for a set.
+    unsafe { signalfd(-1, &raw const *signals, SFD_NONBLOCK | SFD_CLOEXEC) }
+        .unwrap_or_else(|error| fail(program, c"signalfd", error))
 }
 
 /// fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking.

@@ -114,7 +114,7 @@ extern "C" fn on_second_request(number: c_int) {
 /// # Safety
 ///
 /// As for [`supervise`].
-unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> ! {
+unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &sigset_t) -> ! {
     for i in 0..workers.count {
         close_listener(workers, i);
 
@@ -131,7 +131,7 @@ unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUni
     _ = unsafe { signal(SIGUSR2, on_second_request as *const () as sighandler_t) };
 
     // SAFETY: one thread; the set is made, and the old one is not asked for.
-    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+    unsafe { sigprocmask(SIG_UNBLOCK, &raw const *signals, null_mut()) }
         .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 
     for i in 0..workers.count {
@@ -210,17 +210,17 @@ unsafe fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
 /// # Safety
 ///
 /// As for [`fork_worker`]; and `signals` is made.
-unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> usize {
+unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &sigset_t) -> usize {
     let mut awaited = *signals;
     let mut number = SIGCHLD;
     let mut left = workers.count;
 
     // SAFETY: the caller has made it a set.
-    _ = unsafe { sigaddset(awaited.as_mut_ptr(), SIGCHLD) };
+    _ = unsafe { sigaddset(&raw mut awaited, SIGCHLD) };
 
     while left > 0 && (number < 0 || number == SIGCHLD || number == SIGALRM) {
         // SAFETY: the set is made, and what is known of the signal is not asked for.
-        number = unsafe { sigwaitinfo(awaited.as_ptr(), null_mut()) }.unwrap_or(-1);
+        number = unsafe { sigwaitinfo(&raw const awaited, null_mut()) }.unwrap_or(-1);
         if number != SIGCHLD {
             continue;
         }
@@ -252,12 +252,7 @@ unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &MaybeUninit
 /// # Safety
 ///
 /// As for [`supervise`].
-unsafe fn start_workers(
-    program: &CStr,
-    workers: &mut Workers,
-    settings: &mut Settings,
-    signals: &MaybeUninit<sigset_t>,
-) -> usize {
+unsafe fn start_workers(program: &CStr, workers: &mut Workers, settings: &mut Settings, signals: &sigset_t) -> usize {
     let mut ready = [-1; 2];
     let mut byte: c_char = 0;
 
@@ -311,14 +306,8 @@ unsafe fn start_workers(
 ///
 /// # Safety
 ///
-/// The process has one thread, and [`block_signals`](crate::server::signals::keep_back_signals) has made the set. With workers it is copied: whatever it has
-/// open belongs to all.
-pub unsafe fn start_listening(
-    program: &CStr,
-    settings: &mut Settings,
-    signals: &mut MaybeUninit<sigset_t>,
-    flags: c_int,
-) -> c_int {
+/// The process has one thread. With workers it is copied: whatever it has open belongs to all.
+pub unsafe fn start_listening(program: &CStr, settings: &mut Settings, signals: &mut sigset_t, flags: c_int) -> c_int {
     let mut workers =
         Workers { count: settings.workers as usize, first: getpid(), failed: false, listeners: [0; MAX_WORKERS] };
     let mut children = MaybeUninit::<sigset_t>::uninit();
@@ -347,15 +336,14 @@ pub unsafe fn start_listening(
 
     // SIGUSR2 tells a worker to end at once, and SIGCHLD the first process that one has ended.
     // SAFETY: the caller has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR2) };
-    // SAFETY: one thread, and the set is made.
-    unsafe { block_set(program, signals.as_ptr()) };
+    _ = unsafe { sigaddset(&raw mut *signals, SIGUSR2) };
+    block_set(program, signals);
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(children.as_mut_ptr()) };
     // SAFETY: the same, and sigemptyset has made it a set.
     _ = unsafe { sigaddset(children.as_mut_ptr(), SIGCHLD) };
-    // SAFETY: one thread, and the set is made.
-    unsafe { block_set(program, children.as_ptr()) };
+    // SAFETY: it is a set.
+    block_set(program, unsafe { children.assume_init_ref() });
     // SAFETY: the caller vouches for one thread; the listening sockets were made above.
     number = unsafe { start_workers(program, &mut workers, settings, signals) };
     settings.is_worker = true;

@@ -24,6 +24,7 @@ use sockmirror::sys::socket::socket;
 use sockmirror::unistd::getpid;
 
 use sockmirror::server::connections::{Server, accept_connection, handle_signal};
+use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
@@ -554,6 +555,9 @@ fn value() -> sigval {
 fn servers(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, server::start::raise_descriptor_limit(PROGRAM) }
     row! { rows, "" => Returns, server::signals::coalesce_requests() }
+    row! { rows, "" => Returns, server::signals::block_signals(PROGRAM) }
+    row! { rows, "" => Returns, { let signals = block_signals(PROGRAM); } server::signals::block_set(PROGRAM, &signals) }
+    row! { rows, "" => Returns, { let signals = block_signals(PROGRAM); } server::signals::open_signalfd(PROGRAM, &signals) }
     row! { rows, "" => Returns, server::connections::can_accept(&server()) }
     row! { rows, "" => Returns, server::connections::Server::capacity(&server()) }
     row! { rows, "" => Returns, server::connections::Server::draining(&server()) }
