@@ -108,8 +108,7 @@ fn free_exchange(place: &Cell<*mut Exchange>) {
 fn start_exchange(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
     let exchange = malloc(size_of::<Exchange>()).cast::<Exchange>();
     if exchange.is_null() {
-        // SAFETY: it was just accepted.
-        unsafe { reset_connection(server, sock, c"malloc", errno()) };
+        reset_connection(server, sock, c"malloc", errno());
         return;
     }
 
@@ -128,8 +127,7 @@ fn start_exchange(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_
     first.set((&raw const *exchange).cast_mut());
 
     if let Err(error) = submit(exchange) {
-        // SAFETY: the same connection.
-        unsafe { reset_connection(server, sock, call_name(exchange), error) };
+        reset_connection(server, sock, call_name(exchange), error);
         free_exchange(first);
     }
 }
@@ -164,8 +162,7 @@ fn cancel_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool 
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // SAFETY: the request was handed over.
         if unsafe { aio_cancel(exchange.sock, exchange.request.get()) } == Ok(AIO_CANCELED) {
-            // SAFETY: it is in the list, so it is open.
-            unsafe { reset_connection(server, exchange.sock, call_name(exchange), Errno(EAGAIN)) };
+            reset_connection(server, exchange.sock, call_name(exchange), Errno(EAGAIN));
             free_exchange(place);
             return true;
         }
@@ -189,20 +186,17 @@ fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     // SAFETY: the request is done.
     let done = unsafe { aio_return(request) };
     if done < 0 {
-        // SAFETY: it is in the list, so it is open.
-        unsafe { reset_connection(server, exchange.sock, call_name(exchange), Errno(error)) };
+        reset_connection(server, exchange.sock, call_name(exchange), Errno(error));
         return false;
     }
 
     if exchange.length.get() == 0 {
         if done == 0 {
-            // SAFETY: the same.
-            unsafe { close_connection(server, exchange.sock) };
+            close_connection(server, exchange.sock);
             return false;
         }
 
-        // SAFETY: the same.
-        if unsafe { count_received(server, exchange.sock, done as size_t) } {
+        if count_received(server, exchange.sock, done as size_t) {
             exchange.length.set(done as size_t);
         }
     } else {
@@ -213,8 +207,7 @@ fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
         exchange.length.set(0);
         exchange.sent.set(0);
 
-        // SAFETY: the same.
-        if server.draining() && !unsafe { drain_connection(server, exchange.sock) } {
+        if server.draining() && !drain_connection(server, exchange.sock) {
             return false;
         }
     }
@@ -222,8 +215,7 @@ fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     match submit(exchange) {
         Ok(()) => true,
         Err(error) => {
-            // SAFETY: the same.
-            unsafe { reset_connection(server, exchange.sock, call_name(exchange), error) };
+            reset_connection(server, exchange.sock, call_name(exchange), error);
             false
         }
     }
@@ -244,14 +236,12 @@ fn reap_completions(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 /// Begins the end: what comes is read and written, and then each connection has only the client's end to wait for.
 fn start_draining(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     reap_completions(server, place);
-    // SAFETY: the end begins once.
-    unsafe { stop_accepting(server) };
+    stop_accepting(server);
 
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // A thread waits with what is left out of the list, and has it until the server ends.
-        // SAFETY: it is in the list, so it is open.
-        if exchange.length.get() == 0 && !unsafe { drain_connection(server, exchange.sock) } {
+        if exchange.length.get() == 0 && !drain_connection(server, exchange.sock) {
             place.set(exchange.next.get());
         } else {
             place = &exchange.next;
@@ -263,8 +253,7 @@ fn start_draining(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 fn abort_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
-        // SAFETY: it is in the list, so it is open.
-        unsafe { abort_connection(server, exchange.sock, call_name(exchange)) };
+        abort_connection(server, exchange.sock, call_name(exchange));
         place = &exchange.next;
     }
 }

@@ -122,15 +122,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 }
 
                 if let Err(error) = watch(epoll, EPOLL_CTL_ADD, sock, READ_EVENTS | EPOLLET) {
-                    // SAFETY: it was just accepted.
-                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
+                    reset_connection(&mut server, sock, c"epoll_ctl", error);
                 }
             } else if sock == signals {
                 signalled = true;
             } else {
                 // [6] A connection is ready: serve it
-                // SAFETY: the kernel tells of open descriptors, and only connections are watched besides.
-                let wanted = unsafe { serve(&mut server, sock) };
+                let wanted = serve(&mut server, sock);
 
                 // [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already
                 if wanted == CLOSED || (wanted == WANT_READ && event.events == EPOLLIN as u32) {
@@ -144,8 +142,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     EPOLLET | (if wanted == WANT_WRITE { EPOLLOUT } else { READ_EVENTS }),
                 )
                 .unwrap_or_else(|error| {
-                    // SAFETY: it is not GONE.
-                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
+                    reset_connection(&mut server, sock, c"epoll_ctl", error);
                 });
             }
         }

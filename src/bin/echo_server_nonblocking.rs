@@ -62,8 +62,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         // [4] Serve every connection, until recv() or send() says that it has to wait
         for sock in 0..=highest {
             if is_open(&server, sock) {
-                // SAFETY: it is open.
-                unsafe { serve(&mut server, sock) };
+                serve(&mut server, sock);
             }
         }
 

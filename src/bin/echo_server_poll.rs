@@ -131,8 +131,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
             // [7] Serve it, and wait for what it waits for now
             left -= 1;
-            // SAFETY: only connections are in the list from FIRST on.
-            let wanted = unsafe { serve(&mut server, entry.fd) };
+            let wanted = serve(&mut server, entry.fd);
 
             if wanted == CLOSED {
                 list.count -= 1;
@@ -157,8 +156,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 }
 
                 if let Err(error) = add(&mut list, sock) {
-                    // SAFETY: it was just accepted.
-                    unsafe { reset_connection(&mut server, sock, c"realloc", error) };
+                    reset_connection(&mut server, sock, c"realloc", error);
                 }
             }
         }

@@ -54,8 +54,7 @@ unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut boo
     }
 
     *full = true;
-    // SAFETY: the caller vouches for the connection.
-    unsafe { close_connection(server, sock) };
+    close_connection(server, sock);
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
@@ -176,8 +175,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 signalled = true;
             } else {
                 // [8] A connection is ready: serve it, and put it into the set of what it waits for now
-                // SAFETY: only connections are in the sets besides.
-                let wanted = unsafe { serve(&mut server, sock) };
+                let wanted = serve(&mut server, sock);
                 // SAFETY: the set is made.
                 unsafe { FD_CLR(sock, &raw mut want_read) };
                 // SAFETY: the same.

@@ -94,8 +94,7 @@ fn accept_clients(server: &mut Server<'_>, clients: c_int, mut may_have_missed: 
 
         // SAFETY: it was just accepted, and whatever uses it takes these signals.
         if let Err(error) = unsafe { enable_sigio(sock, SIGRTMIN()) } {
-            // SAFETY: it was just accepted.
-            unsafe { reset_connection(server, sock, c"fcntl", error) };
+            reset_connection(server, sock, c"fcntl", error);
         } else {
             requeue_if_ready(sock, POLLIN);
         }
@@ -113,13 +112,11 @@ fn serve_if_open(server: &mut Server<'_>, sock: c_int, mut may_have_missed: bool
     }
 
     // What came while it waited to send has used up its signals.
-    // SAFETY: it is open.
-    if unsafe { has_pending(server, sock) } {
+    if has_pending(server, sock) {
         may_have_missed = true;
     }
 
-    // SAFETY: it is open.
-    let wanted = unsafe { serve(server, sock) };
+    let wanted = serve(server, sock);
 
     // There is room already if it was not for want of room that nothing was sent.
     if wanted == WANT_WRITE {
