@@ -60,7 +60,7 @@ int main(int argc, char *argv[])
     /* [1] Take options and port, and keep signals back */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
-    block_signals(PROGRAM, &set);
+    set = block_signals(PROGRAM);
 
     /* [2] Listen, and let signals be read like bytes. With workers, each goes on from here */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -1,17 +1,23 @@
 /*
- * Echo server, blocking, a process for each client: every call sleeps until it can be done.
+ * Echo server, blocking, with a process for each client: every call sleeps until it is done.
  *
- * The tutorial's blocking model (lines 671 to the end), with what it lacks to serve more than one client. A
- * call that blocks keeps its process from everything else, so whatever is to be waited for has a process of
- * its own, which fork() makes: each client; the next client; and signals, for which the first process waits.
- * Each is as simple as can be, and the kernel does the rest. What it costs is a process per client.
+ * Waits: a process for each client, one for new clients, one for signals.
+ * In: recv() and send(); accept4(); sigwaitinfo().
+ * For: nothing beforehand: each call blocks until it is done.
  *
- * The first process is told that the end has come, and ends when all the others have ended, which are a group. The one
- * that accepts ends at once. That tells those that it has made, whose parent it is, to let go out what was received. It
- * is told itself, too, when the first process is gone.
+ * The tutorial's blocking model (lines 671 to the end), with what it lacks to serve more than one client. A call that
+ * blocks keeps its process from everything else, so whatever is waited for has a process of its own, made by fork():
+ * each client; the next client; and signals. Each process is as simple as can be, and the kernel does the scheduling.
+ * The price is a process per client.
+ *
+ * The first process, the supervisor, takes the signals, and exits when all others have, which are a process group. The
+ * acceptor is sent SIGTERM and exits at once. Its children, the clients' processes, are then sent SIGTERM by the
+ * kernel, because their parent has exited: each finishes its echo. If the supervisor itself is killed, the kernel
+ * sends SIGTERM to the acceptor.
  *
  * Call: `echo_server_fork PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ * Read next: `echo_server_nonblocking`, where one process serves all clients.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,27 +43,120 @@
 
 #define PROGRAM "echo_server_fork"
 #define USAGE "./echo_server_fork PORT"
-/* What is received at once, at most. A process has as much of it in memory as its client has filled. */
+/* The most bytes that one recv() takes. Of this buffer a process occupies only what its client has filled. */
 #define BUFFER_SIZE 262144
-/* How long accept() and fork() rest if the system has not enough for another client, in nanoseconds. */
-#define ACCEPT_BACKOFF_NS 100000000
-/* After so long without a failure a shortage is over, in milliseconds. */
+/* How long accept() and fork() are paused when there is a shortage, in milliseconds. */
+#define ACCEPT_BACKOFF_MS 100
+/* After so long without another failure a shortage is over, in milliseconds. */
 #define RECOVERY_MS 1000
-/* What a process is told by signals. */
+/* The states of a client's process once it is to shut down. */
 #define DRAINING 1
 #define TIMED_OUT 2
 
-static volatile sig_atomic_t shutdown_state;
-static int connection;
-/* The process that accepts, and the group of all but the first process. */
-static pid_t acceptor;
-/* What is short, as long as accept() or fork() fails, and whether it has not failed for some time. */
-static int shortage;
+/* What the signal handlers use. In the supervisor: the acceptor's process group. */
+static pid_t group;
+/* In the acceptor: whether a shortage is over. */
 static volatile sig_atomic_t recovered;
+/* In a client's process: its connection, and its state, 0 until it is to shut down. */
+static int connection;
+static volatile sig_atomic_t shutdown_state;
+
+static int accept_clients(int listener);
+static _Noreturn void serve_client(int sock, pid_t parent, char *buffer);
+
+/* signal(): installs a handler for the signals that request or complete a shutdown. */
+static void handle_shutdown(void (*handler)(int))
+{
+    signal(SIGTERM, handler);
+    signal(SIGINT, handler);
+    signal(SIGALRM, handler);
+}
 
 /*
- * Takes the signals of a client's process: SIGTERM, and SIGALRM, which comes when the time is over. No call on
- * the connection sleeps from now on, be it asleep already or about to be made, so that no moment is wrong.
+ * kill(): handles the supervisor's signals during a shutdown: all exit at once. SIGALRM says so, because SIGTERM may
+ * also reach the others from elsewhere, any number of times, and is one request.
+ */
+static void forward_signal(int number)
+{
+    (void)number;
+    kill(-group, SIGALRM);
+}
+
+/* sigwaitinfo(): the supervisor waits until a shutdown is requested, passes it on, and exits after all others. */
+static _Noreturn void supervise(pid_t acceptor, sigset_t *signals)
+{
+    pid_t exited = 0;
+    int number, status, failed = 0;
+
+    /* Both parent and child make the group, so that it exists whichever of them runs first. */
+    group = acceptor;
+    setpgid(acceptor, acceptor);
+
+    do {
+        if ((number = sigwaitinfo(signals, NULL)) == SIGCHLD)
+            exited = waitpid(acceptor, &status, WNOHANG);
+    } while (number < 0 || number == SIGALRM || (number == SIGCHLD && exited != acceptor));
+
+    /* Without the acceptor the server shuts down. If SIGTERM or SIGINT has ended it, that was a request. */
+    if (exited == acceptor && !(WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT))) {
+        fprintf(stderr, "%s: the acceptor has exited\n", PROGRAM);
+        failed = 1;
+    }
+
+    coalesce_requests();
+    handle_shutdown(forward_signal);
+    sigdelset(signals, SIGCHLD);
+
+    if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
+        fail(PROGRAM, "sigprocmask", errno);
+
+    /* When the acceptor exits, its children are sent SIGTERM and become this process's. */
+    if (exited != acceptor) {
+        kill(acceptor, SIGTERM);
+
+        while (waitpid(acceptor, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    }
+
+    /* Only the group: this process may have had other children before exec(). */
+    while (waitpid(-acceptor, NULL, 0) > 0 || errno == EINTR)
+        continue;
+
+    exit(failed);
+}
+
+/* Handles the timer that runs during a shortage. */
+static void on_recovery_timer(int number)
+{
+    (void)number;
+    recovered = 1;
+}
+
+/* nanosleep(): pauses, because `call` failed for want of a resource. Says why, once per shortage. */
+static void back_off(int *shortage, const char *call, int error)
+{
+    const struct timespec delay = {0, ACCEPT_BACKOFF_MS * 1000000};
+
+    if (*shortage == 0)
+        explain_errno(PROGRAM, call, error);
+
+    *shortage = error;
+    recovered = 0;
+    set_timer(PROGRAM, RECOVERY_MS);
+    nanosleep(&delay, NULL);
+}
+
+/* Reports that a shortage is over. */
+static void report_recovery(int *shortage)
+{
+    fprintf(stderr, "%s: resumed after: %s (errno %d)\n", PROGRAM, strerror(*shortage), *shortage);
+    *shortage = 0;
+    recovered = 0;
+}
+
+/*
+ * fcntl(): handles the signals of a client's process: SIGTERM, and SIGALRM at the drain timeout. The connection becomes
+ * non-blocking, so that neither a call that sleeps now nor one that is about to be made misses the signal.
  */
 static void on_signal(int number)
 {
@@ -72,129 +171,43 @@ static void on_signal(int number)
     fcntl(connection, F_SETFL, O_NONBLOCK);
 }
 
-/* Whether a call on the connection failed for nothing but a signal. From now on calls may sleep again. */
+/* fcntl(): whether a call failed only because of a signal. From now on calls block again. */
 static bool interrupted(int error)
 {
     fcntl(connection, F_SETFL, 0);
     return error == EAGAIN || error == EINTR;
 }
 
-/* Resets the connection, because `call` failed, and ends its process. */
+/* Resets the connection, because `call` failed, and exits. */
 static _Noreturn void reset_and_exit(const char *call, int error)
 {
     reset_on_close(PROGRAM, connection, call, error);
     exit(1);
 }
 
-/* Whether the echo is complete, of so many bytes. */
+/* Whether the echo is complete after `received` bytes. */
 static bool is_complete(uint64_t received)
 {
-    int all = is_fully_received(connection, received);
+    int complete = is_fully_received(connection, received);
 
-    if (all < 0)
+    if (complete < 0)
         reset_and_exit("getsockopt", errno);
 
-    return all;
-}
-
-/* Takes the signal of the timer that runs while something is short. */
-static void on_recovery_timer(int number)
-{
-    (void)number;
-    recovered = 1;
-}
-
-/* nanosleep(): rests after `call` failed for want of something. That is said once, however often it happens. */
-static void back_off(const char *call, int error)
-{
-    const struct timespec rest = {0, ACCEPT_BACKOFF_NS};
-
-    if (shortage == 0)
-        explain_errno(PROGRAM, call, error);
-
-    shortage = error;
-    recovered = 0;
-    set_timer(PROGRAM, RECOVERY_MS);
-    nanosleep(&rest, NULL);
-}
-
-/* Says that a shortage is over. */
-static void report_recovery(void)
-{
-    fprintf(stderr, "%s: it is over: %s (errno %d)\n", PROGRAM, strerror(shortage), shortage);
-    shortage = 0;
-    recovered = 0;
-}
-
-/*
- * Takes the signals of the first process once the end has begun. SIGTERM may reach the others from elsewhere as well, and
- * counts once. So it is SIGALRM that tells them to end at once.
- */
-static void forward_signal(int number)
-{
-    (void)number;
-    kill(-acceptor, SIGALRM);
-}
-
-/* Passes requests to end on to the others, and ends with the last of them. */
-static _Noreturn void supervise(sigset_t *signals)
-{
-    pid_t ended = 0;
-    int number, status, failed = 0;
-
-    /* Whoever comes first makes the group: this process, which sends to it, or the one that is in it. */
-    setpgid(acceptor, acceptor);
-
-    /* Sleep until a request comes, or the acceptor has ended. */
-    do {
-        if ((number = sigwaitinfo(signals, NULL)) == SIGCHLD)
-            ended = waitpid(acceptor, &status, WNOHANG);
-    } while (number < 0 || number == SIGALRM || (number == SIGCHLD && ended != acceptor));
-
-    /* Nobody accepts any more. A request may have reached the acceptor alone, or before this process. */
-    if (ended == acceptor && !(WIFSIGNALED(status) && (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT))) {
-        fprintf(stderr, "%s: the process that accepts has ended\n", PROGRAM);
-        failed = 1;
-    }
-
-    coalesce_requests();
-    signal(SIGTERM, forward_signal);
-    signal(SIGINT, forward_signal);
-    signal(SIGALRM, forward_signal);
-    sigdelset(signals, SIGCHLD);
-
-    if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
-        fail(PROGRAM, "sigprocmask", errno);
-
-    /* The end of the acceptor tells its children, which are this process's from then on. */
-    if (ended != acceptor) {
-        kill(acceptor, SIGTERM);
-
-        while (waitpid(acceptor, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
-
-    /* Children that this process had from the start are not in the group. */
-    while (waitpid(-acceptor, NULL, 0) > 0 || errno == EINTR)
-        continue;
-
-    exit(failed);
+    return complete;
 }
 
 int main(int argc, char *argv[])
 {
     struct settings settings;
     sigset_t signals;
-    pid_t parent, child;
+    pid_t parent, acceptor;
     int listener, sock;
     char *buffer;
-    uint64_t total = 0;
-    ssize_t received, sent, count;
 
-    /* [1] Take the port, and keep signals back */
+    /* [1] Read the port, and block the signals */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    block_signals(PROGRAM, &signals);
+    signals = block_signals(PROGRAM);
     sigaddset(&signals, SIGCHLD);
     block_set(PROGRAM, &signals);
 
@@ -205,7 +218,7 @@ int main(int argc, char *argv[])
     if ((buffer = malloc(BUFFER_SIZE)) == NULL)
         fail(PROGRAM, "malloc", errno);
 
-    /* [3] Make the process that accepts. This one waits for signals, and for the others when that one is gone */
+    /* [3] Fork the acceptor. The supervisor waits for signals, and inherits the acceptor's children when it exits */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1UL) < 0)
         fail(PROGRAM, "prctl", errno);
 
@@ -216,10 +229,10 @@ int main(int argc, char *argv[])
 
     if (acceptor > 0) {
         close(listener);
-        supervise(&signals);
+        supervise(acceptor, &signals);
     }
 
-    /* [4] End when the first process has ended, or sends SIGTERM. Of children that have ended, keep nothing */
+    /* [4] In the acceptor: exit with the supervisor or by SIGTERM. The kernel reaps its children (SIG_IGN) */
     if (setpgid(0, 0) < 0)
         fail(PROGRAM, "setpgid", errno);
 
@@ -231,40 +244,55 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "sigprocmask", errno);
 
     parent = getpid();
+    sock = accept_clients(listener);
+    serve_client(sock, parent, buffer);
+}
+
+/* Accepts clients, and forks a process for each. Returns only in such a process, with the connection. */
+static int accept_clients(int listener)
+{
+    pid_t child;
+    int sock, shortage = 0;
 
     for (;;) {
-        /* [5] Sleep until a client comes */
+        /* [5] Sleep until a client connects */
         while ((sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
             if (!is_transient_accept_error(errno))
-                back_off("accept4", errno);
+                back_off(&shortage, "accept4", errno);
 
-        /* [6] Make a process for it. The connection is that one's: this one waits for the next client */
+        /* [6] Fork a process for it. That one closes the listening socket, the acceptor the connection */
         while ((child = fork()) < 0)
-            back_off("fork", errno);
+            back_off(&shortage, "fork", errno);
 
-        if (child == 0)
-            break;
+        if (child == 0) {
+            close(listener);
+            return sock;
+        }
 
         if (close(sock) < 0)
             explain_errno(PROGRAM, "close", errno);
 
         if (recovered != 0)
-            report_recovery();
+            report_recovery(&shortage);
     }
+}
 
-    /* [7] In the client's process, signals are heard. It ends with the one that has made it */
-    close(listener);
+/* Echoes until the client closes, or until the echo is complete if the server shuts down. */
+static _Noreturn void serve_client(int sock, pid_t parent, char *buffer)
+{
+    uint64_t total = 0;
+    ssize_t received, sent, count;
+
+    /* [7] In the client's process: handle the signals that shut it down, and exit with the acceptor */
     connection = sock;
-    signal(SIGTERM, on_signal);
-    signal(SIGINT, on_signal);
-    signal(SIGALRM, on_signal);
+    handle_shutdown(on_signal);
     exit_with_parent(parent);
 
     while (shutdown_state == 0 || !is_complete(total)) {
         if (shutdown_state == TIMED_OUT)
             reset_and_exit("recv", ETIMEDOUT);
 
-        /* [8] Sleep until the client sends something. When it has closed, the end of this process does so, too */
+        /* [8] Sleep until the client sends something. If it has closed, exit, which closes this end, too */
         if ((received = recv(sock, buffer, BUFFER_SIZE, 0)) == 0)
             exit(0);
 
@@ -275,7 +303,7 @@ int main(int argc, char *argv[])
             continue;
         }
 
-        /* [9] Send it back, and sleep as long as the client does not read */
+        /* [9] Send it back, and sleep while the client does not read */
         total += received;
         sent = 0;
 
@@ -293,7 +321,7 @@ int main(int argc, char *argv[])
         }
     }
 
-    /* [10] The echo is complete, and the client learns it. What it still sends, until it closes, gets no answer */
+    /* [10] The echo is complete: send an end of file. What the client still sends until it closes is not echoed */
     if (shutdown(sock, SHUT_WR) < 0)
         reset_and_exit("shutdown", errno);
 

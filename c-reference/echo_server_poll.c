@@ -1,16 +1,21 @@
 /*
  * Echo server, multiplexing with poll: one process waits for all its sockets at once.
  *
- * The tutorial's multiplexing model (lines 671 to the end). poll() is given a list of sockets, each with what
- * is waited for, and sleeps until at least one is ready. It does not limit how many there are, but the kernel
- * looks at all of them each time, and so does the server afterwards: a message costs the more, the more
- * clients there are, even if they are silent. See `echo_server_epoll`.
+ * Waits: one process, for all sockets.
+ * In: poll().
+ * For: readiness, level-triggered.
  *
- * It is level-triggered: a socket is told again and again as long as it is ready. So whatever is left can
- * wait for the next turn.
+ * The tutorial's multiplexing model (lines 671 to the end). poll() takes a list of sockets, each with the events to
+ * wait for, and sleeps until at least one is ready. The list may have any length, but the kernel goes through all of
+ * it each time, and so does the server afterwards: the more clients there are, even idle ones, the more a message
+ * costs.
  *
- * Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one. Run against it:
- * `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ * Level-triggered means that poll() reports a socket as long as it is ready. So it need not be emptied at once: the
+ * rest can wait for the next turn.
+ *
+ * Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one.
+ * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ * Read next: `echo_server_epoll`, where the kernel keeps the list.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,22 +30,22 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_poll"
-#define USAGE                                 \
+#define USAGE                                     \
     "./echo_server_poll [-b MICROSECONDS] PORT\n" \
     "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)"
-/* The places of the listening socket, of the signals and of the first connection in the list. */
+/* The places in the list of the listening socket, of the signals and of the first connection. */
 #define LISTENER 0
 #define SIGNALS 1
 #define FIRST 2
 
-/* The list: what is asked of the kernel, and its answer. */
+/* The list that poll() takes. */
 struct list {
     struct pollfd *fds;
     int capacity;
     int count;
 };
 
-/* realloc(): puts a socket at the end of the list, to wait until it can be received from. */
+/* realloc(): appends a descriptor to the list, to wait until it is readable. */
 static int add(struct list *list, int sock)
 {
     struct pollfd *fds;
@@ -68,29 +73,29 @@ int main(int argc, char *argv[])
     struct server server;
     struct pollfd *entry;
     sigset_t set;
-    int listener, signals, sock, wanted, left, taken, ready = 0;
+    int listener, signals, sock, state, unseen, accepts, ready = 0;
 
-    /* [1] Take options and port, and keep signals back */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:h", argc, argv);
-    block_signals(PROGRAM, &set);
+    set = block_signals(PROGRAM);
 
-    /* [2] Listen, and let signals be read like bytes */
+    /* [2] Listen, and open a descriptor from which signals are read */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
     signals = open_signalfd(PROGRAM, &set);
     announce_ready(PROGRAM, &settings);
     server.busy_poll = settings.busy_poll;
 
-    /* [3] Begin the list with the listening socket and the signals */
+    /* [3] Put the listening socket and the signals into the list */
     if (add(&list, server.listener) < 0 || add(&list, signals) < 0)
         fail(PROGRAM, "realloc", errno);
 
     while (!server.draining || server.open > 0) {
-        /* [4] A negative descriptor is passed over, as the listening socket is while accept() rests */
+        /* [4] Leave the listening socket out while accept() is paused: poll() ignores a negative descriptor */
         list.fds[LISTENER].fd = can_accept(&server) ? server.listener : -1;
 
-        /* [5] Sleep until something is ready; the kernel marks what */
+        /* [5] Sleep until a descriptor is ready; the kernel stores its events in `revents` */
         if ((ready = poll(list.fds, list.count, poll_timeout(&server, ready))) < 0) {
             wait_failed(&server, "poll", errno);
             handle_signalfd(&server, signals);
@@ -98,32 +103,32 @@ int main(int argc, char *argv[])
             continue;
         }
 
-        left = ready;
+        unseen = ready;
 
-        /* [6] Look for the connections that are marked: from the end, so that one that goes is replaced by one
-           that has been looked at */
-        for (int i = list.count - 1; i >= FIRST && left > 0; i--) {
+        /* [6] Go through the connections, from the last one: an entry that is removed is replaced by the last one,
+           which has had its turn */
+        for (int i = list.count - 1; i >= FIRST && unseen > 0; i--) {
             entry = &list.fds[i];
 
             if (entry->revents == 0)
                 continue;
 
-            /* [7] Serve it, and wait for what it waits for now */
-            left--;
-            wanted = serve(&server, entry->fd);
+            /* [7] Serve a connection that is ready, and note what it waits for now */
+            unseen--;
+            state = serve(&server, entry->fd);
 
-            if (wanted == CLOSED)
+            if (state == CLOSED)
                 *entry = list.fds[--list.count];
             else
-                entry->events = wanted == WANT_WRITE ? POLLOUT : POLLIN;
+                entry->events = state == WANT_WRITE ? POLLOUT : POLLIN;
         }
 
-        /* [8] Take connections that wait */
+        /* [8] Accept connections */
         if (list.fds[LISTENER].revents != 0) {
-            taken = 0;
+            accepts = 0;
 
-            while (taken < MAX_ACCEPTS) {
-                taken++;
+            while (accepts < MAX_ACCEPTS) {
+                accepts++;
 
                 if ((sock = accept_connection(&server)) < 0)
                     break;
@@ -133,7 +138,7 @@ int main(int argc, char *argv[])
             }
         }
 
-        /* [9] A signal begins the end, which is when the last connection has ended */
+        /* [9] Handle a signal: it starts the shutdown, which ends with the last connection */
         if (list.fds[SIGNALS].revents != 0)
             handle_signalfd(&server, signals);
     }

@@ -1,18 +1,22 @@
 /*
  * Echo server, multiplexing with select: one process waits for all its sockets at once.
  *
- * The tutorial's multiplexing model (lines 671 to the end), with its oldest call. select() is given sets of
- * descriptors, one bit for each, and sleeps until at least one is ready. What it is given, it overwrites with
- * its answer, so that the sets are copied each time; and the kernel and the server look at every bit up to the
- * highest. A set has room for FD_SETSIZE descriptors, 1024 with glibc: FD_SET() of a higher one writes outside
- * the set. So the server refuses a connection whose descriptor is higher, and those that it has go on. See
- * `echo_server_poll`, which has no such limit.
+ * Waits: one process, for all sockets.
+ * In: select().
+ * For: readiness, level-triggered.
  *
- * It is level-triggered: a socket is told again and again as long as it is ready. So whatever is left can
- * wait for the next turn.
+ * The tutorial's multiplexing model (lines 671 to the end), with its oldest call. select() takes sets of descriptors,
+ * one bit for each, and sleeps until at least one is ready. It overwrites the sets with its result, so that they are
+ * copied before each call; and both the kernel and the server go through all bits up to the highest descriptor. A set
+ * has room for FD_SETSIZE descriptors, 1024 with glibc: FD_SET() of a higher one writes outside of the set. So the
+ * server refuses a connection with a higher descriptor, and goes on serving the others.
  *
- * Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one. Run against it:
- * `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ * Level-triggered means that select() reports a socket as long as it is ready. So it need not be emptied at once:
+ * the rest can wait for the next turn.
+ *
+ * Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one.
+ * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ * Read next: `echo_server_poll`, which has no such limit.
  */
 #include <errno.h>
 #include <signal.h>
@@ -31,7 +35,7 @@
 #define PROGRAM "echo_server_select"
 #define USAGE "./echo_server_select PORT"
 
-/* Refuses a connection that no set has room for. As long as that goes on, it is said once. */
+/* Refuses a connection that no set has room for. This is reported once, until a connection fits again. */
 static void refuse_connection(struct server *server, int sock, bool *full)
 {
     if (!*full)
@@ -44,19 +48,19 @@ static void refuse_connection(struct server *server, int sock, bool *full)
 
 int main(int argc, char *argv[])
 {
-    fd_set want_read, want_write, readable, writable, *waiting;
+    fd_set want_read, want_write, readable, writable, *wanted;
     struct settings settings;
     struct server server;
     sigset_t set;
-    int listener, signals, wanted, highest, ready, accepted, taken;
+    int listener, signals, accepted, state, highest, ready, accepts;
     bool signalled, full = false;
 
-    /* [1] Take the port, and keep signals back */
+    /* [1] Read the port, and block the signals */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    block_signals(PROGRAM, &set);
+    set = block_signals(PROGRAM);
 
-    /* [2] Listen, and let signals be read like bytes */
+    /* [2] Listen, and open a descriptor from which signals are read */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
     signals = open_signalfd(PROGRAM, &set);
@@ -70,7 +74,7 @@ int main(int argc, char *argv[])
 
     announce_ready(PROGRAM, &settings);
 
-    /* [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send */
+    /* [3] Make two sets: what to wait for to be readable, at first listener and signals, and to be writable */
     FD_ZERO(&want_read);
     FD_ZERO(&want_write);
     FD_SET(signals, &want_read);
@@ -80,11 +84,11 @@ int main(int argc, char *argv[])
         readable = want_read;
         writable = want_write;
 
-        /* [4] Leave the listening socket out while accept() rests */
+        /* [4] Leave the listener out while accept() is paused */
         if (!can_accept(&server))
             FD_CLR(server.listener, &readable);
 
-        /* [5] Sleep until something is ready; the kernel leaves it, and nothing else, in the sets */
+        /* [5] Sleep until a descriptor is ready; the kernel leaves only those that are in the sets */
         if ((ready = select(highest + 1, &readable, &writable, NULL, NULL)) < 0) {
             wait_failed(&server, "select", errno);
             handle_signalfd(&server, signals);
@@ -93,7 +97,7 @@ int main(int argc, char *argv[])
 
         signalled = false;
 
-        /* [6] Look for what is in them */
+        /* [6] Go through the sets */
         for (int sock = 0; sock < FD_SETSIZE && ready > 0; sock++) {
             if (!FD_ISSET(sock, &readable) && !FD_ISSET(sock, &writable))
                 continue;
@@ -101,11 +105,11 @@ int main(int argc, char *argv[])
             ready--;
 
             if (sock == server.listener) {
-                /* [7] Take connections that wait, if the sets have room for them */
-                taken = 0;
+                /* [7] Accept connections, if the sets have room for them */
+                accepts = 0;
 
-                while (taken < MAX_ACCEPTS) {
-                    taken++;
+                while (accepts < MAX_ACCEPTS) {
+                    accepts++;
 
                     if ((accepted = accept_connection(&server)) < 0)
                         break;
@@ -122,19 +126,19 @@ int main(int argc, char *argv[])
             } else if (sock == signals) {
                 signalled = true;
             } else {
-                /* [8] A connection is ready: serve it, and put it into the set of what it waits for now */
-                wanted = serve(&server, sock);
+                /* [8] Serve a connection that is ready, and put it into the set of what it waits for now */
+                state = serve(&server, sock);
                 FD_CLR(sock, &want_read);
                 FD_CLR(sock, &want_write);
 
-                if (wanted != CLOSED) {
-                    waiting = wanted == WANT_WRITE ? &want_write : &want_read;
-                    FD_SET(sock, waiting);
+                if (state != CLOSED) {
+                    wanted = state == WANT_WRITE ? &want_write : &want_read;
+                    FD_SET(sock, wanted);
                 }
             }
         }
 
-        /* [9] A signal begins the end, which is when the last connection has ended */
+        /* [9] Handle a signal: it starts the shutdown, which ends with the last connection */
         if (signalled)
             handle_signalfd(&server, signals);
     }

@@ -196,7 +196,7 @@ int main(int argc, char *argv[])
     /* [1] Take the port, and let signals wait until they are asked for */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
-    block_signals(PROGRAM, &signals);
+    signals = block_signals(PROGRAM);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGURG);
     sigaddset(&signals, SIGRTMIN);

@@ -58,7 +58,7 @@
 //! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server` |
 //! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models |
 //! | [`server::uring`], [`server::uring_connections`] | the queues of io_uring, and its clients | `echo_server_uring` |
-//! | [`runtime`] | the start of `main`, in Rust only | all |
+//! | [`runtime`] | the start of `main`, and arrays as C indexes them; in Rust only | all |
 #![no_std]
 
 pub mod aio;

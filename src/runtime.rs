@@ -5,8 +5,8 @@
 //! the trace of its C twin. The programs here do without: each is `#![no_std]` and `#![no_main]`,
 //! and has [`entry!`] define what surrounds its `main`.
 
-use crate::string::CharPtr;
-use core::ops::Index;
+use crate::string::{CharPtr, Zeroed, zeroed};
+use core::ops::{Index, IndexMut};
 use libc::{c_char, c_int};
 
 /// The arguments of `main`, so that `argv[1]` can be written as in C.
@@ -72,6 +72,60 @@ impl Index<usize> for Arguments {
         }
     }
 }
+
+/// An array in memory that `realloc` gave out, so that `table[sock]` can be written as in C.
+///
+/// An index outside of the array, undefined in C, gives a spare element.
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    elements: *mut T,
+    count: c_int,
+    spare: T,
+}
+
+impl<T: Zeroed> Table<T> {
+    /// An array of `count` elements.
+    ///
+    /// # Safety
+    ///
+    /// `elements` points to as many, and nobody else refers to them as long as the table is used.
+    pub(crate) const unsafe fn new(elements: *mut T, count: c_int) -> Self {
+        Self { elements, count, spare: zeroed() }
+    }
+
+    /// What `realloc` gave out.
+    #[inline]
+    pub(crate) const fn as_mut_ptr(&self) -> *mut T {
+        self.elements
+    }
+}
+
+impl<T> Index<c_int> for Table<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, index: c_int) -> &T {
+        if index < 0 || index >= self.count {
+            return &self.spare;
+        }
+
+        // SAFETY: there are `count` elements, as `new` was told.
+        unsafe { &*self.elements.wrapping_add(index as usize) }
+    }
+}
+
+impl<T> IndexMut<c_int> for Table<T> {
+    #[inline]
+    fn index_mut(&mut self, index: c_int) -> &mut T {
+        if index < 0 || index >= self.count {
+            return &mut self.spare;
+        }
+
+        // SAFETY: there are `count` elements, to which the table alone refers.
+        unsafe { &mut *self.elements.wrapping_add(index as usize) }
+    }
+}
+
 /// Defines what surrounds the `main` of a program: the function that the C start-up code calls, and what a panic does.
 ///
 /// A panic ends the process with `abort`. A release build of the two listings holds no panic at all. The

@@ -29,6 +29,7 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
     ("errno", "a variable in C"),
     ("from", "widens a number; C does so without a word"),
     ("new", "the first value of a variable that a signal handler shares; C declares it"),
+    ("from_raw_parts_mut", "a pointer is an array in C, of any length"),
     ("from_ptr", "an array of char that ends with a NUL is a string in C"),
     ("null", "a pointer that is NULL in C"),
     ("null_mut", "a pointer that is NULL in C"),
@@ -46,6 +47,7 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
 const NOT_DECLARED_IN_C: &[(&str, &str)] = &[
     ("capacity", "a field in C; in Rust only its module may change it"),
     ("digit", "what the pattern of a loop found; C looks again"),
+    ("entries", "a pointer is an array in C, of any length"),
     ("error", "the Err of a call that failed; C has errno"),
     ("failed", "a Result that is no success; C has the number in the variable"),
     ("draining", "a field in C; in Rust only its module may change it"),

@@ -1,14 +1,15 @@
 /*
- * What the servers of the I/O models do alike with their connections, once the model says which one is ready.
+ * What the servers of the I/O models have in common once the model says which socket is ready: how they accept,
+ * echo and shut down.
  *
- * All sockets are non-blocking. A connection that is ready is served at once: what has come is received into
- * one large buffer, which all connections share, and sent back. What cannot be sent, because the client does
- * not read, is kept for this connection alone; until it is sent, nothing more is received from the client. So
- * a slow client slows only itself, and never costs more than the buffer's size.
+ * All sockets are non-blocking. A connection that is ready is served at once: bytes are received into one large
+ * buffer, which all connections share, and sent back. What send() does not take, because the client does not read, is
+ * copied and kept pending for this connection alone; until it is sent, nothing more is received from the client. With
+ * this back-pressure a slow client slows only itself, and never costs more than the buffer's size.
  *
- * When bytes that were received cannot be sent back, the connection is reset, so that no client takes a
- * cut-off echo for a whole one. For the same reason the end waits for a connection until all that the kernel
- * has taken from the client is sent back, even what was still to be received when the signal came.
+ * When bytes that were received cannot be sent back, the connection is reset, so that no client takes a truncated
+ * echo for a complete one. For the same reason a shutdown waits for each connection until all bytes that the kernel
+ * has received from the client are sent back, even those that were still unread when the signal came.
  */
 #define _GNU_SOURCE
 #include "connections.h"
@@ -27,13 +28,13 @@
 #include "../common/explain.h"
 #include "signals.h"
 
-/* What is received at once, at most. The larger, the fewer calls for a client that sends much. */
+/* The most bytes that one recv() takes. The larger, the fewer calls for a client that sends much. */
 #define BUFFER_SIZE 262144
-/* How long accept() is left alone at least while there is a shortage, in milliseconds. */
+/* How long accept() is paused at least when there is a shortage, in milliseconds. */
 #define ACCEPT_BACKOFF_MS 100
-/* After so many rests without another one, a shortage is over. */
+/* After so many pauses without another failure, a shortage is over. */
 #define RECOVERY_BACKOFFS 10
-/* Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it. */
+/* The index of tcpi_bytes_received in the kernel's struct tcp_info, as an array of uint64_t: glibc's ends before it. */
 #define BYTES_RECEIVED 16
 
 /* malloc(): the state of a server that has a listening socket and no connection. */
@@ -47,7 +48,7 @@ struct server new_server(const char *program, int listener)
     return server;
 }
 
-/* close(): the connection is over. A descriptor is free, so that accept() may go on. */
+/* close(): closes a connection. That frees a descriptor, so accept() may be called again. */
 void close_connection(struct server *server, int sock)
 {
     struct connection *connection = &server->connections[sock];
@@ -62,7 +63,7 @@ void close_connection(struct server *server, int sock)
         explain_errno(server->program, "close", errno);
 }
 
-/* Has close() reset a connection for which `call` failed, and says why, unless the client has done it. */
+/* setsockopt(): makes close() reset a connection, because `call` failed. Says why, unless the client has reset it. */
 void reset_on_close(const char *program, int sock, const char *call, int error)
 {
     struct linger linger = {1, 0};
@@ -74,17 +75,18 @@ void reset_on_close(const char *program, int sock, const char *call, int error)
         explain_errno(program, "setsockopt", errno);
 }
 
-/* Resets a connection for which `call` failed. */
+/* Resets and closes a connection, because `call` failed. */
 void reset_connection(struct server *server, int sock, const char *call, int error)
 {
     reset_on_close(server->program, sock, call, error);
     close_connection(server, sock);
 }
 
-/* realloc(): makes the table reach a descriptor. */
+/* realloc(): grows the table until it has an entry for a descriptor. */
 static bool grow_table(struct server *server, int sock)
 {
     struct connection *connections;
+    const size_t size = sizeof(*connections);
     int before = server->capacity;
     int capacity = before > 0 ? before : 64;
 
@@ -94,20 +96,20 @@ static bool grow_table(struct server *server, int sock)
     while (capacity <= sock)
         capacity *= 2;
 
-    if ((connections = realloc(server->connections, capacity * sizeof(*connections))) == NULL)
+    if ((connections = realloc(server->connections, capacity * size)) == NULL)
         return false;
 
-    memset(connections + before, 0, (capacity - before) * sizeof(*connections));
+    memset(connections + before, 0, (capacity - before) * size);
     server->connections = connections;
     server->capacity = capacity;
     return true;
 }
 
-/* Whether accept() can be called again at once, although it has failed. */
+/* Whether accept() can be called again at once after this error. */
 bool is_transient_accept_error(int error)
 {
     switch (error) {
-    /* This connection is over already, or somebody else has it. The next one may be there. */
+    /* The connection is gone, or another process has accepted it. The next one may be in the queue. */
     case EAGAIN:
     case EINTR:
     case ECONNABORTED:
@@ -127,26 +129,26 @@ bool is_transient_accept_error(int error)
     }
 }
 
-/* Decides what becomes of a failed accept(). */
+/* Handles an error of accept(): pauses it, unless the error is transient. */
 void accept_failed(struct server *server, int error)
 {
     if (is_transient_accept_error(error))
         return;
 
-    /* There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin. */
+    /* Out of descriptors or memory: the connection stays in the queue, so that a call at once would fail again. */
     server->accept_paused = true;
     server->quiet_backoffs = 0;
 
     if (server->shortage != 0)
         return;
 
-    /* It is said once, however often a connection that ends makes room for another one. */
+    /* Reported once per shortage, even if accept() succeeds now and then because a connection was closed. */
     explain_errno(server->program, "accept4", error);
     server->shortage = error;
     set_timer(server->program, ACCEPT_BACKOFF_MS);
 }
 
-/* Lets accept() be called again, and says when it has not failed for some time. */
+/* Resumes accept(), and reports the end of a shortage once accept() has not failed for some time. */
 static void resume_accepting(struct server *server)
 {
     server->accept_paused = false;
@@ -161,18 +163,18 @@ static void resume_accepting(struct server *server)
         return;
     }
 
-    fprintf(stderr, "%s: accept4: it is over: %s (errno %d)\n", server->program, strerror(server->shortage),
+    fprintf(stderr, "%s: accept4: resumed after: %s (errno %d)\n", server->program, strerror(server->shortage),
             server->shortage);
     server->shortage = 0;
 }
 
 /*
- * nanosleep(): what becomes of a call that failed although it only waits or asks. It is made again, and as long as it
- * fails in the same way, that is said once, and the server does not spin.
+ * nanosleep(): handles an error of a call that only waits, and that the server will make again. Backs off, so that
+ * the server does not spin, and reports an error that repeats only once.
  */
 void wait_failed(struct server *server, const char *call, int error)
 {
-    const struct timespec rest = {0, ACCEPT_BACKOFF_MS * 1000000};
+    const struct timespec delay = {0, ACCEPT_BACKOFF_MS * 1000000};
 
     if (error == EINTR)
         return;
@@ -181,10 +183,10 @@ void wait_failed(struct server *server, const char *call, int error)
         explain_errno(server->program, call, error);
 
     server->wait_error = error;
-    nanosleep(&rest, NULL);
+    nanosleep(&delay, NULL);
 }
 
-/* Enters a new connection into the table. Returns false, and closes it, if there is no memory. */
+/* Adds a connection to the table. If there is no memory, closes it and returns false. */
 bool add_connection(struct server *server, int sock)
 {
     struct connection *connection;
@@ -203,7 +205,7 @@ bool add_connection(struct server *server, int sock)
     return true;
 }
 
-/* accept4(): takes one connection. Returns −1 if there is none. */
+/* accept4(): accepts a connection, if one is in the queue, and returns it, or −1. */
 int accept_connection(struct server *server)
 {
     int sock;
@@ -217,8 +219,8 @@ int accept_connection(struct server *server)
 }
 
 /*
- * How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
- * all as long as the server polls busily.
+ * clock_gettime(): the timeout of the next wait, in milliseconds, after one that found so many descriptors ready: 0
+ * while the server busy-polls, else −1, which is none.
  */
 int poll_timeout(struct server *server, int ready)
 {
@@ -239,25 +241,25 @@ int poll_timeout(struct server *server, int ready)
     return -1;
 }
 
-/* Whether a descriptor is a connection. */
+/* Whether a descriptor is that of an open connection. */
 bool is_open(const struct server *server, int sock)
 {
     return sock >= 0 && sock < server->capacity && server->connections[sock].open;
 }
 
-/* Whether a connection has something to send before it receives more. */
+/* Whether bytes are pending, which are sent before more is received. */
 bool has_pending(const struct server *server, int sock)
 {
     return server->connections[sock].pending != NULL;
 }
 
-/* Whether accept() is to be called when a connection waits. */
+/* Whether the server accepts connections: it is neither paused nor shutting down. */
 bool can_accept(const struct server *server)
 {
     return !server->accept_paused && !server->draining;
 }
 
-/* Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo. */
+/* Counts bytes that were received. Returns whether to send them back: not once the echo is complete. */
 bool count_received(struct server *server, int sock, size_t length)
 {
     struct connection *connection = &server->connections[sock];
@@ -267,8 +269,8 @@ bool count_received(struct server *server, int sock, size_t length)
 }
 
 /*
- * getsockopt(): whether so many bytes are all that the kernel has taken from a client, whose end counts as one
- * more. To ask whether more can be received is not enough: a thread may have received it just now.
+ * getsockopt(): whether `received` bytes are all that the kernel has received from a client, whose end of file counts
+ * as one more. Whether recv() finds more would not tell: a thread may have received it just now.
  */
 int is_fully_received(int sock, uint64_t received)
 {
@@ -282,20 +284,20 @@ int is_fully_received(int sock, uint64_t received)
 }
 
 /*
- * shutdown(): if the echo is complete, the client learns it. What it still sends gets no answer. Otherwise there is
- * more to receive, and this is called again after that. Returns false if the connection is over instead.
+ * shutdown(): sends the client an end of file if its echo is complete. What it still sends is received and not echoed.
+ * Otherwise there is more to receive, after which this is called again. Returns false if the connection was reset.
  */
 bool drain_connection(struct server *server, int sock)
 {
     struct connection *connection = &server->connections[sock];
-    int all = is_fully_received(sock, connection->received);
+    int complete = is_fully_received(sock, connection->received);
 
-    if (all < 0) {
+    if (complete < 0) {
         reset_connection(server, sock, "getsockopt", errno);
         return false;
     }
 
-    if (!all)
+    if (!complete)
         return true;
 
     connection->shut = true;
@@ -307,7 +309,7 @@ bool drain_connection(struct server *server, int sock)
     return false;
 }
 
-/* Decides what becomes of a connection if send() failed. */
+/* Handles an error of send(). Returns the state of the connection. */
 static int send_failed(struct server *server, int sock, int error)
 {
     if (error == EAGAIN || error == EINTR)
@@ -317,14 +319,15 @@ static int send_failed(struct server *server, int sock, int error)
     return CLOSED;
 }
 
-/* send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent. */
+/* send(): sends pending bytes. Returns the state of the connection, WANT_READ once all are sent. */
 static int send_pending(struct server *server, int sock)
 {
     struct connection *connection = &server->connections[sock];
     struct pending *pending = connection->pending;
+    const char *unsent = pending->bytes + pending->sent;
     ssize_t sent;
 
-    if ((sent = send(sock, pending->bytes + pending->sent, pending->length - pending->sent, MSG_NOSIGNAL)) < 0)
+    if ((sent = send(sock, unsent, pending->length - pending->sent, MSG_NOSIGNAL)) < 0)
         return send_failed(server, sock, errno);
 
     pending->sent += sent;
@@ -341,10 +344,9 @@ static int send_pending(struct server *server, int sock)
     return WANT_READ;
 }
 
-/* malloc(): keeps what send() has not taken, all of it if it failed. */
+/* malloc(): keeps what send() has not taken: all of it if it failed, the rest after a short write. */
 static int keep_unsent(struct server *server, int sock, ssize_t received, ssize_t sent)
 {
-    struct connection *connection = &server->connections[sock];
     struct pending *pending;
     size_t length;
 
@@ -365,11 +367,11 @@ static int keep_unsent(struct server *server, int sock, ssize_t received, ssize_
     pending->length = length;
     pending->sent = 0;
     memcpy(pending->bytes, server->buffer + sent, length);
-    connection->pending = pending;
+    server->connections[sock].pending = pending;
     return WANT_WRITE;
 }
 
-/* Decides what becomes of a connection if recv() brought nothing. */
+/* Handles a recv() that returned no data: an end of file or an error. */
 static int handle_no_data(struct server *server, int sock, ssize_t received)
 {
     if (received == 0)
@@ -384,16 +386,15 @@ static int handle_no_data(struct server *server, int sock, ssize_t received)
     return CLOSED;
 }
 
-/* Sends and receives what can be without waiting, once. Returns what the connection waits for now. */
+/* Sends and receives once, as far as possible without blocking. Returns the state of the connection. */
 int serve(struct server *server, int sock)
 {
-    struct connection *connection = &server->connections[sock];
     ssize_t received, sent;
-    int wanted;
+    int state;
 
-    if (connection->pending != NULL) {
-        if ((wanted = send_pending(server, sock)) != WANT_READ)
-            return wanted;
+    if (has_pending(server, sock)) {
+        if ((state = send_pending(server, sock)) != WANT_READ)
+            return state;
     }
 
     if ((received = recv(sock, server->buffer, BUFFER_SIZE, 0)) <= 0)
@@ -408,11 +409,11 @@ int serve(struct server *server, int sock)
     if (server->draining && !drain_connection(server, sock))
         return CLOSED;
 
-    /* A buffer that is not full has emptied the socket. Otherwise others come first. */
+    /* If the buffer is not full, the socket is empty. Otherwise the other connections come first. */
     return received < BUFFER_SIZE ? WANT_READ : YIELD;
 }
 
-/* close(): nobody is accepted any more, and SIGALRM will come when the end takes too long. */
+/* close(): accepts no more connections. SIGALRM will come if those that are open do not drain in time. */
 void stop_accepting(struct server *server)
 {
     server->draining = true;
@@ -420,22 +421,17 @@ void stop_accepting(struct server *server)
     set_timer(server->program, DRAIN_TIMEOUT_MS);
 }
 
-/* Begins the end: each connection ends once all that was taken from it is sent back. */
+/* Starts to shut down: each connection is closed once its echo is complete. */
 static void start_draining(struct server *server)
 {
-    struct connection *connection;
-
     stop_accepting(server);
 
-    for (int sock = 0; sock < server->capacity; sock++) {
-        connection = &server->connections[sock];
-
-        if (connection->open && connection->pending == NULL)
+    for (int sock = 0; sock < server->capacity; sock++)
+        if (is_open(server, sock) && !has_pending(server, sock))
             drain_connection(server, sock);
-    }
 }
 
-/* Ends a connection at once. If its echo is not complete, for want of `call`, it is reset. */
+/* Closes a connection at once. If its echo is not complete, it is reset, and `call` is reported to have timed out. */
 void abort_connection(struct server *server, int sock, const char *call)
 {
     if (server->connections[sock].shut)
@@ -444,22 +440,22 @@ void abort_connection(struct server *server, int sock, const char *call)
         reset_connection(server, sock, call, ETIMEDOUT);
 }
 
-/* Ends all connections at once. */
+/* Closes all connections at once. */
 static void abort_all(struct server *server)
 {
-    bool sending;
+    const char *call;
 
     for (int sock = 0; sock < server->capacity; sock++) {
         if (is_open(server, sock)) {
-            sending = has_pending(server, sock);
-            abort_connection(server, sock, sending ? "send" : "recv");
+            call = has_pending(server, sock) ? "send" : "recv";
+            abort_connection(server, sock, call);
         }
     }
 }
 
 /*
- * What a signal asks for. SIGTERM, SIGINT and SIGHUP begin the end; the second request, or the time, completes it. A
- * worker takes any number of them for one, and SIGUSR2 for the second. Before the end, SIGALRM ends a rest.
+ * What a signal requests. SIGTERM, SIGINT and SIGHUP start a shutdown; a second one, or the timer, completes it. For a
+ * worker any number of them is one request, and SIGUSR2 is the second. Before a shutdown, SIGALRM ends a pause.
  */
 int shutdown_request(struct server *server, int number)
 {
@@ -474,7 +470,7 @@ int shutdown_request(struct server *server, int number)
     if (number == SIGALRM || number == SIGUSR2)
         return ABORT;
 
-    /* A timer that has ended a rest must not be taken for the one that will end all. */
+    /* The SIGALRM of a pause must not be mistaken for that of the drain timeout. */
     if (!server->draining) {
         set_timer(server->program, 0);
         coalesce_requests();
@@ -484,19 +480,19 @@ int shutdown_request(struct server *server, int number)
     return server->is_worker ? CONTINUE : ABORT;
 }
 
-/* Does what a signal asks for. */
+/* Does what a signal requests. */
 void handle_signal(struct server *server, int number)
 {
-    int wanted = shutdown_request(server, number);
+    int request = shutdown_request(server, number);
 
-    if (wanted != CONTINUE && !server->draining)
+    if (request != CONTINUE && !server->draining)
         start_draining(server);
 
-    if (wanted == ABORT)
+    if (request == ABORT)
         abort_all(server);
 }
 
-/* read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none. */
+/* read(): reads a signal from the descriptor that signalfd() made. Returns 0 if none is pending. */
 int read_signalfd(struct server *server, int signals)
 {
     struct signalfd_siginfo signal;
@@ -511,7 +507,7 @@ int read_signalfd(struct server *server, int signals)
     return 0;
 }
 
-/* Takes a signal, if there is one, and obeys it. */
+/* Reads a signal, if one is pending, and does what it requests. */
 void handle_signalfd(struct server *server, int signals)
 {
     int number = read_signalfd(server, signals);

@@ -6,41 +6,41 @@
 #include <stdint.h>
 #include <time.h>
 
-/* What a connection waits for once it is served: nothing, because it is over. */
+/* What serve() leaves a connection in: it is closed. */
 #define CLOSED 0
-/* Until it can receive. */
+/* It is to be served again once it is readable. */
 #define WANT_READ 1
-/* Until it can send. */
+/* It is to be served again once it is writable: bytes are pending. */
 #define WANT_WRITE 2
-/* For its next turn: more is there already, but others come first. */
+/* It may be readable still, but other connections are served first. */
 #define YIELD 3
 
-/* What a signal asks for: nothing. */
+/* What a signal requests: nothing. */
 #define CONTINUE 0
-/* That the end begins. */
+/* To stop accepting, and to close each connection once its echo is complete. */
 #define DRAIN 1
-/* That it is completed at once. */
+/* To close all connections at once. */
 #define ABORT 2
 
-/* How many connections are taken in one turn, at most: then those that are there have theirs. */
+/* The most connections to accept in one turn, so that those that are open have theirs. */
 #define MAX_ACCEPTS 64
-/* How long the connections have to end once the server shuts down, in milliseconds. */
+/* How long the connections have to drain once the server shuts down, in milliseconds. */
 #define DRAIN_TIMEOUT_MS 5000
 
-/* What was received and could not be sent yet: `length` bytes, of which `sent` are on their way. */
+/* Bytes that were received and not yet sent back: `length` of them, of which send() has taken `sent`. */
 struct pending {
     size_t length;
     size_t sent;
     char bytes[];
 };
 
-/* One entry of the table, which has one for each descriptor. */
+/* One entry of the table of connections, which is indexed by descriptor. */
 struct connection {
     struct pending *pending;
     /* How many bytes were received. */
     uint64_t received;
     bool open;
-    /* Whether the client has been told that the echo is complete. */
+    /* Whether the sending side is shut down: the echo is complete. */
     bool shut;
 };
 
@@ -49,26 +49,26 @@ struct server {
     const char *program;
     /* The listening socket. */
     int listener;
-    /* Those that a connection gets from accept4(). */
+    /* The flags that accept4() sets on a connection. */
     int flags;
     struct connection *connections;
     /* How many entries the table has. */
     int capacity;
-    /* How many connections there are. */
+    /* How many connections are open. */
     int open;
-    /* Whether accept() rests, for want of what the error says, which is 0 if nothing is short. */
+    /* Whether accept() is paused because of a shortage, and the error that reported it, or 0. */
     bool accept_paused;
     int shortage;
-    /* How many rests have passed since it failed. */
+    /* How many pauses have passed since accept() last failed. */
     int quiet_backoffs;
-    /* The last error of a call that waits or asks. */
+    /* The last error of a call that waits. */
     int wait_error;
     /* Whether the process is a worker. */
     bool is_worker;
-    /* Whether the end has begun. */
+    /* Whether the server is shutting down. */
     bool draining;
     char *buffer;
-    /* For how many microseconds the server polls busily. */
+    /* How long to busy-poll before a wait sleeps, in microseconds. */
     long busy_poll;
     struct timespec last_ready;
 };

@@ -1,8 +1,8 @@
 /*
- * What the servers do alike with signals.
+ * How the servers deal with signals.
  *
- * A server is told by signals what does not come from a socket, and keeps them back, so that none arrives
- * in the middle of something else. SIGTERM, SIGINT and SIGHUP ask it to end. SIGALRM is its own timer.
+ * A server blocks the signals that it handles and takes them where it waits, so that none interrupts it elsewhere.
+ * SIGTERM, SIGINT and SIGHUP request a shutdown. SIGALRM is from the server's own timer.
  */
 #define _GNU_SOURCE
 #include "signals.h"
@@ -17,52 +17,57 @@
 
 #include "../common/explain.h"
 
-/* How long it takes until a request to end counts as another one, in nanoseconds. */
+/* Requests to shut down that come within this time count as one, in nanoseconds. */
 #define COALESCE_NS 30000000
 
-/* sigprocmask(): from now on these signals come only when they are asked for. */
+/* sigprocmask(): blocks these signals: they stay pending until the server takes them. */
 void block_set(const char *program, const sigset_t *signals)
 {
     if (sigprocmask(SIG_BLOCK, signals, NULL) < 0)
         fail(program, "sigprocmask", errno);
 }
 
-/* Keeps back those that every server is told by, and leaves them in the set. */
-void block_signals(const char *program, sigset_t *signals)
+/* Blocks the signals that every server handles, and returns their set. */
+sigset_t block_signals(const char *program)
 {
-    sigemptyset(signals);
-    sigaddset(signals, SIGTERM);
-    sigaddset(signals, SIGINT);
-    sigaddset(signals, SIGALRM);
+    const int numbers[3] = {SIGTERM, SIGINT, SIGALRM};
+    sigset_t signals;
 
-    /* The terminal is gone, which ends a server like the others; but not if it was started by nohup. */
+    sigemptyset(&signals);
+
+    for (int i = 0; i < 3; i++)
+        sigaddset(&signals, numbers[i]);
+
+    /* The terminal is gone: a request to shut down, unless nohup has made the server ignore it. */
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN)
-        sigaddset(signals, SIGHUP);
+        sigaddset(&signals, SIGHUP);
 
-    block_set(program, signals);
+    block_set(program, &signals);
+    return signals;
 }
 
 /*
- * nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
- * timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
+ * nanosleep() and sigtimedwait(): discards signals that repeat a request to shut down within a moment. timeout(1), for
+ * one, signals the process and then its whole process group. A SIGALRM that is pending is from an earlier timer.
  */
 void coalesce_requests(void)
 {
-    const struct timespec moment = {0, COALESCE_NS}, none = {0, 0};
+    const struct timespec window = {0, COALESCE_NS}, no_wait = {0, 0};
+    const int numbers[4] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
     sigset_t requests;
 
     sigemptyset(&requests);
-    sigaddset(&requests, SIGTERM);
-    sigaddset(&requests, SIGINT);
-    sigaddset(&requests, SIGHUP);
-    sigaddset(&requests, SIGALRM);
-    nanosleep(&moment, NULL);
 
-    while (sigtimedwait(&requests, NULL, &none) > 0)
+    for (int i = 0; i < 4; i++)
+        sigaddset(&requests, numbers[i]);
+
+    nanosleep(&window, NULL);
+
+    while (sigtimedwait(&requests, NULL, &no_wait) > 0)
         continue;
 }
 
-/* signalfd(): a descriptor from which the signals are read. */
+/* signalfd(): makes a descriptor from which these signals are read. */
 int open_signalfd(const char *program, const sigset_t *signals)
 {
     int descriptor;
@@ -73,7 +78,7 @@ int open_signalfd(const char *program, const sigset_t *signals)
     return descriptor;
 }
 
-/* fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking. */
+/* fcntl(): makes a socket non-blocking, and has the kernel send this process a signal for each event on it. */
 int enable_sigio(int sock, int number)
 {
     if (fcntl(sock, F_SETOWN, getpid()) < 0 || fcntl(sock, F_SETSIG, number) < 0)
@@ -82,7 +87,7 @@ int enable_sigio(int sock, int number)
     return fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC);
 }
 
-/* setitimer(): SIGALRM comes after so long. */
+/* setitimer(): has SIGALRM sent after so many milliseconds. 0 disarms the timer. */
 void set_timer(const char *program, long milliseconds)
 {
     struct itimerval timer;

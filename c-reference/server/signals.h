@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-void block_signals(const char *program, sigset_t *signals);
+sigset_t block_signals(const char *program);
 void block_set(const char *program, const sigset_t *signals);
 void coalesce_requests(void);
 int open_signalfd(const char *program, const sigset_t *signals);

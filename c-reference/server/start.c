@@ -1,11 +1,11 @@
 /*
- * How a server comes up: what it takes over from whoever started it, its command line, and its listening socket.
+ * How a server starts: the state that it inherits, its command line, and its listening socket.
  *
- * A process inherits much over exec(): which descriptors are open, which signals are ignored and which are blocked,
- * timers that run. A server that relies on what is usual can then be ended by somebody else's alarm, send its
- * messages to a client, or never be ended at all. So it takes over nothing that could harm it later.
+ * A process inherits much across exec(): open descriptors, ignored and blocked signals, running timers. A server that
+ * relies on the usual defaults can be killed by a timer that somebody else has set, send its messages to a client, or
+ * be impossible to stop. So it first resets whatever could harm it later.
  *
- * A server takes options and a port, raises its limit of descriptors, listens, and says on which port.
+ * Then it reads options and port, raises its limit of descriptors, listens, and prints on which port.
  */
 #define _GNU_SOURCE
 #include "start.h"
@@ -29,45 +29,45 @@
 #include "../common/explain.h"
 #include "../common/loopback.h"
 
-/* How many connections wait for accept() at most; the kernel has a limit of its own (somaxconn). */
+/* The length of the accept queue; the kernel limits it further (net.core.somaxconn). */
 #define BACKLOG 4096
 
 /*
- * Has what is written to a standard stream be lost where its reader has no room for it, or is gone: a server does not
- * wait for its log. A pipe or terminal is opened anew, so that nobody else who has it open notices.
+ * Makes a standard stream non-blocking: a message is lost if its reader is slow or gone, since a server must not wait
+ * for its log. A pipe or terminal is opened anew, so that other processes that have it open are not affected.
  */
 static void make_nonblocking(int descriptor, const char *path)
 {
     struct stat status;
-    int opened;
+    int reopened;
 
     if (fstat(descriptor, &status) < 0)
         return;
 
     if ((status.st_mode & S_IFMT) == S_IFIFO || (status.st_mode & S_IFMT) == S_IFCHR) {
-        if ((opened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY)) >= 0) {
-            dup2(opened, descriptor);
-            close(opened);
+        if ((reopened = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY)) >= 0) {
+            dup2(reopened, descriptor);
+            close(reopened);
             return;
         }
     }
 
-    /* A socket cannot be opened, nor another user's pipe. A terminal stays as it is: others type there. */
+    /* A socket cannot be opened anew, nor another user's pipe. A terminal is left alone: a shell may read from it. */
     if ((status.st_mode & S_IFMT) == S_IFIFO || (status.st_mode & S_IFMT) == S_IFSOCK)
         fcntl(descriptor, F_SETFL, O_NONBLOCK);
 }
 
-/* Makes the process what it would be if it had been started in the usual way. Comes before all else. */
+/* Resets what the process has inherited to the defaults. To be called before anything else. */
 void reset_inherited_state(const char *program)
 {
     const int timers[3] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
     const int restored[3] = {SIGTERM, SIGINT, SIGCHLD};
     const int ignored[6] = {SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE, SIGXFSZ, SIGTTOU};
-    struct itimerval none;
+    struct itimerval disarmed;
     struct stat status;
     sigset_t signals;
 
-    /* Without this a socket could get the number of a standard stream, and a client what is said there. */
+    /* Without this a socket could get the number of a standard stream, and a client would get what is printed. */
     for (int descriptor = 0; descriptor <= 2; descriptor++)
         if (fstat(descriptor, &status) < 0 && open("/dev/null", O_RDWR) < 0)
             fail(program, "open", errno);
@@ -75,17 +75,17 @@ void reset_inherited_state(const char *program)
     make_nonblocking(1, "/proc/self/fd/1");
     make_nonblocking(2, "/proc/self/fd/2");
 
-    /* Timers that run would go off here. */
-    memset(&none, 0, sizeof(none));
+    /* A timer survives exec(), and its signal would come here. */
+    memset(&disarmed, 0, sizeof(disarmed));
 
     for (int i = 0; i < 3; i++)
-        setitimer(timers[i], &none, NULL);
+        setitimer(timers[i], &disarmed, NULL);
 
-    /* Children whose end is not told cannot be waited for, and a request to end must not go unheard. */
+    /* If SIGCHLD is ignored, waitpid() finds no children; if SIGTERM is, the server cannot be stopped. */
     for (int i = 0; i < 3; i++)
         signal(restored[i], SIG_DFL);
 
-    /* A log that is gone, full or of a terminal in use by others must not end or stop the server. */
+    /* The signal of an old timer must not end the server, nor a log that is closed or full, nor a terminal stop it. */
     for (int i = 0; i < 6; i++)
         signal(ignored[i], SIG_IGN);
 
@@ -95,10 +95,10 @@ void reset_inherited_state(const char *program)
         fail(program, "sigprocmask", errno);
 }
 
-/* Takes the options that `letters` names, in getopt's notation, and the port. */
+/* Reads the options that `letters` names, in getopt()'s notation, and the port. */
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[])
 {
-    struct settings settings = {.ready = -1};
+    struct settings settings = {.ready_pipe = -1};
     char **operands;
     int letter;
 
@@ -125,14 +125,14 @@ struct settings read_settings(const char *program, const char *usage, const char
         }
     }
 
-    /* The rest is as if there were no options. */
+    /* What follows the options is checked as if there were none. */
     operands = argv + optind - 1;
     check_arguments(program, usage, argc - optind + 1, operands, 1);
     settings.port = number_argument(program, usage, "PORT", operands[1], 10, 0, 65535);
     return settings;
 }
 
-/* setrlimit(): lets the process have as many descriptors as it may. If it cannot, it serves with those that it has. */
+/* setrlimit(): raises the limit of descriptors as far as allowed. If that fails, the server runs with what it has. */
 void raise_descriptor_limit(const char *program)
 {
     struct rlimit limit;
@@ -149,8 +149,8 @@ void raise_descriptor_limit(const char *program)
 }
 
 /*
- * socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
- * workers each has a socket, with a number from 0 on.
+ * socket(), bind() and listen(): listens on all interfaces. `flags` are those of the socket, such as SOCK_NONBLOCK.
+ * Each worker has a socket of its own; `number` is the worker's, from 0.
  */
 int listen_on(const char *program, const struct settings *settings, long number, int flags)
 {
@@ -160,17 +160,17 @@ int listen_on(const char *program, const struct settings *settings, long number,
     if ((listener = socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP)) < 0)
         fail(program, "socket", errno);
 
-    /* A restart need not wait until the old connections are forgotten. */
+    /* A restart need not wait for old connections in TIME_WAIT. */
     set_option(program, listener, SOL_SOCKET, SO_REUSEADDR, 1);
 
     if (number > 0)
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
 
-    /* The connections have these from the listening socket, on Linux. Every echo leaves at once. */
+    /* On Linux a connection inherits these from its listening socket. An echo is sent without delay. */
     set_option(program, listener, IPPROTO_TCP, TCP_NODELAY, 1);
-    /* An urgent byte is one like the others. */
+    /* Urgent data is echoed in its place, like all other data. */
     set_option(program, listener, SOL_SOCKET, SO_OOBINLINE, 1);
-    /* A client that is gone without a word does not keep its descriptor: two minutes later it is found out. */
+    /* A client that vanishes without a FIN is detected after two minutes, which frees its descriptor. */
     set_option(program, listener, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(program, listener, IPPROTO_TCP, TCP_KEEPIDLE, 60);
     set_option(program, listener, IPPROTO_TCP, TCP_KEEPINTVL, 10);
@@ -184,7 +184,7 @@ int listen_on(const char *program, const struct settings *settings, long number,
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0)
         fail(program, "bind", errno);
 
-    /* The first one gets the port only if nobody has it, another server with workers neither. */
+    /* Set after bind() on the first socket: bind() fails if the port is in use, even by a server with workers. */
     if (settings->workers > 0 && number == 0)
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
 
@@ -194,16 +194,16 @@ int listen_on(const char *program, const struct settings *settings, long number,
     return listener;
 }
 
-/* Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody. */
+/* Announces that the server is ready: a worker to its parent, any other process on stdout. */
 void announce_ready(const char *program, struct settings *settings)
 {
-    if (settings->ready >= 0) {
-        /* That one may have given up waiting. */
-        if (write(settings->ready, "", 1) < 0 && errno != EPIPE)
+    if (settings->ready_pipe >= 0) {
+        /* The parent may have given up and closed the pipe. */
+        if (write(settings->ready_pipe, "", 1) < 0 && errno != EPIPE)
             explain_errno(program, "write", errno);
 
-        close(settings->ready);
-        settings->ready = -1;
+        close(settings->ready_pipe);
+        settings->ready_pipe = -1;
     } else if (!settings->is_worker) {
         printf("Waiting for connections on port %d\n", settings->port);
         fflush(stdout);

@@ -4,18 +4,18 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-/* What the options and the one argument say. */
+/* What the command line says. */
 struct settings {
-    /* The port to listen on; 0: one that the kernel chooses. */
+    /* The port to listen on; with 0 the kernel chooses one. */
     in_port_t port;
     /* -b, in microseconds. */
     long busy_poll;
-    /* -w; 0: the process itself serves. */
+    /* -w; without workers 0: this process serves. */
     long workers;
     /* Whether this process is a worker. */
     bool is_worker;
-    /* Where a worker tells the first process that it is ready, or −1. */
-    int ready;
+    /* The pipe on which a worker tells its parent that it is ready, or −1. */
+    int ready_pipe;
 };
 
 /* The most workers that a server may have. */

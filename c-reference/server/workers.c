@@ -1,10 +1,10 @@
 /*
- * Several processes that serve at one port, with `-w`, and the first process, which looks after them.
+ * Several processes that serve the same port (`-w`), and their parent, which supervises them.
  *
- * A server listens once for each worker, makes the workers, and only they serve.
+ * The parent opens a listening socket for each worker and forks the workers; only they accept connections.
  *
- * A request to end may reach one process only or all of them, by Ctrl-C or from a service manager, and in any order.
- * So a worker takes any number of them for one, and only the first process tells the second request from the first.
+ * A request to shut down may reach one process or all of them (Ctrl-C, a service manager), in any order. So a worker
+ * takes any number of them for one, and only the parent tells the second request from the first.
  */
 #define _GNU_SOURCE
 #include "workers.h"
@@ -24,23 +24,23 @@
 #include "../common/loopback.h"
 #include "signals.h"
 
-/* How long it takes until a worker that was killed is replaced, in nanoseconds. */
+/* How long the parent waits before it replaces a worker that was killed, in nanoseconds. */
 #define RESPAWN_DELAY_NS 100000000
 
-/* What the first process knows of its workers. */
+/* What the parent knows of its workers. */
 struct workers {
     long count;
-    pid_t first;
+    pid_t parent;
     /* Whether one of them has failed. */
     bool failed;
-    /* −1 where a socket is closed. The first process has them for workers to come. */
+    /* The socket of each worker, or −1. The parent keeps them open for workers that replace others. */
     int listeners[MAX_WORKERS];
 };
 
-/* The workers; 0 where one has ended. */
+/* The process IDs of the workers; 0 where one has exited. */
 static volatile pid_t pids[MAX_WORKERS];
 
-/* prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself. */
+/* prctl(): has SIGTERM sent to this process when its parent exits, or at once if it is gone already. */
 void exit_with_parent(pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
@@ -49,7 +49,7 @@ void exit_with_parent(pid_t parent)
         kill(getpid(), SIGTERM);
 }
 
-/* fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone. */
+/* fork(): starts a worker, which keeps no listening socket but its own. Returns true in the worker. */
 static bool fork_worker(const char *program, struct workers *workers, long number)
 {
     if ((pids[number] = fork()) < 0)
@@ -58,7 +58,7 @@ static bool fork_worker(const char *program, struct workers *workers, long numbe
     if (pids[number] != 0)
         return false;
 
-    exit_with_parent(workers->first);
+    exit_with_parent(workers->parent);
 
     for (long i = 0; i < workers->count; i++)
         if (i != number && workers->listeners[i] >= 0)
@@ -67,7 +67,7 @@ static bool fork_worker(const char *program, struct workers *workers, long numbe
     return true;
 }
 
-/* close(): what connects to this worker from now on goes to the others, or is refused if there are none. */
+/* close(): new connections now go to the other workers, or are refused if there are none. */
 static void close_listener(struct workers *workers, long number)
 {
     if (workers->listeners[number] >= 0)
@@ -76,7 +76,7 @@ static void close_listener(struct workers *workers, long number)
     workers->listeners[number] = -1;
 }
 
-/* kill(): takes the second request, and has all workers end at once. */
+/* kill(): handles the second request to shut down: all workers exit at once. */
 static void on_second_request(int number)
 {
     (void)number;
@@ -86,10 +86,11 @@ static void on_second_request(int number)
             kill(pids[i], SIGUSR2);
 }
 
-/* Ends the workers, and with the last of them itself: with 1 if one has failed. */
+/* Shuts the workers down, and exits once all have: with 1 if one has failed. */
 static _Noreturn void stop_workers(const char *program, struct workers *workers, const sigset_t *signals)
 {
-    pid_t ended;
+    const int numbers[3] = {SIGTERM, SIGINT, SIGUSR2};
+    pid_t exited;
     int status;
 
     for (long i = 0; i < workers->count; i++) {
@@ -99,9 +100,8 @@ static _Noreturn void stop_workers(const char *program, struct workers *workers,
             kill(pids[i], SIGTERM);
     }
 
-    signal(SIGTERM, on_second_request);
-    signal(SIGINT, on_second_request);
-    signal(SIGUSR2, on_second_request);
+    for (int i = 0; i < 3; i++)
+        signal(numbers[i], on_second_request);
 
     if (sigprocmask(SIG_UNBLOCK, signals, NULL) < 0)
         fail(program, "sigprocmask", errno);
@@ -110,9 +110,9 @@ static _Noreturn void stop_workers(const char *program, struct workers *workers,
         status = 0;
 
         while (pids[i] > 0) {
-            ended = waitpid(pids[i], &status, 0);
+            exited = waitpid(pids[i], &status, 0);
 
-            if (ended >= 0 || errno != EINTR)
+            if (exited >= 0 || errno != EINTR)
                 break;
         }
 
@@ -123,10 +123,10 @@ static _Noreturn void stop_workers(const char *program, struct workers *workers,
     exit(workers->failed ? 1 : 0);
 }
 
-/* waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one. */
+/* waitpid(): if a worker has exited, reports it, and replaces it if it was killed. Returns true in the new worker. */
 static bool reap_worker(const char *program, struct workers *workers, long number)
 {
-    const struct timespec rest = {0, RESPAWN_DELAY_NS};
+    const struct timespec delay = {0, RESPAWN_DELAY_NS};
     pid_t worker = pids[number];
     int status;
 
@@ -136,10 +136,9 @@ static bool reap_worker(const char *program, struct workers *workers, long numbe
     pids[number] = 0;
 
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "%s: worker %d was killed by signal %d, and another one takes its place\n", program, worker,
-                WTERMSIG(status));
-        /* If that one is killed, too, the log is not filled. */
-        nanosleep(&rest, NULL);
+        fprintf(stderr, "%s: worker %d was killed by signal %d: replacing it\n", program, worker, WTERMSIG(status));
+        /* If the new one is killed, too, this keeps the log from filling up. */
+        nanosleep(&delay, NULL);
 
         if (fork_worker(program, workers, number))
             return true;
@@ -147,8 +146,7 @@ static bool reap_worker(const char *program, struct workers *workers, long numbe
         if (pids[number] > 0)
             return false;
     } else {
-        fprintf(stderr, "%s: worker %d has ended with %d, and the others go on\n", program, worker,
-                WEXITSTATUS(status));
+        fprintf(stderr, "%s: worker %d exited with %d: not replaced\n", program, worker, WEXITSTATUS(status));
     }
 
     workers->failed = workers->failed || status != 0;
@@ -157,8 +155,8 @@ static bool reap_worker(const char *program, struct workers *workers, long numbe
 }
 
 /*
- * Looks after the workers until all have ended, or are to end. Returns only in a worker that has taken the place of
- * another one, with its number.
+ * sigwaitinfo(): waits until all workers have exited or a shutdown is requested, and then stops the server. Returns
+ * only in a worker that replaces another one, with its number.
  */
 static long supervise(const char *program, struct workers *workers, const sigset_t *signals)
 {
@@ -183,39 +181,40 @@ static long supervise(const char *program, struct workers *workers, const sigset
         }
     }
 
-    /* A worker hears of the end from anybody, but that it is to end at once only from this process. */
+    /* A repeated signal must not count as the second request, which only this process passes on to the workers. */
     if (left > 0)
         coalesce_requests();
 
     stop_workers(program, workers, signals);
 }
 
-/* Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number. */
-static long start_workers(const char *program, struct workers *workers, struct settings *settings, const sigset_t *signals)
+/* Starts the workers, and announces the server once all are ready. Returns only in a worker, with its number. */
+static long start_workers(const char *program, struct workers *workers, struct settings *settings,
+                          const sigset_t *signals)
 {
-    int ready[2];
+    int ready_pipe[2];
     char byte;
 
-    if (pipe2(ready, O_CLOEXEC) < 0)
+    if (pipe2(ready_pipe, O_CLOEXEC) < 0)
         fail(program, "pipe2", errno);
 
     for (long i = 0; i < workers->count && !workers->failed; i++) {
         if (fork_worker(program, workers, i)) {
-            close(ready[0]);
-            settings->ready = ready[1];
+            close(ready_pipe[0]);
+            settings->ready_pipe = ready_pipe[1];
             return i;
         }
 
         workers->failed = pids[i] < 0;
     }
 
-    close(ready[1]);
+    close(ready_pipe[1]);
 
-    /* One that cannot serve has said why. When it ends, the pipe does so for want of its byte. */
+    /* A worker that fails says why. Once it has exited, the pipe is at its end, one byte short. */
     for (long i = 0; i < workers->count && !workers->failed; i++)
-        workers->failed = read(ready[0], &byte, 1) != 1;
+        workers->failed = read(ready_pipe[0], &byte, 1) != 1;
 
-    close(ready[0]);
+    close(ready_pipe[0]);
 
     if (workers->failed)
         stop_workers(program, workers, signals);
@@ -225,18 +224,19 @@ static long start_workers(const char *program, struct workers *workers, struct s
 }
 
 /*
- * Returns the listening socket. With workers it returns in each of them, with a socket of its own, since the kernel
- * shares the connections out among the sockets of a port; the first process only looks after them.
+ * Returns the listening socket. With workers it returns in each of them, with a socket of its own: the kernel
+ * distributes the connections among the sockets of a port. In the parent, which only supervises them, it does not
+ * return.
  */
 int start_listening(const char *program, struct settings *settings, sigset_t *signals, int flags)
 {
-    struct workers workers = {.count = settings->workers, .first = getpid()};
+    struct workers workers = {.count = settings->workers, .parent = getpid()};
     sigset_t children;
     long number = 0;
 
     raise_descriptor_limit(program);
 
-    /* All of them listen before there are workers, so that none misses a connection. */
+    /* All sockets listen before a worker starts, so that none misses a connection. */
     do {
         workers.listeners[number] = listen_on(program, settings, number, flags);
 
@@ -249,7 +249,7 @@ int start_listening(const char *program, struct settings *settings, sigset_t *si
     if (settings->workers == 0)
         return workers.listeners[0];
 
-    /* SIGUSR2 tells a worker to end at once, and SIGCHLD the first process that one has ended. */
+    /* SIGUSR2 makes a worker exit at once. SIGCHLD notifies the parent that one has exited. */
     sigaddset(signals, SIGUSR2);
     block_set(program, signals);
     sigemptyset(&children);

@@ -25,7 +25,7 @@ use core::mem::{MaybeUninit, offset_of};
 use core::ptr::null_mut;
 use libc::{
     AIO_CANCELED, EAGAIN, EINPROGRESS, POLLIN, SIGEV_SIGNAL, SIGIO, SIGUSR1, SOCK_CLOEXEC, SOCK_NONBLOCK, aiocb,
-    c_char, c_int, c_long, pollfd, sigset_t, size_t,
+    c_char, c_int, c_long, pollfd, size_t,
 };
 use sockmirror::aio::{aio_cancel, aio_error, aio_init, aio_read, aio_return, aio_write, aioinit};
 use sockmirror::errno::{Errno, errno};
@@ -108,8 +108,7 @@ fn free_exchange(place: &Cell<*mut Exchange>) {
 fn start_exchange(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_int) {
     let exchange = malloc(size_of::<Exchange>()).cast::<Exchange>();
     if exchange.is_null() {
-        // SAFETY: it was just accepted.
-        unsafe { reset_connection(server, sock, c"malloc", errno()) };
+        reset_connection(server, sock, c"malloc", errno());
         return;
     }
 
@@ -128,8 +127,7 @@ fn start_exchange(server: &mut Server<'_>, first: &Cell<*mut Exchange>, sock: c_
     first.set((&raw const *exchange).cast_mut());
 
     if let Err(error) = submit(exchange) {
-        // SAFETY: the same connection.
-        unsafe { reset_connection(server, sock, call_name(exchange), error) };
+        reset_connection(server, sock, call_name(exchange), error);
         free_exchange(first);
     }
 }
@@ -164,8 +162,7 @@ fn cancel_one(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) -> bool 
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // SAFETY: the request was handed over.
         if unsafe { aio_cancel(exchange.sock, exchange.request.get()) } == Ok(AIO_CANCELED) {
-            // SAFETY: it is in the list, so it is open.
-            unsafe { reset_connection(server, exchange.sock, call_name(exchange), Errno(EAGAIN)) };
+            reset_connection(server, exchange.sock, call_name(exchange), Errno(EAGAIN));
             free_exchange(place);
             return true;
         }
@@ -189,20 +186,17 @@ fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     // SAFETY: the request is done.
     let done = unsafe { aio_return(request) };
     if done < 0 {
-        // SAFETY: it is in the list, so it is open.
-        unsafe { reset_connection(server, exchange.sock, call_name(exchange), Errno(error)) };
+        reset_connection(server, exchange.sock, call_name(exchange), Errno(error));
         return false;
     }
 
     if exchange.length.get() == 0 {
         if done == 0 {
-            // SAFETY: the same.
-            unsafe { close_connection(server, exchange.sock) };
+            close_connection(server, exchange.sock);
             return false;
         }
 
-        // SAFETY: the same.
-        if unsafe { count_received(server, exchange.sock, done as size_t) } {
+        if count_received(server, exchange.sock, done as size_t) {
             exchange.length.set(done as size_t);
         }
     } else {
@@ -213,8 +207,7 @@ fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
         exchange.length.set(0);
         exchange.sent.set(0);
 
-        // SAFETY: the same.
-        if server.draining() && !unsafe { drain_connection(server, exchange.sock) } {
+        if server.draining() && !drain_connection(server, exchange.sock) {
             return false;
         }
     }
@@ -222,8 +215,7 @@ fn reap_completion(server: &mut Server<'_>, exchange: &Exchange) -> bool {
     match submit(exchange) {
         Ok(()) => true,
         Err(error) => {
-            // SAFETY: the same.
-            unsafe { reset_connection(server, exchange.sock, call_name(exchange), error) };
+            reset_connection(server, exchange.sock, call_name(exchange), error);
             false
         }
     }
@@ -244,14 +236,12 @@ fn reap_completions(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 /// Begins the end: what comes is read and written, and then each connection has only the client's end to wait for.
 fn start_draining(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     reap_completions(server, place);
-    // SAFETY: the end begins once.
-    unsafe { stop_accepting(server) };
+    stop_accepting(server);
 
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
         // A thread waits with what is left out of the list, and has it until the server ends.
-        // SAFETY: it is in the list, so it is open.
-        if exchange.length.get() == 0 && !unsafe { drain_connection(server, exchange.sock) } {
+        if exchange.length.get() == 0 && !drain_connection(server, exchange.sock) {
             place.set(exchange.next.get());
         } else {
             place = &exchange.next;
@@ -263,8 +253,7 @@ fn start_draining(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
 fn abort_all(server: &mut Server<'_>, mut place: &Cell<*mut Exchange>) {
     // SAFETY: null, or a connection in the list.
     while let Some(exchange) = unsafe { place.get().as_ref() } {
-        // SAFETY: it is in the list, so it is open.
-        unsafe { abort_connection(server, exchange.sock, call_name(exchange)) };
+        abort_connection(server, exchange.sock, call_name(exchange));
         place = &exchange.next;
     }
 }
@@ -281,7 +270,6 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         aio_reserved: 0,
     };
     let first = Cell::new(null_mut());
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut wait = 0;
     let mut listening = false;
 
@@ -289,21 +277,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut signals) };
-    // SAFETY: keep_back_signals has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
+    let mut signals = block_signals(PROGRAM);
+    // SAFETY: block_signals has made the set.
+    _ = unsafe { sigaddset(&raw mut signals, SIGIO) };
     // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR1) };
-    // SAFETY: one thread; the set is made.
-    unsafe { block_set(PROGRAM, signals.as_ptr()) };
+    _ = unsafe { sigaddset(&raw mut signals, SIGUSR1) };
+    block_set(PROGRAM, &signals);
 
     // [2] Have as many threads as the system makes, and keep them
     // SAFETY: the structure is filled in.
     unsafe { aio_init(&raw const threads) };
 
     // [3] Listen, and be told by a signal that connections wait. The connections block: it is threads that wait
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
@@ -323,7 +309,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         // [5] Sleep until a signal comes
         // SAFETY: the set is made, and what is known of the signal is not asked for.
-        match unsafe { sigwaitinfo(signals.as_ptr(), null_mut()) } {
+        match unsafe { sigwaitinfo(&raw const signals, null_mut()) } {
             Err(error) => {
                 wait_failed(&mut server, c"sigwaitinfo", error);
             }

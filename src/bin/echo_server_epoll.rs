@@ -18,7 +18,7 @@ use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
     EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, SOCK_CLOEXEC,
-    SOCK_NONBLOCK, c_int, epoll_event, sigset_t,
+    SOCK_NONBLOCK, c_int, epoll_event,
 };
 use sockmirror::errno::Errno;
 use sockmirror::runtime::Arguments;
@@ -57,7 +57,6 @@ fn watch(epoll: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<(
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut events = [MaybeUninit::<epoll_event>::uninit(); MAX_EVENTS];
     let mut count = 0;
     let mut listening = true;
@@ -67,16 +66,14 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     server.busy_poll = settings.busy_poll;
     server.is_worker = settings.is_worker;
 
@@ -125,15 +122,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 }
 
                 if let Err(error) = watch(epoll, EPOLL_CTL_ADD, sock, READ_EVENTS | EPOLLET) {
-                    // SAFETY: it was just accepted.
-                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
+                    reset_connection(&mut server, sock, c"epoll_ctl", error);
                 }
             } else if sock == signals {
                 signalled = true;
             } else {
                 // [6] A connection is ready: serve it
-                // SAFETY: the kernel tells of open descriptors, and only connections are watched besides.
-                let wanted = unsafe { serve(&mut server, sock) };
+                let wanted = serve(&mut server, sock);
 
                 // [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already
                 if wanted == CLOSED || (wanted == WANT_READ && event.events == EPOLLIN as u32) {
@@ -147,8 +142,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     EPOLLET | (if wanted == WANT_WRITE { EPOLLOUT } else { READ_EVENTS }),
                 )
                 .unwrap_or_else(|error| {
-                    // SAFETY: it is not GONE.
-                    unsafe { reset_connection(&mut server, sock, c"epoll_ctl", error) };
+                    reset_connection(&mut server, sock, c"epoll_ctl", error);
                 });
             }
         }

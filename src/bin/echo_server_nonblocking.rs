@@ -1,18 +1,21 @@
-//! Echo server, non-blocking: one process asks each of its sockets in turn, again and again.
+//! Echo server, non-blocking: one process tries each of its sockets in turn, again and again.
 //!
-//! The tutorial's non-blocking model (lines 671 to the end), also called polling. No call ever sleeps: a call
-//! that has nothing to do fails at once, with EAGAIN. So one process serves any number of clients with the
-//! calls of a single one. What it costs is a processor, which is busy even when nobody sends anything, and
-//! a call for each connection in each round. The multiplexing models ask for all of them with one call.
+//! Waits: nobody; one process tries all sockets in turn.
+//! In: no call.
+//! For: nothing: every call returns at once, with EAGAIN if there is nothing to do.
+//!
+//! The tutorial's non-blocking model (lines 671 to the end), also called polling. Since no call blocks, one process can
+//! serve any number of clients with the calls that serve a single one. The price is a processor that is busy even when
+//! nobody sends anything, and a call for each connection in each round. The multiplexing models need one call for all.
 //!
 //! Call: `echo_server_nonblocking PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+//! Read next: `echo_server_select`, which sleeps until a socket is ready.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
-use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, sigset_t};
+use libc::{SOCK_CLOEXEC, SOCK_NONBLOCK, c_int};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdlib::exit;
 
@@ -29,31 +32,28 @@ const USAGE: &CStr = c"./echo_server_nonblocking PORT";
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut highest: c_int = -1;
 
-    // [1] Take the port, and keep signals back
-    // SAFETY: nothing was done yet.
+    // [1] Read the port, and block the signals
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
-    // [2] Listen, and let signals be read like bytes
-    // SAFETY: one thread, and the set is made.
+    // [2] Listen, and open a descriptor from which signals are read
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     announce_ready(PROGRAM, &mut settings);
 
     while !server.draining() || server.open > 0 {
-        // [3] Take the clients that wait, until accept() says that there is none, or others had no turn for long
-        let mut taken = 0;
+        // [3] Accept connections until none is left in the queue, or the others have to have their turn
+        let mut accepts = 0;
 
-        while taken < MAX_ACCEPTS && can_accept(&server) {
-            taken += 1;
+        while accepts < MAX_ACCEPTS && can_accept(&server) {
+            accepts += 1;
 
             let sock = accept_connection(&mut server);
             if sock < 0 {
@@ -63,20 +63,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             highest = highest.max(sock);
         }
 
-        // [4] Serve every connection, until recv() or send() says that it has to wait
+        // [4] Serve every connection until recv() or send() fails with EAGAIN
         for sock in 0..=highest {
             if is_open(&server, sock) {
-                // SAFETY: it is open.
-                unsafe { serve(&mut server, sock) };
+                serve(&mut server, sock);
             }
         }
 
-        // A new descriptor is the lowest that is free, so that there are few gaps below the highest.
+        // A new descriptor is the lowest that is free, so there are few gaps below the highest.
         while highest >= 0 && !is_open(&server, highest) {
             highest -= 1;
         }
 
-        // [5] A signal begins the end, which is when the last connection has ended
+        // [5] Handle a signal: it starts the shutdown, which ends with the last connection
         handle_signalfd(&mut server, signals);
     }
 

@@ -1,22 +1,27 @@
 //! Echo server, multiplexing with poll: one process waits for all its sockets at once.
 //!
-//! The tutorial's multiplexing model (lines 671 to the end). poll() is given a list of sockets, each with what
-//! is waited for, and sleeps until at least one is ready. It does not limit how many there are, but the kernel
-//! looks at all of them each time, and so does the server afterwards: a message costs the more, the more
-//! clients there are, even if they are silent. See `echo_server_epoll`.
+//! Waits: one process, for all sockets.
+//! In: poll().
+//! For: readiness, level-triggered.
 //!
-//! It is level-triggered: a socket is told again and again as long as it is ready. So whatever is left can
-//! wait for the next turn.
+//! The tutorial's multiplexing model (lines 671 to the end). poll() takes a list of sockets, each with the events to
+//! wait for, and sleeps until at least one is ready. The list may have any length, but the kernel goes through all of
+//! it each time, and so does the server afterwards: the more clients there are, even idle ones, the more a message
+//! costs.
 //!
-//! Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one. Run against it:
-//! `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+//! Level-triggered means that poll() reports a socket as long as it is ready. So it need not be emptied at once: the
+//! rest can wait for the next turn.
+//!
+//! Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+//! Read next: `echo_server_epoll`, where the kernel keeps the list.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
-use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t, pollfd, sigset_t};
+use core::slice::from_raw_parts_mut;
+use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t, pollfd};
 use sockmirror::errno::{Errno, errno};
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
@@ -34,26 +39,34 @@ use sockmirror::server::workers::start_listening;
 const PROGRAM: &CStr = c"echo_server_poll";
 const USAGE: &CStr = c"./echo_server_poll [-b MICROSECONDS] PORT
   -b  ask again and again for so long before sleeping, 0 to 1000000 (0)";
-// The places of the listening socket, of the signals and of the first connection in the list.
+// The places in the list of the listening socket, of the signals and of the first connection.
 const LISTENER: usize = 0;
 const SIGNALS: usize = 1;
 const FIRST: usize = 2;
 
 sockmirror::entry!(main);
 
-/// The list: what is asked of the kernel, and its answer.
+/// The list that poll() takes.
 struct List {
     fds: *mut pollfd,
     capacity: usize,
     count: usize,
 }
 
-/// realloc(): puts a socket at the end of the list, to wait until it can be received from.
+impl List {
+    /// Rust: the entries, of which main has added two before it looks at any.
+    fn entries(&mut self) -> &mut [pollfd] {
+        // SAFETY: add() has filled in `count` entries, and nothing else refers to them.
+        unsafe { from_raw_parts_mut(self.fds, self.count) }
+    }
+}
+
+/// realloc(): appends a descriptor to the list, to wait until it is readable.
 fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
     let capacity = if list.capacity > 0 { 2 * list.capacity } else { 64 };
 
     if list.count == list.capacity {
-        // SAFETY: null, or what realloc returned the last time.
+        // SAFETY: null, or what realloc gave out the last time.
         let fds = unsafe { realloc(list.fds.cast(), capacity * size_of::<pollfd>()) };
         if fds.is_null() {
             return Err(errno());
@@ -70,44 +83,36 @@ fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut list = List { fds: null_mut(), capacity: 0, count: 0 };
     let mut ready = 0;
 
-    // [1] Take options and port, and keep signals back
-    // SAFETY: nothing was done yet.
+    // [1] Read options and port, and block the signals
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
-    // [2] Listen, and let signals be read like bytes
-    // SAFETY: one thread, and the set is made.
+    // [2] Listen, and open a descriptor from which signals are read
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     announce_ready(PROGRAM, &mut settings);
     server.busy_poll = settings.busy_poll;
 
-    // [3] Begin the list with the listening socket and the signals
+    // [3] Put the listening socket and the signals into the list
     add(&mut list, server.listener())
         .and_then(|()| add(&mut list, signals))
         .unwrap_or_else(|error| fail(PROGRAM, c"realloc", error));
 
     while !server.draining() || server.open > 0 {
-        // [4] A negative descriptor is passed over, as the listening socket is while accept() rests
-        // SAFETY: the list has this entry.
-        unsafe {
-            (*list.fds.wrapping_add(LISTENER)).fd = if can_accept(&server) { server.listener() } else { -1 };
-        }
+        // [4] Leave the listening socket out while accept() is paused: poll() ignores a negative descriptor
+        list.entries()[LISTENER].fd = if can_accept(&server) { server.listener() } else { -1 };
 
-        // [5] Sleep until something is ready; the kernel marks what
-        ready = match
-            // SAFETY: the list has `count` entries.
-            unsafe { poll(list.fds, list.count as nfds_t, poll_timeout(&mut server, ready)) }
-        {
+        // [5] Sleep until a descriptor is ready; the kernel stores its events in `revents`
+        // SAFETY: the list has `count` entries.
+        ready = match unsafe { poll(list.fds, list.count as nfds_t, poll_timeout(&mut server, ready)) } {
             Ok(ready) => ready,
             Err(error) => {
                 wait_failed(&mut server, c"poll", error);
@@ -117,43 +122,40 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             }
         };
 
-        let mut left = ready;
+        let mut unseen = ready;
 
-        // [6] Look for the connections that are marked: from the end, so that one that goes is replaced by one
-        // that has been looked at
+        // [6] Go through the connections, from the last one: an entry that is removed is replaced by the last one,
+        // which has had its turn
         for i in (FIRST..list.count).rev() {
-            if left == 0 {
+            if unseen == 0 {
                 break;
             }
 
-            // SAFETY: the list had `count` entries, and only those behind this one may be gone.
-            let entry = unsafe { &mut *list.fds.wrapping_add(i) };
+            let entry = &mut list.entries()[i];
 
             if entry.revents == 0 {
                 continue;
             }
 
-            // [7] Serve it, and wait for what it waits for now
-            left -= 1;
-            // SAFETY: only connections are in the list from FIRST on.
-            let wanted = unsafe { serve(&mut server, entry.fd) };
+            // [7] Serve a connection that is ready, and note what it waits for now
+            unseen -= 1;
+            let state = serve(&mut server, entry.fd);
 
-            if wanted == CLOSED {
+            if state == CLOSED {
+                let entries = list.entries();
+                entries[i] = entries[entries.len() - 1];
                 list.count -= 1;
-                // SAFETY: the last entry; it is this one, or has been looked at.
-                *entry = unsafe { list.fds.wrapping_add(list.count).read() };
             } else {
-                entry.events = if wanted == WANT_WRITE { POLLOUT } else { POLLIN };
+                entry.events = if state == WANT_WRITE { POLLOUT } else { POLLIN };
             }
         }
 
-        // [8] Take connections that wait
-        // SAFETY: the list has this entry.
-        if unsafe { (*list.fds.wrapping_add(LISTENER)).revents } != 0 {
-            let mut taken = 0;
+        // [8] Accept connections
+        if list.entries()[LISTENER].revents != 0 {
+            let mut accepts = 0;
 
-            while taken < MAX_ACCEPTS {
-                taken += 1;
+            while accepts < MAX_ACCEPTS {
+                accepts += 1;
 
                 let sock = accept_connection(&mut server);
                 if sock < 0 {
@@ -161,15 +163,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 }
 
                 if let Err(error) = add(&mut list, sock) {
-                    // SAFETY: it was just accepted.
-                    unsafe { reset_connection(&mut server, sock, c"realloc", error) };
+                    reset_connection(&mut server, sock, c"realloc", error);
                 }
             }
         }
 
-        // [9] A signal begins the end, which is when the last connection has ended
-        // SAFETY: the list has this entry.
-        if unsafe { (*list.fds.wrapping_add(SIGNALS)).revents } != 0 {
+        // [9] Handle a signal: it starts the shutdown, which ends with the last connection
+        if list.entries()[SIGNALS].revents != 0 {
             handle_signalfd(&mut server, signals);
         }
     }

@@ -1,24 +1,28 @@
 //! Echo server, multiplexing with select: one process waits for all its sockets at once.
 //!
-//! The tutorial's multiplexing model (lines 671 to the end), with its oldest call. select() is given sets of
-//! descriptors, one bit for each, and sleeps until at least one is ready. What it is given, it overwrites with
-//! its answer, so that the sets are copied each time; and the kernel and the server look at every bit up to the
-//! highest. A set has room for FD_SETSIZE descriptors, 1024 with glibc: FD_SET() of a higher one writes outside
-//! the set. So the server refuses a connection whose descriptor is higher, and those that it has go on. See
-//! `echo_server_poll`, which has no such limit.
+//! Waits: one process, for all sockets.
+//! In: select().
+//! For: readiness, level-triggered.
 //!
-//! It is level-triggered: a socket is told again and again as long as it is ready. So whatever is left can
-//! wait for the next turn.
+//! The tutorial's multiplexing model (lines 671 to the end), with its oldest call. select() takes sets of descriptors,
+//! one bit for each, and sleeps until at least one is ready. It overwrites the sets with its result, so that they are
+//! copied before each call; and both the kernel and the server go through all bits up to the highest descriptor. A set
+//! has room for FD_SETSIZE descriptors, 1024 with glibc: FD_SET() of a higher one writes outside of the set. So the
+//! server refuses a connection with a higher descriptor, and goes on serving the others.
 //!
-//! Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one. Run against it:
-//! `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+//! Level-triggered means that select() reports a socket as long as it is ready. So it need not be emptied at once:
+//! the rest can wait for the next turn.
+//!
+//! Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one.
+//! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+//! Read next: `echo_server_poll`, which has no such limit.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::ptr::null_mut;
-use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, fd_set, sigset_t};
+use libc::{FD_SETSIZE, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, fd_set};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, stderr};
 use sockmirror::stdlib::exit;
@@ -37,12 +41,8 @@ const USAGE: &CStr = c"./echo_server_select PORT";
 
 sockmirror::entry!(main);
 
-/// Refuses a connection that no set has room for. As long as that goes on, it is said once.
-///
-/// # Safety
-///
-/// `sock` is a connection of this server.
-unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
+/// Refuses a connection that no set has room for. This is reported once, until a connection fits again.
+fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut bool) {
     if !*full {
         fprintf!(
             stderr(),
@@ -54,32 +54,26 @@ unsafe fn refuse_connection(server: &mut Server<'_>, sock: c_int, full: &mut boo
     }
 
     *full = true;
-    // SAFETY: the caller vouches for the connection.
-    unsafe { close_connection(server, sock) };
+    close_connection(server, sock);
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut want_read = MaybeUninit::<fd_set>::uninit();
     let mut want_write = MaybeUninit::<fd_set>::uninit();
-    let (mut readable, mut writable): (fd_set, fd_set);
-    let mut signalled: bool;
     let mut full = false;
 
-    // [1] Take the port, and keep signals back
-    // SAFETY: nothing was done yet.
+    // [1] Read the port, and block the signals
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
-    // [2] Listen, and let signals be read like bytes
-    // SAFETY: one thread, and the set is made.
+    // [2] Listen, and open a descriptor from which signals are read
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let mut server = unsafe { new_server(PROGRAM, listener) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
     let mut highest = if signals > server.listener() { signals } else { server.listener() };
 
     if highest >= FD_SETSIZE as c_int {
@@ -95,54 +89,51 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     announce_ready(PROGRAM, &mut settings);
 
-    // [3] Make the sets: of what waits to receive, at first the listening socket and the signals, and to send
+    // [3] Make two sets: what to wait for to be readable, at first listener and signals, and to be writable
     // SAFETY: the set may be written.
     unsafe { FD_ZERO(want_read.as_mut_ptr()) };
     // SAFETY: the same.
     unsafe { FD_ZERO(want_write.as_mut_ptr()) };
-    // SAFETY: FD_ZERO has made the set.
+    // SAFETY: FD_ZERO has made it a set.
     let mut want_read = unsafe { want_read.assume_init() };
     // SAFETY: the same.
     let mut want_write = unsafe { want_write.assume_init() };
-    // SAFETY: the set is made.
+    // SAFETY: it is a set.
     unsafe { FD_SET(signals, &raw mut want_read) };
     // SAFETY: the same.
     unsafe { FD_SET(server.listener(), &raw mut want_read) };
 
     while !server.draining() || server.open > 0 {
-        readable = want_read;
-        writable = want_write;
+        let mut readable = want_read;
+        let mut writable = want_write;
 
-        // [4] Leave the listening socket out while accept() rests
+        // [4] Leave the listener out while accept() is paused
         if !can_accept(&server) {
-            // SAFETY: the set is made.
+            // SAFETY: it is a set.
             unsafe { FD_CLR(server.listener(), &raw mut readable) };
         }
 
-        // [5] Sleep until something is ready; the kernel leaves it, and nothing else, in the sets
-        let mut ready = match
-            // SAFETY: the sets are made, and `highest` was found to be below FD_SETSIZE.
-            unsafe {
-                select(highest + 1, &raw mut readable, &raw mut writable, null_mut(), null_mut())
-            }
-        {
-            Ok(ready) => ready,
-            Err(error) => {
-                wait_failed(&mut server, c"select", error);
-                handle_signalfd(&mut server, signals);
-                continue;
-            }
-        };
+        // [5] Sleep until a descriptor is ready; the kernel leaves only those that are in the sets
+        // SAFETY: the sets may be written, and have room for `highest`; a null pointer asks for no timeout.
+        let mut ready =
+            match unsafe { select(highest + 1, &raw mut readable, &raw mut writable, null_mut(), null_mut()) } {
+                Ok(ready) => ready,
+                Err(error) => {
+                    wait_failed(&mut server, c"select", error);
+                    handle_signalfd(&mut server, signals);
+                    continue;
+                }
+            };
 
-        signalled = false;
+        let mut signalled = false;
 
-        // [6] Look for what is in them
+        // [6] Go through the sets
         for sock in 0..FD_SETSIZE as c_int {
             if ready == 0 {
                 break;
             }
 
-            // SAFETY: the set is made.
+            // SAFETY: it is a set.
             if !unsafe { FD_ISSET(sock, &raw const readable) }
                 // SAFETY: the same.
                 && !unsafe { FD_ISSET(sock, &raw const writable) }
@@ -153,11 +144,11 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             ready -= 1;
 
             if sock == server.listener() {
-                // [7] Take connections that wait, if the sets have room for them
-                let mut taken = 0;
+                // [7] Accept connections, if the sets have room for them
+                let mut accepts = 0;
 
-                while taken < MAX_ACCEPTS {
-                    taken += 1;
+                while accepts < MAX_ACCEPTS {
+                    accepts += 1;
 
                     let accepted = accept_connection(&mut server);
                     if accepted < 0 {
@@ -165,12 +156,11 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     }
 
                     if accepted >= FD_SETSIZE as c_int {
-                        // SAFETY: it was just accepted.
-                        unsafe { refuse_connection(&mut server, accepted, &mut full) };
+                        refuse_connection(&mut server, accepted, &mut full);
                         continue;
                     }
 
-                    // SAFETY: the set is made.
+                    // SAFETY: it is a set.
                     unsafe { FD_SET(accepted, &raw mut want_read) };
                     highest = if accepted > highest { accepted } else { highest };
                     full = false;
@@ -178,23 +168,22 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             } else if sock == signals {
                 signalled = true;
             } else {
-                // [8] A connection is ready: serve it, and put it into the set of what it waits for now
-                // SAFETY: only connections are in the sets besides.
-                let wanted = unsafe { serve(&mut server, sock) };
-                // SAFETY: the set is made.
+                // [8] Serve a connection that is ready, and put it into the set of what it waits for now
+                let state = serve(&mut server, sock);
+                // SAFETY: it is a set.
                 unsafe { FD_CLR(sock, &raw mut want_read) };
                 // SAFETY: the same.
                 unsafe { FD_CLR(sock, &raw mut want_write) };
 
-                if wanted != CLOSED {
-                    let waiting = if wanted == WANT_WRITE { &mut want_write } else { &mut want_read };
+                if state != CLOSED {
+                    let wanted = if state == WANT_WRITE { &mut want_write } else { &mut want_read };
                     // SAFETY: the same.
-                    unsafe { FD_SET(sock, waiting) };
+                    unsafe { FD_SET(sock, wanted) };
                 }
             }
         }
 
-        // [9] A signal begins the end, which is when the last connection has ended
+        // [9] Handle a signal: it starts the shutdown, which ends with the last connection
         if signalled {
             handle_signalfd(&mut server, signals);
         }

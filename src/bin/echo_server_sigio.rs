@@ -23,7 +23,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 use libc::{
     POLLIN, POLLOUT, SI_QUEUE, SIGIO, SIGRTMIN, SIGURG, SOCK_CLOEXEC, SOCK_NONBLOCK, c_char, c_int, c_short, pollfd,
-    siginfo_t, sigset_t, sigval, timespec,
+    siginfo_t, sigval, timespec,
 };
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
@@ -94,8 +94,7 @@ fn accept_clients(server: &mut Server<'_>, clients: c_int, mut may_have_missed: 
 
         // SAFETY: it was just accepted, and whatever uses it takes these signals.
         if let Err(error) = unsafe { enable_sigio(sock, SIGRTMIN()) } {
-            // SAFETY: it was just accepted.
-            unsafe { reset_connection(server, sock, c"fcntl", error) };
+            reset_connection(server, sock, c"fcntl", error);
         } else {
             requeue_if_ready(sock, POLLIN);
         }
@@ -113,13 +112,11 @@ fn serve_if_open(server: &mut Server<'_>, sock: c_int, mut may_have_missed: bool
     }
 
     // What came while it waited to send has used up its signals.
-    // SAFETY: it is open.
-    if unsafe { has_pending(server, sock) } {
+    if has_pending(server, sock) {
         may_have_missed = true;
     }
 
-    // SAFETY: it is open.
-    let wanted = unsafe { serve(server, sock) };
+    let wanted = serve(server, sock);
 
     // There is room already if it was not for want of room that nothing was sent.
     if wanted == WANT_WRITE {
@@ -213,7 +210,6 @@ fn run_round(server: &mut Server<'_>, round: &mut Round, urgent: bool) {
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let at_once = timespec { tv_sec: 0, tv_nsec: 0 };
     let mut round = Round { table: null_mut(), capacity: 0, first: -1, last: 0, clients: 0, may_have_missed: false };
-    let mut signals = MaybeUninit::<sigset_t>::uninit();
     let mut told = MaybeUninit::<siginfo_t>::uninit();
     let mut listening = false;
     let mut urgent = false;
@@ -222,19 +218,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut signals) };
-    // SAFETY: keep_back_signals has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGIO) };
+    let mut signals = block_signals(PROGRAM);
+    // SAFETY: block_signals has made the set.
+    _ = unsafe { sigaddset(&raw mut signals, SIGIO) };
     // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGURG) };
+    _ = unsafe { sigaddset(&raw mut signals, SIGURG) };
     // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGRTMIN()) };
-    // SAFETY: one thread; the set is made.
-    unsafe { block_set(PROGRAM, signals.as_ptr()) };
+    _ = unsafe { sigaddset(&raw mut signals, SIGRTMIN()) };
+    block_set(PROGRAM, &signals);
 
     // [2] Listen, and be told by a signal of each connection
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
     let mut server = unsafe { new_server(PROGRAM, listener) };
@@ -254,7 +248,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         // [4] Sleep until a signal comes
         let mut number = match
             // SAFETY: the set is made, and what is known of the signal may be written.
-            unsafe { sigwaitinfo(signals.as_ptr(), told.as_mut_ptr()) }
+            unsafe { sigwaitinfo(&raw const signals, told.as_mut_ptr()) }
         {
             Ok(number) => number,
             Err(error) => {
@@ -297,7 +291,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             }
 
             // SAFETY: the same as for sigwaitinfo; the time may be read.
-            number = unsafe { sigtimedwait(signals.as_ptr(), told.as_mut_ptr(), &raw const at_once) }.unwrap_or(-1);
+            number = unsafe { sigtimedwait(&raw const signals, told.as_mut_ptr(), &raw const at_once) }.unwrap_or(-1);
         }
 
         // [10] Serve each socket that was noted, once

@@ -19,7 +19,7 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use libc::{EBUSY, SOCK_CLOEXEC, c_int, sigset_t};
+use libc::{EBUSY, SOCK_CLOEXEC, c_int};
 use sockmirror::errno::{Errno, errno};
 use sockmirror::linux::io_uring::{
     IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_POLL_ADD, IORING_OP_RECV, IORING_OP_SEND, io_uring_cqe,
@@ -42,7 +42,6 @@ sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut cqe = MaybeUninit::<io_uring_cqe>::uninit();
-    let mut set = MaybeUninit::<sigset_t>::uninit();
     let mut watching = false;
     let mut listening = false;
     let mut signalled: bool;
@@ -51,14 +50,12 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv);
-    // SAFETY: one thread.
-    unsafe { block_signals(PROGRAM, &mut set) };
+    let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
-    // SAFETY: one thread, and the set is made.
+    // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_CLOEXEC) };
-    // SAFETY: the set is made.
-    let signals = unsafe { open_signalfd(PROGRAM, &set) };
+    let signals = open_signalfd(PROGRAM, &set);
 
     // [3] Make the two queues, and the buffers to receive into
     // SAFETY: the socket is the server's.

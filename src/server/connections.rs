@@ -1,18 +1,20 @@
-//! What the servers of the I/O models do alike with their connections, once the model says which one is ready.
+//! What the servers of the I/O models have in common once the model says which socket is ready: how they accept,
+//! echo and shut down.
 //!
-//! All sockets are non-blocking. A connection that is ready is served at once: what has come is received into
-//! one large buffer, which all connections share, and sent back. What cannot be sent, because the client does
-//! not read, is kept for this connection alone; until it is sent, nothing more is received from the client. So
-//! a slow client slows only itself, and never costs more than the buffer's size.
+//! All sockets are non-blocking. A connection that is ready is served at once: bytes are received into one large
+//! buffer, which all connections share, and sent back. What send() does not take, because the client does not read, is
+//! copied and kept pending for this connection alone; until it is sent, nothing more is received from the client. With
+//! this back-pressure a slow client slows only itself, and never costs more than the buffer's size.
 //!
-//! When bytes that were received cannot be sent back, the connection is reset, so that no client takes a
-//! cut-off echo for a whole one. For the same reason the end waits for a connection until all that the kernel
-//! has taken from the client is sent back, even what was still to be received when the signal came.
+//! When bytes that were received cannot be sent back, the connection is reset, so that no client takes a truncated
+//! echo for a complete one. For the same reason a shutdown waits for each connection until all bytes that the kernel
+//! has received from the client are sent back, even those that were still unread when the signal came.
 
 use crate::errno::{Errno, errno};
+use crate::runtime::Table;
 use crate::stdio::{fprintf, stderr};
 use crate::stdlib::{free, malloc, realloc};
-use crate::string::{memcpy, memset, strerror};
+use crate::string::{Zeroed, memcpy, memset, strerror};
 use crate::sys::socket::{accept4, getsockopt, recv, send, setsockopt, shutdown};
 use crate::time::{clock_gettime, nanosleep};
 use crate::unistd::{close, read};
@@ -29,28 +31,28 @@ use libc::{
 use crate::common::explain::{explain_errno, fail};
 use crate::server::signals::{coalesce_requests, set_timer};
 
-/// What a connection waits for once it is served: nothing, because it is over.
+/// What serve() leaves a connection in: it is closed.
 pub const CLOSED: c_int = 0;
-/// Until it can receive.
+/// It is to be served again once it is readable.
 pub const WANT_READ: c_int = 1;
-/// Until it can send.
+/// It is to be served again once it is writable: bytes are pending.
 pub const WANT_WRITE: c_int = 2;
-/// For its next turn: more is there already, but others come first.
+/// It may be readable still, but other connections are served first.
 pub const YIELD: c_int = 3;
 
-/// What a signal asks for: nothing.
+/// What a signal requests: nothing.
 pub const CONTINUE: c_int = 0;
-/// That the end begins.
+/// To stop accepting, and to close each connection once its echo is complete.
 pub const DRAIN: c_int = 1;
-/// That it is completed at once.
+/// To close all connections at once.
 pub const ABORT: c_int = 2;
 
-/// How many connections are taken in one turn, at most: then those that are there have theirs.
+/// The most connections to accept in one turn, so that those that are open have theirs.
 pub const MAX_ACCEPTS: c_int = 64;
-/// How long the connections have to end once the server shuts down, in milliseconds.
+/// How long the connections have to drain once the server shuts down, in milliseconds.
 pub const DRAIN_TIMEOUT_MS: c_long = 5000;
 
-/// What was received and could not be sent yet: `length` bytes, of which `sent` are on their way.
+/// Bytes that were received and not yet sent back: `length` of them, of which send() has taken `sent`.
 #[repr(C)]
 pub(crate) struct Pending {
     pub(crate) length: size_t,
@@ -58,65 +60,71 @@ pub(crate) struct Pending {
     pub(crate) bytes: [c_char; 0],
 }
 
-/// One entry of the table, which has one for each descriptor.
+/// One entry of the table of connections, which is indexed by descriptor.
 pub(crate) struct Connection {
+    // Rust: null, or the memory that malloc gave out for this connection alone, filled in by keep_unsent.
     pub(crate) pending: *mut Pending,
     /// How many bytes were received.
     pub(crate) received: u64,
     open: bool,
-    /// Whether the client has been told that the echo is complete.
+    /// Whether the sending side is shut down: the echo is complete.
     pub(crate) shut: bool,
 }
+
+// SAFETY: a null pointer, a number and two times false.
+unsafe impl Zeroed for Connection {}
 
 /// The state of a server.
 pub struct Server<'a> {
     pub(crate) program: &'a CStr,
     /// The listening socket.
     pub(crate) listener: c_int,
-    /// Those that a connection gets from accept4().
+    /// The flags that accept4() sets on a connection.
     pub flags: c_int,
-    pub(crate) connections: *mut Connection,
+    pub(crate) connections: Table<Connection>,
     /// How many entries the table has.
     pub(crate) capacity: c_int,
-    /// How many connections there are.
+    /// How many connections are open.
     pub open: c_int,
-    /// Whether accept() rests, for want of what the error says, which is 0 if nothing is short.
+    /// Whether accept() is paused because of a shortage, and the error that reported it, or 0.
     pub accept_paused: bool,
     shortage: c_int,
-    /// How many rests have passed since it failed.
+    /// How many pauses have passed since accept() last failed.
     quiet_backoffs: c_int,
-    /// The last error of a call that waits or asks.
+    /// The last error of a call that waits.
     wait_error: c_int,
     /// Whether the process is a worker.
     pub is_worker: bool,
-    /// Whether the end has begun.
+    /// Whether the server is shutting down.
     pub(crate) draining: bool,
+    // Rust: BUFFER_SIZE bytes.
     buffer: *mut c_void,
-    /// For how many microseconds the server polls busily.
+    /// How long to busy-poll before a wait sleeps, in microseconds.
     pub busy_poll: c_long,
     last_ready: timespec,
 }
 
-// What is received at once, at most. The larger, the fewer calls for a client that sends much.
+// The most bytes that one recv() takes. The larger, the fewer calls for a client that sends much.
 const BUFFER_SIZE: usize = 262144;
-// How long accept() is left alone at least while there is a shortage, in milliseconds.
+// How long accept() is paused at least when there is a shortage, in milliseconds.
 const ACCEPT_BACKOFF_MS: c_long = 100;
-// After so many rests without another one, a shortage is over.
+// After so many pauses without another failure, a shortage is over.
 const RECOVERY_BACKOFFS: c_int = 10;
-/// Where the kernel's struct tcp_info has tcpi_bytes_received, in units of its size: the C library's ends before it.
+/// The index of tcpi_bytes_received in the kernel's struct tcp_info, as an array of uint64_t: glibc's ends before it.
 pub const BYTES_RECEIVED: usize = 16;
 
 /// malloc(): the state of a server that has a listening socket and no connection.
 ///
 /// # Safety
 ///
-/// `listener` is a listening socket that nobody else closes: the server does so at its end.
+/// `listener` is a listening socket that nobody else closes: the server does when it shuts down.
 pub unsafe fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
     let mut server = Server {
         program,
         listener,
         flags: SOCK_NONBLOCK | SOCK_CLOEXEC,
-        connections: null_mut(),
+        // SAFETY: no entry.
+        connections: unsafe { Table::new(null_mut(), 0) },
         capacity: 0,
         open: 0,
         accept_paused: false,
@@ -138,30 +146,28 @@ pub unsafe fn new_server(program: &CStr, listener: c_int) -> Server<'_> {
     server
 }
 
-/// close(): the connection is over. A descriptor is free, so that accept() may go on.
-///
-/// # Safety
-///
-/// `sock` is a connection of this server ([`is_open`]).
+/// close(): closes a connection. That frees a descriptor, so accept() may be called again.
 #[inline(never)] // Rust: so that the way of a message is short
-pub unsafe fn close_connection(server: &mut Server<'_>, sock: c_int) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+pub fn close_connection(server: &mut Server<'_>, sock: c_int) {
+    let connection = &mut server.connections[sock];
 
-    // SAFETY: null, or what malloc gave out for this connection alone.
+    // Rust: a descriptor that is not the server's stays open.
+    if !connection.open {
+        return;
+    }
+
+    // SAFETY: what malloc gave out, or null; nothing else refers to it.
     unsafe { free(connection.pending.cast()) };
     connection.pending = null_mut();
     connection.open = false;
     server.open -= 1;
     server.accept_paused = false;
 
-    // SAFETY: a connection of this server, which is not used any more.
-    if let Err(error) = unsafe { close(sock) } {
-        explain_errno(server.program, c"close", error);
-    }
+    // SAFETY: it was open, and the server's own.
+    unsafe { close(sock) }.unwrap_or_else(|error| explain_errno(server.program, c"close", error));
 }
 
-/// Has close() reset a connection for which `call` failed, and says why, unless the client has done it.
+/// setsockopt(): makes close() reset a connection, because `call` failed. Says why, unless the client has reset it.
 pub fn reset_on_close(program: &CStr, sock: c_int, call: &CStr, error: Errno) {
     let linger = linger { l_onoff: 1, l_linger: 0 };
 
@@ -174,19 +180,14 @@ pub fn reset_on_close(program: &CStr, sock: c_int, call: &CStr, error: Errno) {
         .unwrap_or_else(|error| explain_errno(program, c"setsockopt", error));
 }
 
-/// Resets a connection for which `call` failed.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
+/// Resets and closes a connection, because `call` failed.
 #[cold]
-pub unsafe fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
+pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error: Errno) {
     reset_on_close(server.program, sock, call, error);
-    // SAFETY: the caller vouches for the connection.
-    unsafe { close_connection(server, sock) };
+    close_connection(server, sock);
 }
 
-/// realloc(): makes the table reach a descriptor.
+/// realloc(): grows the table until it has an entry for a descriptor.
 #[cold]
 fn grow_table(server: &mut Server<'_>, sock: c_int) -> bool {
     let before = server.capacity;
@@ -200,29 +201,24 @@ fn grow_table(server: &mut Server<'_>, sock: c_int) -> bool {
         capacity *= 2;
     }
 
-    // SAFETY: null, or what realloc returned the last time.
-    let connections =
-        unsafe { realloc(server.connections.cast(), capacity as usize * size_of::<Connection>()) }.cast::<Connection>();
+    let size = size_of::<Connection>();
+    // SAFETY: null, or what realloc gave out the last time.
+    let connections = unsafe { realloc(server.connections.as_mut_ptr().cast(), capacity as usize * size) };
     if connections.is_null() {
         return false;
     }
 
-    // SAFETY: there are as many entries behind those that were there. Zero is a null pointer, a number and false.
-    unsafe {
-        memset(
-            connections.wrapping_add(before as usize).cast(),
-            0,
-            (capacity - before) as usize * size_of::<Connection>(),
-        )
-    };
-    server.connections = connections;
+    // SAFETY: these are the entries that realloc has added.
+    unsafe { memset(connections.wrapping_add(before as usize * size), 0, (capacity - before) as usize * size) };
+    // SAFETY: there are `capacity` entries, the new ones all zero.
+    server.connections = unsafe { Table::new(connections.cast(), capacity) };
     server.capacity = capacity;
     true
 }
 
-/// Whether accept() can be called again at once, although it has failed.
+/// Whether accept() can be called again at once after this error.
 pub fn is_transient_accept_error(error: Errno) -> bool {
-    // This connection is over already, or somebody else has it. The next one may be there.
+    // The connection is gone, or another process has accepted it. The next one may be in the queue.
     matches!(
         error.0,
         EAGAIN
@@ -241,14 +237,14 @@ pub fn is_transient_accept_error(error: Errno) -> bool {
     )
 }
 
-/// Decides what becomes of a failed accept().
+/// Handles an error of accept(): pauses it, unless the error is transient.
 #[cold]
 pub fn accept_failed(server: &mut Server<'_>, error: Errno) {
     if is_transient_accept_error(error) {
         return;
     }
 
-    // There is no descriptor or no memory: the connection waits in the backlog, and to ask at once would spin.
+    // Out of descriptors or memory: the connection stays in the queue, so that a call at once would fail again.
     server.accept_paused = true;
     server.quiet_backoffs = 0;
 
@@ -256,13 +252,13 @@ pub fn accept_failed(server: &mut Server<'_>, error: Errno) {
         return;
     }
 
-    // It is said once, however often a connection that ends makes room for another one.
+    // Reported once per shortage, even if accept() succeeds now and then because a connection was closed.
     explain_errno(server.program, c"accept4", error);
     server.shortage = error.0;
     set_timer(server.program, ACCEPT_BACKOFF_MS);
 }
 
-/// Lets accept() be called again, and says when it has not failed for some time.
+/// Resumes accept(), and reports the end of a shortage once accept() has not failed for some time.
 fn resume_accepting(server: &mut Server<'_>) {
     server.accept_paused = false;
 
@@ -279,7 +275,7 @@ fn resume_accepting(server: &mut Server<'_>) {
 
     fprintf!(
         stderr(),
-        c"%s: accept4: it is over: %s (errno %d)\n",
+        c"%s: accept4: resumed after: %s (errno %d)\n",
         server.program,
         strerror(server.shortage),
         server.shortage
@@ -287,11 +283,11 @@ fn resume_accepting(server: &mut Server<'_>) {
     server.shortage = 0;
 }
 
-/// nanosleep(): what becomes of a call that failed although it only waits or asks. It is made again, and as long as it
-/// fails in the same way, that is said once, and the server does not spin.
+/// nanosleep(): handles an error of a call that only waits, and that the server will make again. Backs off, so that
+/// the server does not spin, and reports an error that repeats only once.
 #[cold]
 pub fn wait_failed(server: &mut Server<'_>, call: &CStr, error: Errno) {
-    let rest = timespec { tv_sec: 0, tv_nsec: ACCEPT_BACKOFF_MS * 1_000_000 };
+    let delay = timespec { tv_sec: 0, tv_nsec: ACCEPT_BACKOFF_MS * 1_000_000 };
 
     if error.0 == EINTR {
         return;
@@ -302,25 +298,24 @@ pub fn wait_failed(server: &mut Server<'_>, call: &CStr, error: Errno) {
     }
 
     server.wait_error = error.0;
-    // SAFETY: the time may be read, and what is left is not asked for.
-    _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+    // SAFETY: `delay` may be read; the remainder is not needed.
+    _ = unsafe { nanosleep(&raw const delay, null_mut()) };
 }
 
-/// Enters a new connection into the table. Returns false, and closes it, if there is no memory.
+/// Adds a connection to the table. If there is no memory, closes it and returns false.
 ///
 /// # Safety
 ///
-/// `sock` is a socket that is nobody else's; accept() has just returned it.
+/// `sock` is a socket that nobody else has: accept() has just returned it.
 pub unsafe fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     if !grow_table(server, sock) {
         explain_errno(server.program, c"realloc", Errno(ENOMEM));
-        // SAFETY: the new connection, which nobody uses.
+        // SAFETY: nobody else has it.
         _ = unsafe { close(sock) };
         return false;
     }
 
-    // SAFETY: the table reaches every connection, and now this one, too.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+    let connection = &mut server.connections[sock];
     connection.received = 0;
     connection.open = true;
     connection.shut = false;
@@ -328,13 +323,11 @@ pub unsafe fn add_connection(server: &mut Server<'_>, sock: c_int) -> bool {
     true
 }
 
-/// accept4(): takes one connection. Returns −1 if there is none.
+/// accept4(): accepts a connection, if one is in the queue, and returns it, or −1.
 #[inline(never)]
 pub fn accept_connection(server: &mut Server<'_>) -> c_int {
-    let sock = match
-        // SAFETY: both pointers are null.
-        unsafe { accept4(server.listener, null_mut(), null_mut(), server.flags) }
-    {
+    // SAFETY: null pointers: the address is not needed.
+    let sock = match unsafe { accept4(server.listener, null_mut(), null_mut(), server.flags) } {
         Ok(sock) => sock,
         Err(error) => {
             accept_failed(server, error);
@@ -346,8 +339,8 @@ pub fn accept_connection(server: &mut Server<'_>) -> c_int {
     if unsafe { add_connection(server, sock) } { sock } else { -1 }
 }
 
-/// How long the next wait may last, in milliseconds, after one that found so many ready: for ever, or not at
-/// all as long as the server polls busily.
+/// clock_gettime(): the timeout of the next wait, in milliseconds, after one that found so many descriptors ready: 0
+/// while the server busy-polls, else −1, which is none.
 pub fn poll_timeout(server: &mut Server<'_>, ready: c_int) -> c_int {
     let mut now = MaybeUninit::<timespec>::uninit();
 
@@ -355,9 +348,9 @@ pub fn poll_timeout(server: &mut Server<'_>, ready: c_int) -> c_int {
         return -1;
     }
 
-    // SAFETY: the structure may be written.
+    // SAFETY: `now` may be written.
     _ = unsafe { clock_gettime(CLOCK_MONOTONIC, now.as_mut_ptr()) };
-    // SAFETY: this clock is always there, so that it has been filled in.
+    // SAFETY: Linux always has this clock, so that it has been filled in.
     let now = unsafe { now.assume_init() };
 
     if ready > 0 {
@@ -373,132 +366,93 @@ pub fn poll_timeout(server: &mut Server<'_>, ready: c_int) -> c_int {
     -1
 }
 
-/// Whether a descriptor is a connection.
+/// Whether a descriptor is that of an open connection.
 pub fn is_open(server: &Server<'_>, sock: c_int) -> bool {
-    sock >= 0
-        && sock < server.capacity
-        // SAFETY: the table reaches it.
-        && unsafe { (*server.connections.wrapping_add(sock as usize)).open }
+    sock >= 0 && sock < server.capacity && server.connections[sock].open
 }
 
-/// Whether a connection has something to send before it receives more.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
-pub unsafe fn has_pending(server: &Server<'_>, sock: c_int) -> bool {
-    // SAFETY: the table reaches every connection.
-    unsafe { !(*server.connections.wrapping_add(sock as usize)).pending.is_null() }
+/// Whether bytes are pending, which are sent before more is received.
+#[inline]
+pub fn has_pending(server: &Server<'_>, sock: c_int) -> bool {
+    !server.connections[sock].pending.is_null()
 }
 
-/// Whether accept() is to be called when a connection waits.
+/// Whether the server accepts connections: it is neither paused nor shutting down.
 pub fn can_accept(server: &Server<'_>) -> bool {
     !server.accept_paused && !server.draining
 }
 
-/// Counts what was received from a client. Says whether it is to be sent back: not after the end of the echo.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
+/// Counts bytes that were received. Returns whether to send them back: not once the echo is complete.
 #[inline]
-pub unsafe fn count_received(server: &mut Server<'_>, sock: c_int, length: size_t) -> bool {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
+pub fn count_received(server: &mut Server<'_>, sock: c_int, length: size_t) -> bool {
+    let connection = &mut server.connections[sock];
 
-    connection.received += length as u64;
+    connection.received = connection.received.wrapping_add(length as u64);
     !connection.shut
 }
 
-/// getsockopt(): whether so many bytes are all that the kernel has taken from a client, whose end counts as one
-/// more. To ask whether more can be received is not enough: a thread may have received it just now.
+/// getsockopt(): whether `received` bytes are all that the kernel has received from a client, whose end of file counts
+/// as one more. Whether recv() finds more would not tell: a thread may have received it just now.
 #[cold]
 pub fn is_fully_received(sock: c_int, received: u64) -> Result<bool, Errno> {
     let mut info = [0_u64; BYTES_RECEIVED + 1];
     let mut length = size_of::<[u64; BYTES_RECEIVED + 1]>() as socklen_t;
 
-    // SAFETY: `length` is the size of what may be written.
-    unsafe {
-        getsockopt(sock, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut length)?;
-    }
+    // SAFETY: `length` is the size of `info`.
+    unsafe { getsockopt(sock, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut length) }?;
 
     Ok(info[BYTES_RECEIVED] == received)
 }
 
-/// shutdown(): if the echo is complete, the client learns it. What it still sends gets no answer. Otherwise there is
-/// more to receive, and this is called again after that. Returns false if the connection is over instead.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
+/// shutdown(): sends the client an end of file if its echo is complete. What it still sends is received and not echoed.
+/// Otherwise there is more to receive, after which this is called again. Returns false if the connection was reset.
 #[cold]
-pub unsafe fn drain_connection(server: &mut Server<'_>, sock: c_int) -> bool {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-    let all = match is_fully_received(sock, connection.received) {
-        Ok(all) => all,
+pub fn drain_connection(server: &mut Server<'_>, sock: c_int) -> bool {
+    let connection = &mut server.connections[sock];
+    let complete = match is_fully_received(sock, connection.received) {
+        Ok(complete) => complete,
         Err(error) => {
-            // SAFETY: the caller vouches for the connection.
-            unsafe { reset_connection(server, sock, c"getsockopt", error) };
+            reset_connection(server, sock, c"getsockopt", error);
             return false;
         }
     };
 
-    if !all {
+    if !complete {
         return true;
     }
 
     connection.shut = true;
 
-    match shutdown(sock, SHUT_WR) {
-        Ok(()) => true,
-        Err(error) => {
-            // SAFETY: the caller vouches for the connection.
-            unsafe { reset_connection(server, sock, c"shutdown", error) };
-            false
-        }
-    }
+    let Err(error) = shutdown(sock, SHUT_WR) else {
+        return true;
+    };
+
+    reset_connection(server, sock, c"shutdown", error);
+    false
 }
 
-/// Decides what becomes of a connection if send() failed.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
-unsafe fn send_failed(server: &mut Server<'_>, sock: c_int, error: Errno) -> c_int {
+/// Handles an error of send(). Returns the state of the connection.
+fn send_failed(server: &mut Server<'_>, sock: c_int, error: Errno) -> c_int {
     if error.0 == EAGAIN || error.0 == EINTR {
         return WANT_WRITE;
     }
 
-    // SAFETY: the caller vouches for the connection.
-    unsafe { reset_connection(server, sock, c"send", error) };
+    reset_connection(server, sock, c"send", error);
     CLOSED
 }
 
-/// send(): sends on what was kept. Returns what the connection waits for, TO_RECEIVE once all is sent.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
+/// send(): sends pending bytes. Returns the state of the connection, WANT_READ once all are sent.
 #[cold]
-unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-    // SAFETY: what keep_rest() has made, and nothing else refers to it.
+fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
+    let connection = &mut server.connections[sock];
+    // SAFETY: bytes are pending, and only the entry refers to them.
     let pending = unsafe { &mut *connection.pending };
+    let unsent = connection.pending.wrapping_add(1).wrapping_byte_add(pending.sent);
 
-    // SAFETY: there are `length` bytes behind the structure, of which `sent` are passed over.
-    let sent = match unsafe {
-        send(
-            sock,
-            connection.pending.wrapping_add(1).cast::<c_char>().wrapping_add(pending.sent).cast(),
-            pending.length - pending.sent,
-            MSG_NOSIGNAL,
-        )
-    } {
+    // SAFETY: `length` bytes follow the structure, and `sent` is not more.
+    let sent = match unsafe { send(sock, unsent.cast(), pending.length - pending.sent, MSG_NOSIGNAL) } {
         Ok(sent) => sent,
-        // SAFETY: the caller vouches for the connection.
-        Err(error) => return unsafe { send_failed(server, sock, error) },
+        Err(error) => return send_failed(server, sock, error),
     };
 
     pending.sent += sent as size_t;
@@ -507,173 +461,132 @@ unsafe fn send_pending(server: &mut Server<'_>, sock: c_int) -> c_int {
         return WANT_WRITE;
     }
 
-    // SAFETY: what malloc gave out; it is not used any more.
+    // SAFETY: what malloc gave out; nothing else refers to it.
     unsafe { free(connection.pending.cast()) };
     connection.pending = null_mut();
 
-    // SAFETY: the caller vouches for the connection.
-    if server.draining && !unsafe { drain_connection(server, sock) } {
+    if server.draining && !drain_connection(server, sock) {
         return CLOSED;
     }
 
     WANT_READ
 }
 
-/// malloc(): keeps what send() has not taken, all of it if it failed.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
+/// malloc(): keeps what send() has not taken: all of it if it failed, the rest after a short write.
 #[cold]
-unsafe fn keep_unsent(server: &mut Server<'_>, sock: c_int, received: ssize_t, sent: Result<ssize_t, Errno>) -> c_int {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-
+fn keep_unsent(server: &mut Server<'_>, sock: c_int, received: ssize_t, sent: Result<ssize_t, Errno>) -> c_int {
     let sent = match sent {
         Ok(sent) => sent,
-        // SAFETY: the caller vouches for the connection.
-        Err(error) if unsafe { send_failed(server, sock, error) } == CLOSED => return CLOSED,
+        Err(error) if send_failed(server, sock, error) == CLOSED => return CLOSED,
         Err(_) => 0,
     };
 
     let length = (received - sent) as size_t;
     let pending = malloc(size_of::<Pending>() + length).cast::<Pending>();
     if pending.is_null() {
-        // SAFETY: the caller vouches for the connection.
-        unsafe { reset_connection(server, sock, c"malloc", errno()) };
+        reset_connection(server, sock, c"malloc", errno());
         return CLOSED;
     }
 
-    // SAFETY: the memory is large enough, and nothing is in it yet.
+    // SAFETY: malloc gave out memory for this and `length` bytes behind it.
     unsafe { pending.write(Pending { length, sent: 0, bytes: [] }) };
-    // SAFETY: it has room for so many bytes behind that, and recv stored `received` in the buffer.
+    // SAFETY: recv has stored `received` bytes in the buffer.
     unsafe { memcpy(pending.wrapping_add(1).cast(), server.buffer.wrapping_byte_offset(sent), length) };
-    connection.pending = pending;
+    server.connections[sock].pending = pending;
     WANT_WRITE
 }
 
-/// Decides what becomes of a connection if recv() brought nothing.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
+/// Handles a recv() that returned no data: an end of file or an error.
 #[cold]
-unsafe fn handle_no_data(server: &mut Server<'_>, sock: c_int, received: Result<ssize_t, Errno>) -> c_int {
+fn handle_no_data(server: &mut Server<'_>, sock: c_int, received: Result<ssize_t, Errno>) -> c_int {
     match received {
-        // SAFETY: the caller vouches for the connection.
-        Ok(_) => unsafe { close_connection(server, sock) },
+        Ok(_) => close_connection(server, sock),
         Err(Errno(EAGAIN)) => return WANT_READ,
         Err(Errno(EINTR)) => return YIELD,
-        // SAFETY: the caller vouches for the connection.
-        Err(error) => unsafe { reset_connection(server, sock, c"recv", error) },
+        Err(error) => reset_connection(server, sock, c"recv", error),
     }
 
     CLOSED
 }
 
-/// Sends and receives what can be without waiting, once. Returns what the connection waits for now.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
-pub unsafe fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-
-    if !connection.pending.is_null() {
-        // SAFETY: the caller vouches for the connection.
-        let wanted = unsafe { send_pending(server, sock) };
-        if wanted != WANT_READ {
-            return wanted;
+/// Sends and receives once, as far as possible without blocking. Returns the state of the connection.
+pub fn serve(server: &mut Server<'_>, sock: c_int) -> c_int {
+    if has_pending(server, sock) {
+        let state = send_pending(server, sock);
+        if state != WANT_READ {
+            return state;
         }
     }
 
     // SAFETY: `buffer` has BUFFER_SIZE bytes.
     let received = match unsafe { recv(sock, server.buffer, BUFFER_SIZE, 0) } {
         Ok(received @ 1..) => received,
-        // SAFETY: the caller vouches for the connection.
-        received => return unsafe { handle_no_data(server, sock, received) },
+        received => return handle_no_data(server, sock, received),
     };
 
-    // SAFETY: the caller vouches for the connection.
-    if !unsafe { count_received(server, sock, received as size_t) } {
+    if !count_received(server, sock, received as size_t) {
         return YIELD;
     }
 
-    // SAFETY: recv stored so many bytes in `buffer`.
+    // SAFETY: recv has stored `received` bytes in `buffer`.
     let sent = unsafe { send(sock, server.buffer, received as size_t, MSG_NOSIGNAL) };
     if sent != Ok(received) {
-        // SAFETY: the caller vouches for the connection.
-        return unsafe { keep_unsent(server, sock, received, sent) };
+        return keep_unsent(server, sock, received, sent);
     }
 
-    // SAFETY: the caller vouches for the connection.
-    if server.draining && !unsafe { drain_connection(server, sock) } {
+    if server.draining && !drain_connection(server, sock) {
         return CLOSED;
     }
 
-    // A buffer that is not full has emptied the socket. Otherwise others come first.
+    // If the buffer is not full, the socket is empty. Otherwise the other connections come first.
     if received < BUFFER_SIZE as ssize_t { WANT_READ } else { YIELD }
 }
 
-/// close(): nobody is accepted any more, and SIGALRM will come when the end takes too long.
-///
-/// # Safety
-///
-/// It is called once: the listening socket's number may be another's then.
-pub unsafe fn stop_accepting(server: &mut Server<'_>) {
+/// close(): accepts no more connections. SIGALRM will come if those that are open do not drain in time.
+pub fn stop_accepting(server: &mut Server<'_>) {
+    // Rust: once: afterwards the number may be that of another descriptor.
+    if server.draining {
+        return;
+    }
+
     server.draining = true;
-    // SAFETY: the server's own, which is not used any more.
+    // SAFETY: the server's own, and still open.
     _ = unsafe { close(server.listener) };
     set_timer(server.program, DRAIN_TIMEOUT_MS);
 }
 
-/// Begins the end: each connection ends once all that was taken from it is sent back.
+/// Starts to shut down: each connection is closed once its echo is complete.
 fn start_draining(server: &mut Server<'_>) {
-    // SAFETY: the end begins once.
-    unsafe { stop_accepting(server) };
+    stop_accepting(server);
 
     for sock in 0..server.capacity {
-        // SAFETY: the table has so many entries, and nothing else refers to this one.
-        let connection = unsafe { &mut *server.connections.wrapping_add(sock as usize) };
-
-        if connection.open && connection.pending.is_null() {
-            // SAFETY: it is open.
-            unsafe { drain_connection(server, sock) };
+        if is_open(server, sock) && !has_pending(server, sock) {
+            drain_connection(server, sock);
         }
     }
 }
 
-/// Ends a connection at once. If its echo is not complete, for want of `call`, it is reset.
-///
-/// # Safety
-///
-/// As for [`close_connection`].
-pub unsafe fn abort_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
-    // SAFETY: the table reaches every connection.
-    if unsafe { (*server.connections.wrapping_add(sock as usize)).shut } {
-        // SAFETY: the caller vouches for the connection.
-        unsafe { close_connection(server, sock) };
+/// Closes a connection at once. If its echo is not complete, it is reset, and `call` is reported to have timed out.
+pub fn abort_connection(server: &mut Server<'_>, sock: c_int, call: &CStr) {
+    if server.connections[sock].shut {
+        close_connection(server, sock);
     } else {
-        // SAFETY: the same.
-        unsafe { reset_connection(server, sock, call, Errno(ETIMEDOUT)) };
+        reset_connection(server, sock, call, Errno(ETIMEDOUT));
     }
 }
 
-/// Ends all connections at once.
+/// Closes all connections at once.
 fn abort_all(server: &mut Server<'_>) {
     for sock in 0..server.capacity {
         if is_open(server, sock) {
-            // SAFETY: it is open.
-            let sending = unsafe { has_pending(server, sock) };
-            // SAFETY: the same.
-            unsafe { abort_connection(server, sock, if sending { c"send" } else { c"recv" }) };
+            let call = if has_pending(server, sock) { c"send" } else { c"recv" };
+            abort_connection(server, sock, call);
         }
     }
 }
 
-/// What a signal asks for. SIGTERM, SIGINT and SIGHUP begin the end; the second request, or the time, completes it. A
-/// worker takes any number of them for one, and SIGUSR2 for the second. Before the end, SIGALRM ends a rest.
+/// What a signal requests. SIGTERM, SIGINT and SIGHUP start a shutdown; a second one, or the timer, completes it. For a
+/// worker any number of them is one request, and SIGUSR2 is the second. Before a shutdown, SIGALRM ends a pause.
 pub fn shutdown_request(server: &mut Server<'_>, number: c_int) -> c_int {
     if number == 0 {
         return CONTINUE;
@@ -688,7 +601,7 @@ pub fn shutdown_request(server: &mut Server<'_>, number: c_int) -> c_int {
         return ABORT;
     }
 
-    // A timer that has ended a rest must not be taken for the one that will end all.
+    // The SIGALRM of a pause must not be mistaken for that of the drain timeout.
     if !server.draining {
         set_timer(server.program, 0);
         coalesce_requests();
@@ -698,27 +611,27 @@ pub fn shutdown_request(server: &mut Server<'_>, number: c_int) -> c_int {
     if server.is_worker { CONTINUE } else { ABORT }
 }
 
-/// Does what a signal asks for.
+/// Does what a signal requests.
 pub fn handle_signal(server: &mut Server<'_>, number: c_int) {
-    let wanted = shutdown_request(server, number);
+    let request = shutdown_request(server, number);
 
-    if wanted != CONTINUE && !server.draining {
+    if request != CONTINUE && !server.draining {
         start_draining(server);
     }
 
-    if wanted == ABORT {
+    if request == ABORT {
         abort_all(server);
     }
 }
 
-/// read(): takes a signal from the descriptor that signalfd() made. Returns 0 if there is none.
+/// read(): reads a signal from the descriptor that signalfd() made. Returns 0 if none is pending.
 pub fn read_signalfd(server: &mut Server<'_>, signals: c_int) -> c_int {
     let mut signal = MaybeUninit::<signalfd_siginfo>::uninit();
     // SAFETY: the size is that of the structure.
     let length = unsafe { read(signals, signal.as_mut_ptr().cast(), size_of::<signalfd_siginfo>()) };
 
     if length == Ok(size_of::<signalfd_siginfo>() as ssize_t) {
-        // SAFETY: read() has stored one; of integers, whatever they are.
+        // SAFETY: read() has filled it in, and any bytes are a value.
         return unsafe { signal.assume_init_ref() }.ssi_signo as c_int;
     }
 
@@ -731,7 +644,7 @@ pub fn read_signalfd(server: &mut Server<'_>, signals: c_int) -> c_int {
     0
 }
 
-/// Takes a signal, if there is one, and obeys it.
+/// Reads a signal, if one is pending, and does what it requests.
 #[cold]
 pub fn handle_signalfd(server: &mut Server<'_>, signals: c_int) {
     let number = read_signalfd(server, signals);
@@ -739,7 +652,7 @@ pub fn handle_signalfd(server: &mut Server<'_>, signals: c_int) {
 }
 
 impl Server<'_> {
-    /// Rust: whether the end has begun, which it does only once.
+    /// Rust: whether the server is shutting down, which it does only once.
     pub fn draining(&self) -> bool {
         self.draining
     }

@@ -1,7 +1,8 @@
-//! What the servers do alike with signals.
+//! How the servers deal with signals.
 //!
-//! A server is told by signals what does not come from a socket, and keeps them back, so that none arrives
-//! in the middle of something else. SIGTERM, SIGINT and SIGHUP ask it to end. SIGALRM is its own timer.
+//! A server blocks the signals that it handles and takes them where it waits, so that none interrupts it elsewhere.
+//! SIGTERM, SIGINT and SIGHUP request a shutdown. SIGALRM is from the server's own timer.
+#![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
 
 use crate::errno::Errno;
 use crate::fcntl::{F_SETSIG, fcntl};
@@ -21,104 +22,93 @@ use libc::{
 
 use crate::common::explain::{explain_errno, fail};
 
-// How long it takes until a request to end counts as another one, in nanoseconds.
+// Requests to shut down that come within this time count as one, in nanoseconds.
 const COALESCE_NS: c_long = 30_000_000;
 
-/// sigprocmask(): from now on these signals come only when they are asked for.
-///
-/// # Safety
-///
-/// The process has one thread, and `signals` points to a set that has been made.
-pub unsafe fn block_set(program: &CStr, signals: *const sigset_t) {
-    // SAFETY: the caller vouches for one thread and for the set; the old one is not asked for.
-    unsafe { sigprocmask(SIG_BLOCK, signals, null_mut()) }.unwrap_or_else(|error| fail(program, c"sigprocmask", error));
+/// sigprocmask(): blocks these signals: they stay pending until the server takes them.
+pub fn block_set(program: &CStr, signals: &sigset_t) {
+    // SAFETY: a set; a null pointer asks for no old mask.
+    unsafe { sigprocmask(SIG_BLOCK, &raw const *signals, null_mut()) }
+        .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 }
 
-/// Keeps back those that every server is told by, and leaves them in the set.
-///
-/// # Safety
-///
-/// The process has one thread, and relies on none of these signals.
-pub unsafe fn block_signals(program: &CStr, signals: &mut MaybeUninit<sigset_t>) {
+/// Blocks the signals that every server handles, and returns their set.
+pub fn block_signals(program: &CStr) -> sigset_t {
+    let numbers: [c_int; 3] = [SIGTERM, SIGINT, SIGALRM];
+    let mut signals = MaybeUninit::<sigset_t>::uninit();
+
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGTERM) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGINT) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGALRM) };
+    // SAFETY: sigemptyset has made it a set.
+    let mut signals = unsafe { signals.assume_init() };
 
-    // The terminal is gone, which ends a server like the others; but not if it was started by nohup.
-    // SAFETY: no handler.
-    if unsafe { signal(SIGHUP, SIG_IGN) } != Ok(SIG_IGN) {
-        // SAFETY: as above.
-        _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGHUP) };
+    for i in 0..3 {
+        // SAFETY: it is a set.
+        _ = unsafe { sigaddset(&raw mut signals, numbers[i]) };
     }
 
-    // SAFETY: the set is made.
-    unsafe { block_set(program, signals.as_ptr()) };
+    // The terminal is gone: a request to shut down, unless nohup has made the server ignore it.
+    // SAFETY: no handler.
+    if unsafe { signal(SIGHUP, SIG_IGN) } != Ok(SIG_IGN) {
+        // SAFETY: it is a set.
+        _ = unsafe { sigaddset(&raw mut signals, SIGHUP) };
+    }
+
+    block_set(program, &signals);
+    signals
 }
 
-/// nanosleep() and sigtimedwait(): takes what asks for the end once more at the same moment for the same request.
-/// timeout(1) sends its signal to a process and then to the group that it is in. SIGALRM is that of an older timer.
+/// nanosleep() and sigtimedwait(): discards signals that repeat a request to shut down within a moment. timeout(1), for
+/// one, signals the process and then its whole process group. A SIGALRM that is pending is from an earlier timer.
 pub fn coalesce_requests() {
-    let moment = timespec { tv_sec: 0, tv_nsec: COALESCE_NS };
-    let none = timespec { tv_sec: 0, tv_nsec: 0 };
+    let window = timespec { tv_sec: 0, tv_nsec: COALESCE_NS };
+    let no_wait = timespec { tv_sec: 0, tv_nsec: 0 };
+    let numbers: [c_int; 4] = [SIGTERM, SIGINT, SIGHUP, SIGALRM];
     let mut requests = MaybeUninit::<sigset_t>::uninit();
 
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(requests.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGTERM) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGINT) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGHUP) };
-    // SAFETY: the same.
-    _ = unsafe { sigaddset(requests.as_mut_ptr(), SIGALRM) };
-    // SAFETY: the time may be read, and what is left is not asked for.
-    _ = unsafe { nanosleep(&raw const moment, null_mut()) };
 
-    // SAFETY: the set is made, the time may be read, and what is known of the signal is not asked for.
-    while unsafe { sigtimedwait(requests.as_ptr(), null_mut(), &raw const none) }.is_ok() {}
-}
-
-/// signalfd(): a descriptor from which the signals are read.
-///
-/// # Safety
-///
-/// The set is made.
-pub unsafe fn open_signalfd(program: &CStr, signals: &MaybeUninit<sigset_t>) -> c_int {
-    // SAFETY: the caller vouches for the set.
-    match unsafe { signalfd(-1, signals.as_ptr(), SFD_NONBLOCK | SFD_CLOEXEC) } {
-        Ok(descriptor) => descriptor,
-        Err(error) => fail(program, c"signalfd", error),
+    for i in 0..4 {
+        // SAFETY: sigemptyset has made it a set.
+        _ = unsafe { sigaddset(requests.as_mut_ptr(), numbers[i]) };
     }
+
+    // SAFETY: `window` may be read; the remainder is not needed.
+    _ = unsafe { nanosleep(&raw const window, null_mut()) };
+
+    // SAFETY: `requests` and `no_wait` may be read; a null pointer asks for no details.
+    while unsafe { sigtimedwait(requests.as_ptr(), null_mut(), &raw const no_wait) }.is_ok() {}
 }
 
-/// fcntl(): from now on this process gets a signal for what happens on the socket, which is non-blocking.
+/// signalfd(): makes a descriptor from which these signals are read.
+pub fn open_signalfd(program: &CStr, signals: &sigset_t) -> c_int {
+    // SAFETY: a set; −1 asks for a new descriptor.
+    unsafe { signalfd(-1, &raw const *signals, SFD_NONBLOCK | SFD_CLOEXEC) }
+        .unwrap_or_else(|error| fail(program, c"signalfd", error))
+}
+
+/// fcntl(): makes a socket non-blocking, and has the kernel send this process a signal for each event on it.
 ///
 /// # Safety
 ///
-/// Whoever uses the socket is ready for that.
+/// Nobody relies on the socket's blocking, nor on the process's not getting these signals.
 pub unsafe fn enable_sigio(sock: c_int, number: c_int) -> Result<(), Errno> {
     // SAFETY: the command takes a process.
     unsafe { fcntl(sock, F_SETOWN, getpid()) }?;
     // SAFETY: the command takes a signal.
     unsafe { fcntl(sock, F_SETSIG, number) }?;
-    // SAFETY: the command takes flags, and the caller vouches for whoever uses the socket.
+    // SAFETY: the command takes flags; the caller vouches for the socket.
     unsafe { fcntl(sock, F_SETFL, O_NONBLOCK | O_ASYNC) }.map(drop)
 }
 
-/// setitimer(): SIGALRM comes after so long.
+/// setitimer(): has SIGALRM sent after so many milliseconds. 0 disarms the timer.
 pub fn set_timer(program: &CStr, milliseconds: c_long) {
     let mut timer: itimerval = zeroed();
     timer.it_value.tv_sec = milliseconds / 1000;
     timer.it_value.tv_usec = milliseconds % 1000 * 1000;
 
-    // SAFETY: the structure is filled in, and what was set before is not asked for.
-    if let Err(error) = unsafe { setitimer(ITIMER_REAL, &raw const timer, null_mut()) } {
-        explain_errno(program, c"setitimer", error);
-    }
+    // SAFETY: `timer` may be read; a null pointer asks for no old value.
+    unsafe { setitimer(ITIMER_REAL, &raw const timer, null_mut()) }
+        .unwrap_or_else(|error| explain_errno(program, c"setitimer", error));
 }

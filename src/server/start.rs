@@ -1,10 +1,10 @@
-//! How a server comes up: what it takes over from whoever started it, its command line, and its listening socket.
+//! How a server starts: the state that it inherits, its command line, and its listening socket.
 //!
-//! A process inherits much over exec(): which descriptors are open, which signals are ignored and which are blocked,
-//! timers that run. A server that relies on what is usual can then be ended by somebody else's alarm, send its
-//! messages to a client, or never be ended at all. So it takes over nothing that could harm it later.
+//! A process inherits much across exec(): open descriptors, ignored and blocked signals, running timers. A server that
+//! relies on the usual defaults can be killed by a timer that somebody else has set, send its messages to a client, or
+//! be impossible to stop. So it first resets whatever could harm it later.
 //!
-//! A server takes options and a port, raises its limit of descriptors, listens, and says on which port.
+//! Then it reads options and port, raises its limit of descriptors, listens, and prints on which port.
 #![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
 
 use crate::arpa::inet::{htonl, htons};
@@ -14,7 +14,7 @@ use crate::runtime::Arguments;
 use crate::signal::{sigemptyset, signal, sigprocmask};
 use crate::stdio::{fflush, fprintf, printf, stderr, stdout};
 use crate::stdlib::exit;
-use crate::string::{memset, zeroed};
+use crate::string::zeroed;
 use crate::sys::resource::{getrlimit, setrlimit};
 use crate::sys::socket::{bind, listen, socket};
 use crate::sys::stat::fstat;
@@ -35,29 +35,29 @@ use crate::common::command_line::{check_arguments, number_argument};
 use crate::common::explain::{explain_errno, fail, succeed};
 use crate::common::loopback::set_option;
 
-/// What the options and the one argument say.
+/// What the command line says.
 #[derive(Debug)]
 pub struct Settings {
-    /// The port to listen on; 0: one that the kernel chooses.
+    /// The port to listen on; with 0 the kernel chooses one.
     pub port: in_port_t,
     /// -b, in microseconds.
     pub busy_poll: c_long,
-    /// -w; 0: the process itself serves.
+    /// -w; without workers 0: this process serves.
     pub workers: c_long,
     /// Whether this process is a worker.
     pub is_worker: bool,
-    /// Where a worker tells the first process that it is ready, or −1.
-    pub(crate) ready: c_int,
+    /// The pipe on which a worker tells its parent that it is ready, or −1.
+    pub(crate) ready_pipe: c_int,
 }
 
 /// The most workers that a server may have.
 pub(crate) const MAX_WORKERS: usize = 64;
 
-// How many connections wait for accept() at most; the kernel has a limit of its own (somaxconn).
+// The length of the accept queue; the kernel limits it further (net.core.somaxconn).
 const BACKLOG: c_int = 4096;
 
-/// Has what is written to a standard stream be lost where its reader has no room for it, or is gone: a server does not
-/// wait for its log. A pipe or terminal is opened anew, so that nobody else who has it open notices.
+/// Makes a standard stream non-blocking: a message is lost if its reader is slow or gone, since a server must not wait
+/// for its log. A pipe or terminal is opened anew, so that other processes that have it open are not affected.
 ///
 /// # Safety
 ///
@@ -65,7 +65,7 @@ const BACKLOG: c_int = 4096;
 unsafe fn make_nonblocking(descriptor: c_int, path: &CStr) {
     let mut status = MaybeUninit::<stat>::uninit();
 
-    // SAFETY: the structure may be written.
+    // SAFETY: `status` may be written.
     if unsafe { fstat(descriptor, status.as_mut_ptr()) }.is_err() {
         return;
     }
@@ -74,24 +74,24 @@ unsafe fn make_nonblocking(descriptor: c_int, path: &CStr) {
     let status = unsafe { status.assume_init() };
 
     if status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFCHR {
-        // SAFETY: a C string, and no file is to be made.
-        if let Ok(opened) = unsafe { open(path.as_ptr(), O_WRONLY | O_NONBLOCK | O_NOCTTY) } {
-            // SAFETY: it is the same pipe or terminal as before.
-            _ = unsafe { dup2(opened, descriptor) };
-            // SAFETY: nobody else uses it.
-            _ = unsafe { close(opened) };
+        // SAFETY: a C string, and flags that create no file.
+        if let Ok(reopened) = unsafe { open(path.as_ptr(), O_WRONLY | O_NONBLOCK | O_NOCTTY) } {
+            // SAFETY: nobody else uses the descriptor, and what replaces it is the same pipe or terminal.
+            _ = unsafe { dup2(reopened, descriptor) };
+            // SAFETY: it was opened here.
+            _ = unsafe { close(reopened) };
             return;
         }
     }
 
-    // A socket cannot be opened, nor another user's pipe. A terminal stays as it is: others type there.
+    // A socket cannot be opened anew, nor another user's pipe. A terminal is left alone: a shell may read from it.
     if status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK {
-        // SAFETY: the command takes flags.
+        // SAFETY: the command takes flags, and nobody else uses the descriptor.
         _ = unsafe { fcntl(descriptor, F_SETFL, O_NONBLOCK) };
     }
 }
 
-/// Makes the process what it would be if it had been started in the usual way. Comes before all else.
+/// Resets what the process has inherited to the defaults. To be called before anything else.
 ///
 /// # Safety
 ///
@@ -100,15 +100,14 @@ pub unsafe fn reset_inherited_state(program: &CStr) {
     let timers: [c_int; 3] = [ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF];
     let restored: [c_int; 3] = [SIGTERM, SIGINT, SIGCHLD];
     let ignored: [c_int; 6] = [SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE, SIGXFSZ, SIGTTOU];
-    let mut none = MaybeUninit::<itimerval>::uninit();
     let mut status = MaybeUninit::<stat>::uninit();
     let mut signals = MaybeUninit::<sigset_t>::uninit();
 
-    // Without this a socket could get the number of a standard stream, and a client what is said there.
+    // Without this a socket could get the number of a standard stream, and a client would get what is printed.
     for descriptor in 0..=2 {
-        // SAFETY: the structure may be written.
+        // SAFETY: `status` may be written.
         if unsafe { fstat(descriptor, status.as_mut_ptr()) }.is_err()
-            // SAFETY: a C string, and no file is to be made.
+            // SAFETY: a C string, and flags that create no file.
             && unsafe { open(c"/dev/null".as_ptr(), O_RDWR) }.is_err()
         {
             fail(program, c"open", errno());
@@ -120,22 +119,21 @@ pub unsafe fn reset_inherited_state(program: &CStr) {
     // SAFETY: the same.
     unsafe { make_nonblocking(2, c"/proc/self/fd/2") };
 
-    // Timers that run would go off here.
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(none.as_mut_ptr().cast(), 0, size_of::<itimerval>()) };
+    // A timer survives exec(), and its signal would come here.
+    let disarmed: itimerval = zeroed();
 
     for i in 0..3 {
-        // SAFETY: an itimerval consists of integers, and zero is a value of each; the old one is not asked for.
-        _ = unsafe { setitimer(timers[i], none.as_ptr(), null_mut()) };
+        // SAFETY: `disarmed` may be read; a null pointer asks for no old value.
+        _ = unsafe { setitimer(timers[i], &raw const disarmed, null_mut()) };
     }
 
-    // Children whose end is not told cannot be waited for, and a request to end must not go unheard.
+    // If SIGCHLD is ignored, waitpid() finds no children; if SIGTERM is, the server cannot be stopped.
     for i in 0..3 {
         // SAFETY: no handler.
         _ = unsafe { signal(restored[i], SIG_DFL) };
     }
 
-    // A log that is gone, full or of a terminal in use by others must not end or stop the server.
+    // The signal of an old timer must not end the server, nor a log that is closed or full, nor a terminal stop it.
     for i in 0..6 {
         // SAFETY: no handler.
         _ = unsafe { signal(ignored[i], SIG_IGN) };
@@ -144,14 +142,14 @@ pub unsafe fn reset_inherited_state(program: &CStr) {
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(signals.as_mut_ptr()) };
 
-    // SAFETY: one thread; sigemptyset has made the set, and the old one is not asked for.
+    // SAFETY: sigemptyset has made the set; a null pointer asks for no old mask.
     unsafe { sigprocmask(SIG_SETMASK, signals.as_ptr(), null_mut()) }
         .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 }
 
-/// Takes the options that `letters` names, in getopt's notation, and the port.
+/// Reads the options that `letters` names, in getopt()'s notation, and the port.
 pub fn read_settings(program: &CStr, usage: &CStr, letters: &CStr, argc: c_int, argv: Arguments) -> Settings {
-    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, is_worker: false, ready: -1 };
+    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, is_worker: false, ready_pipe: -1 };
     // Rust: nobody vouches that argv has as many arguments as argc says.
     let argc = argc.clamp(0, argv.count());
 
@@ -189,18 +187,18 @@ pub fn read_settings(program: &CStr, usage: &CStr, letters: &CStr, argc: c_int, 
         }
     }
 
-    // The rest is as if there were no options.
+    // What follows the options is checked as if there were none.
     let operands = argv.from(optind() - 1);
     check_arguments(program, usage, argc - optind() + 1, operands, 1);
     settings.port = number_argument(program, usage, c"PORT", operands[1], 10, 0, 65535) as in_port_t;
     settings
 }
 
-/// setrlimit(): lets the process have as many descriptors as it may. If it cannot, it serves with those that it has.
+/// setrlimit(): raises the limit of descriptors as far as allowed. If that fails, the server runs with what it has.
 pub fn raise_descriptor_limit(program: &CStr) {
     let mut limit = MaybeUninit::<rlimit>::uninit();
 
-    // SAFETY: the structure may be written.
+    // SAFETY: `limit` may be written.
     if let Err(error) = unsafe { getrlimit(RLIMIT_NOFILE, limit.as_mut_ptr()) } {
         explain_errno(program, c"getrlimit", error);
         return;
@@ -210,30 +208,29 @@ pub fn raise_descriptor_limit(program: &CStr) {
     let mut limit = unsafe { limit.assume_init() };
     limit.rlim_cur = limit.rlim_max;
 
-    // SAFETY: the structure may be read.
-    if let Err(error) = unsafe { setrlimit(RLIMIT_NOFILE, &raw const limit) } {
-        explain_errno(program, c"setrlimit", error);
-    }
+    // SAFETY: `limit` may be read.
+    unsafe { setrlimit(RLIMIT_NOFILE, &raw const limit) }
+        .unwrap_or_else(|error| explain_errno(program, c"setrlimit", error));
 }
 
-/// socket(), bind() and listen(): on every interface. `flags` are those of the socket, as SOCK_NONBLOCK. Of several
-/// workers each has a socket, with a number from 0 on.
+/// socket(), bind() and listen(): listens on all interfaces. `flags` are those of the socket, such as SOCK_NONBLOCK.
+/// Each worker has a socket of its own; `number` is the worker's, from 0.
 pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_int) -> c_int {
     let listener =
         socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP).unwrap_or_else(|error| fail(program, c"socket", error));
 
-    // A restart need not wait until the old connections are forgotten.
+    // A restart need not wait for old connections in TIME_WAIT.
     set_option(program, listener, SOL_SOCKET, SO_REUSEADDR, 1);
 
     if number > 0 {
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
     }
 
-    // The connections have these from the listening socket, on Linux. Every echo leaves at once.
+    // On Linux a connection inherits these from its listening socket. An echo is sent without delay.
     set_option(program, listener, IPPROTO_TCP, TCP_NODELAY, 1);
-    // An urgent byte is one like the others.
+    // Urgent data is echoed in its place, like all other data.
     set_option(program, listener, SOL_SOCKET, SO_OOBINLINE, 1);
-    // A client that is gone without a word does not keep its descriptor: two minutes later it is found out.
+    // A client that vanishes without a FIN is detected after two minutes, which frees its descriptor.
     set_option(program, listener, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(program, listener, IPPROTO_TCP, TCP_KEEPIDLE, 60);
     set_option(program, listener, IPPROTO_TCP, TCP_KEEPINTVL, 10);
@@ -244,11 +241,11 @@ pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_in
     address.sin_addr.s_addr = htonl(INADDR_ANY);
     address.sin_port = htons(settings.port);
 
-    // SAFETY: the size is that of the variable, which is filled in.
+    // SAFETY: the size is that of `address`.
     unsafe { bind(listener, (&raw const address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
         .unwrap_or_else(|error| fail(program, c"bind", error));
 
-    // The first one gets the port only if nobody has it, another server with workers neither.
+    // Set after bind() on the first socket: bind() fails if the port is in use, even by a server with workers.
     if settings.workers > 0 && number == 0 {
         set_option(program, listener, SOL_SOCKET, SO_REUSEPORT, 1);
     }
@@ -258,23 +255,22 @@ pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_in
     listener
 }
 
-/// Says that the server serves: a worker to the first process, and that one, or one that is alone, to everybody.
+/// Announces that the server is ready: a worker to its parent, any other process on stdout.
 pub fn announce_ready(program: &CStr, settings: &mut Settings) {
-    if settings.ready >= 0 {
-        // That one may have given up waiting.
-        // SAFETY: there is one byte.
-        if let Err(error) = unsafe { write(settings.ready, c"".as_ptr().cast(), 1) } {
+    if settings.ready_pipe >= 0 {
+        // The parent may have given up and closed the pipe.
+        // SAFETY: the string has one byte, the NUL.
+        if let Err(error) = unsafe { write(settings.ready_pipe, c"".as_ptr().cast(), 1) } {
             if error.0 != EPIPE {
                 explain_errno(program, c"write", error);
             }
         }
 
-        // SAFETY: lead() has made it, and it is not used any more.
-        _ = unsafe { close(settings.ready) };
-        settings.ready = -1;
+        // SAFETY: start_workers has opened it for this process alone.
+        _ = unsafe { close(settings.ready_pipe) };
+        settings.ready_pipe = -1;
     } else if !settings.is_worker {
         printf!(c"Waiting for connections on port %d\n", c_int::from(settings.port));
-        // SAFETY: the stream stays open until the program ends.
         _ = fflush(stdout());
     }
 }

@@ -125,7 +125,7 @@ fn fail_stream(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno
 #[cold]
 fn drain_stream(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
     let all = match is_fully_received(sock, connection.received) {
         Ok(all) => all,
         Err(error) => return fail_stream(streams, sock, c"getsockopt", error),
@@ -147,7 +147,7 @@ fn advance(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
-    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
     let pending = connection.pending;
 
     if stream.sending {
@@ -185,8 +185,7 @@ fn advance(streams: &mut Streams<'_>, sock: c_int) {
             prep_cancel(&mut streams.uring, IORING_OP_RECV, sock);
         }
     } else if stream.failed || (stream.ended && pending.is_null()) {
-        // SAFETY: it is open until this.
-        unsafe { close_connection(&mut streams.server, sock) };
+        close_connection(&mut streams.server, sock);
     } else if !pending.is_null() {
         // SAFETY: what keep() has made.
         let bytes = pending.wrapping_add(1).wrapping_byte_add(unsafe { (*pending).sent });
@@ -221,8 +220,7 @@ unsafe fn start_stream(streams: &mut Streams<'_>, sock: c_int) {
         let table = unsafe { realloc(streams.table.cast(), capacity as usize * size_of::<Stream>()) };
         if table.is_null() {
             explain_errno(streams.server.program, c"realloc", errno());
-            // SAFETY: it was added above.
-            unsafe { close_connection(&mut streams.server, sock) };
+            close_connection(&mut streams.server, sock);
             return;
         }
 
@@ -263,7 +261,7 @@ pub unsafe fn on_accept(streams: &mut Streams<'_>, result: c_int) {
 #[cold]
 unsafe fn keep_unsent(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_char, length: size_t) -> bool {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
     // SAFETY: null, or what this function has made.
     let kept = unsafe { connection.pending.as_ref() }.map_or(0, |pending| pending.length);
 
@@ -290,12 +288,11 @@ fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
-    let pending = unsafe { (*streams.server.connections.wrapping_add(sock as usize)).pending };
+    let pending = unsafe { (*streams.server.connections.as_mut_ptr().wrapping_add(sock as usize)).pending };
 
     streams.uring.free_buffers -= 1;
 
-    // SAFETY: it is open as long as something is asked for it.
-    if !unsafe { count_received(&mut streams.server, sock, length as size_t) } || stream.failed {
+    if !count_received(&mut streams.server, sock, length as size_t) || stream.failed {
         // SAFETY: the kernel has given it out, and nothing uses it.
         unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
     } else if !pending.is_null() {
@@ -411,7 +408,7 @@ pub unsafe fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
-    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
     let done = result.max(0) as u32;
 
     stream.sending = false;
@@ -450,7 +447,7 @@ fn abort_stream(streams: &mut Streams<'_>, sock: c_int) {
     // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
     let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
     // SAFETY: the same.
-    let connection = unsafe { &mut *streams.server.connections.wrapping_add(sock as usize) };
+    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
     let sending = stream.sending || !connection.pending.is_null();
 
     if stream.sending {
@@ -467,8 +464,7 @@ fn abort_stream(streams: &mut Streams<'_>, sock: c_int) {
 /// Begins the end: each connection ends once all that was taken from it is sent back.
 fn start_draining(streams: &mut Streams<'_>) {
     prep_cancel(&mut streams.uring, IORING_OP_ACCEPT, streams.server.listener);
-    // SAFETY: the end begins once.
-    unsafe { stop_accepting(&mut streams.server) };
+    stop_accepting(&mut streams.server);
 
     for sock in 0..streams.capacity {
         if is_open(&streams.server, sock) {

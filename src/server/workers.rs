@@ -1,9 +1,9 @@
-//! Several processes that serve at one port, with `-w`, and the first process, which looks after them.
+//! Several processes that serve the same port (`-w`), and their parent, which supervises them.
 //!
-//! A server listens once for each worker, makes the workers, and only they serve.
+//! The parent opens a listening socket for each worker and forks the workers; only they accept connections.
 //!
-//! A request to end may reach one process only or all of them, by Ctrl-C or from a service manager, and in any order.
-//! So a worker takes any number of them for one, and only the first process tells the second request from the first.
+//! A request to shut down may reach one process or all of them (Ctrl-C, a service manager), in any order. So a worker
+//! takes any number of them for one, and only the parent tells the second request from the first.
 #![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
 
 use crate::arpa::inet::ntohs;
@@ -30,24 +30,25 @@ use crate::common::loopback::own_address;
 use crate::server::signals::{block_set, coalesce_requests};
 use crate::server::start::{MAX_WORKERS, Settings, announce_ready, listen_on, raise_descriptor_limit};
 
-// How long it takes until a worker that was killed is replaced, in nanoseconds.
+// How long the parent waits before it replaces a worker that was killed, in nanoseconds.
 const RESPAWN_DELAY_NS: c_long = 100_000_000;
 
-/// What the first process knows of its workers.
+/// What the parent knows of its workers.
+// Rust: only start_listening makes one, and the process has one thread.
 struct Workers {
     count: usize,
-    first: pid_t,
+    parent: pid_t,
     /// Whether one of them has failed.
     failed: bool,
-    /// −1 where a socket is closed. The first process has them for workers to come.
+    /// The socket of each worker, or −1. The parent keeps them open for workers that replace others.
     listeners: [c_int; MAX_WORKERS],
 }
 
-// The workers; 0 where one has ended.
+// The process IDs of the workers; 0 where one has exited.
 #[expect(non_upper_case_globals, reason = "a variable, as in C")]
 static pids: [AtomicI32; MAX_WORKERS] = [const { AtomicI32::new(0) }; MAX_WORKERS];
 
-/// prctl(): tells this process by SIGTERM when its parent has ended. If that one is gone already, it tells itself.
+/// prctl(): has SIGTERM sent to this process when its parent exits, or at once if it is gone already.
 pub fn exit_with_parent(parent: pid_t) {
     // SAFETY: the option takes a signal.
     _ = unsafe { prctl(PR_SET_PDEATHSIG, SIGTERM as c_ulong) };
@@ -57,14 +58,10 @@ pub fn exit_with_parent(parent: pid_t) {
     }
 }
 
-/// fork(): makes a worker, and returns true in it. Of the listening sockets it keeps its own alone.
-///
-/// # Safety
-///
-/// The process has one thread, and the listening sockets are its own.
-unsafe fn fork_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
+/// fork(): starts a worker, which keeps no listening socket but its own. Returns true in the worker.
+fn fork_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
     pids[number].store(
-        // SAFETY: one thread; each process keeps the descriptors that are its own.
+        // SAFETY: there is one thread, and no descriptor is used by parent and worker.
         unsafe { fork() }.unwrap_or_else(|error| {
             explain_errno(program, c"fork", error);
             -1
@@ -76,7 +73,7 @@ unsafe fn fork_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
         return false;
     }
 
-    exit_with_parent(workers.first);
+    exit_with_parent(workers.parent);
 
     for i in 0..workers.count {
         if i != number && workers.listeners[i] >= 0 {
@@ -88,7 +85,7 @@ unsafe fn fork_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
     true
 }
 
-/// close(): what connects to this worker from now on goes to the others, or is refused if there are none.
+/// close(): new connections now go to the other workers, or are refused if there are none.
 fn close_listener(workers: &mut Workers, number: usize) {
     if workers.listeners[number] >= 0 {
         // SAFETY: a worker's, which this process does not use.
@@ -98,7 +95,7 @@ fn close_listener(workers: &mut Workers, number: usize) {
     workers.listeners[number] = -1;
 }
 
-/// kill(): takes the second request, and has all workers end at once.
+/// kill(): handles the second request to shut down: all workers exit at once.
 extern "C" fn on_second_request(number: c_int) {
     _ = number;
 
@@ -109,12 +106,10 @@ extern "C" fn on_second_request(number: c_int) {
     }
 }
 
-/// Ends the workers, and with the last of them itself: with 1 if one has failed.
-///
-/// # Safety
-///
-/// As for [`supervise`].
-unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> ! {
+/// Shuts the workers down, and exits once all have: with 1 if one has failed.
+fn stop_workers(program: &CStr, workers: &mut Workers, signals: &sigset_t) -> ! {
+    let numbers: [c_int; 3] = [SIGTERM, SIGINT, SIGUSR2];
+
     for i in 0..workers.count {
         close_listener(workers, i);
 
@@ -123,15 +118,13 @@ unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUni
         }
     }
 
-    // SAFETY: the handler sends signals and reads atomics, no more.
-    _ = unsafe { signal(SIGTERM, on_second_request as *const () as sighandler_t) };
-    // SAFETY: the same.
-    _ = unsafe { signal(SIGINT, on_second_request as *const () as sighandler_t) };
-    // SAFETY: the same.
-    _ = unsafe { signal(SIGUSR2, on_second_request as *const () as sighandler_t) };
+    for i in 0..3 {
+        // SAFETY: the handler reads atomics and sends signals, no more.
+        _ = unsafe { signal(numbers[i], on_second_request as *const () as sighandler_t) };
+    }
 
-    // SAFETY: one thread; the set is made, and the old one is not asked for.
-    unsafe { sigprocmask(SIG_UNBLOCK, signals.as_ptr(), null_mut()) }
+    // SAFETY: a set; a null pointer asks for no old mask.
+    unsafe { sigprocmask(SIG_UNBLOCK, &raw const *signals, null_mut()) }
         .unwrap_or_else(|error| fail(program, c"sigprocmask", error));
 
     for i in 0..workers.count {
@@ -139,8 +132,8 @@ unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUni
 
         while pids[i].load(Relaxed) > 0 {
             // SAFETY: `status` may be written.
-            let ended = unsafe { waitpid(pids[i].load(Relaxed), &raw mut status, 0) };
-            if ended != Err(Errno(EINTR)) {
+            let exited = unsafe { waitpid(pids[i].load(Relaxed), &raw mut status, 0) };
+            if exited != Err(Errno(EINTR)) {
                 break;
             }
         }
@@ -152,13 +145,9 @@ unsafe fn stop_workers(program: &CStr, workers: &mut Workers, signals: &MaybeUni
     exit(if workers.failed { 1 } else { 0 });
 }
 
-/// waitpid(): if this worker has ended, says so, and makes another one if it was killed. Returns true in that one.
-///
-/// # Safety
-///
-/// As for [`fork_worker`].
-unsafe fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
-    let rest = timespec { tv_sec: 0, tv_nsec: RESPAWN_DELAY_NS };
+/// waitpid(): if a worker has exited, reports it, and replaces it if it was killed. Returns true in the new worker.
+fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> bool {
+    let delay = timespec { tv_sec: 0, tv_nsec: RESPAWN_DELAY_NS };
     let worker = pids[number].load(Relaxed);
     let mut status = 0;
 
@@ -170,19 +159,12 @@ unsafe fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
     pids[number].store(0, Relaxed);
 
     if WIFSIGNALED(status) {
-        fprintf!(
-            stderr(),
-            c"%s: worker %d was killed by signal %d, and another one takes its place\n",
-            program,
-            worker,
-            WTERMSIG(status)
-        );
-        // If that one is killed, too, the log is not filled.
-        // SAFETY: the time may be read, and what is left is not asked for.
-        _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+        fprintf!(stderr(), c"%s: worker %d was killed by signal %d: replacing it\n", program, worker, WTERMSIG(status));
+        // If the new one is killed, too, this keeps the log from filling up.
+        // SAFETY: `delay` may be read; the remainder is not needed.
+        _ = unsafe { nanosleep(&raw const delay, null_mut()) };
 
-        // SAFETY: the caller vouches for it.
-        if unsafe { fork_worker(program, workers, number) } {
+        if fork_worker(program, workers, number) {
             return true;
         }
 
@@ -190,13 +172,7 @@ unsafe fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
             return false;
         }
     } else {
-        fprintf!(
-            stderr(),
-            c"%s: worker %d has ended with %d, and the others go on\n",
-            program,
-            worker,
-            WEXITSTATUS(status)
-        );
+        fprintf!(stderr(), c"%s: worker %d exited with %d: not replaced\n", program, worker, WEXITSTATUS(status));
     }
 
     workers.failed = workers.failed || status != 0;
@@ -204,23 +180,19 @@ unsafe fn reap_worker(program: &CStr, workers: &mut Workers, number: usize) -> b
     false
 }
 
-/// Looks after the workers until all have ended, or are to end. Returns only in a worker that has taken the place of
-/// another one, with its number.
-///
-/// # Safety
-///
-/// As for [`fork_worker`]; and `signals` is made.
-unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &MaybeUninit<sigset_t>) -> usize {
+/// sigwaitinfo(): waits until all workers have exited or a shutdown is requested, and then stops the server. Returns
+/// only in a worker that replaces another one, with its number.
+fn supervise(program: &CStr, workers: &mut Workers, signals: &sigset_t) -> usize {
     let mut awaited = *signals;
     let mut number = SIGCHLD;
     let mut left = workers.count;
 
-    // SAFETY: the caller has made it a set.
-    _ = unsafe { sigaddset(awaited.as_mut_ptr(), SIGCHLD) };
+    // SAFETY: it is a set.
+    _ = unsafe { sigaddset(&raw mut awaited, SIGCHLD) };
 
     while left > 0 && (number < 0 || number == SIGCHLD || number == SIGALRM) {
-        // SAFETY: the set is made, and what is known of the signal is not asked for.
-        number = unsafe { sigwaitinfo(awaited.as_ptr(), null_mut()) }.unwrap_or(-1);
+        // SAFETY: a set; a null pointer asks for no details.
+        number = unsafe { sigwaitinfo(&raw const awaited, null_mut()) }.unwrap_or(-1);
         if number != SIGCHLD {
             continue;
         }
@@ -229,8 +201,7 @@ unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &MaybeUninit
 
         // One SIGCHLD may stand for several workers.
         for i in 0..workers.count {
-            // SAFETY: the caller vouches for it.
-            if unsafe { reap_worker(program, workers, i) } {
+            if reap_worker(program, workers, i) {
                 return i;
             }
 
@@ -238,42 +209,31 @@ unsafe fn supervise(program: &CStr, workers: &mut Workers, signals: &MaybeUninit
         }
     }
 
-    // A worker hears of the end from anybody, but that it is to end at once only from this process.
+    // A repeated signal must not count as the second request, which only this process passes on to the workers.
     if left > 0 {
         coalesce_requests();
     }
 
-    // SAFETY: the caller vouches for it.
-    unsafe { stop_workers(program, workers, signals) };
+    stop_workers(program, workers, signals);
 }
 
-/// Makes the workers, and announces the server once each of them is ready. Returns only in a worker, with its number.
-///
-/// # Safety
-///
-/// As for [`supervise`].
-unsafe fn start_workers(
-    program: &CStr,
-    workers: &mut Workers,
-    settings: &mut Settings,
-    signals: &MaybeUninit<sigset_t>,
-) -> usize {
-    let mut ready = [-1; 2];
+/// Starts the workers, and announces the server once all are ready. Returns only in a worker, with its number.
+fn start_workers(program: &CStr, workers: &mut Workers, settings: &mut Settings, signals: &sigset_t) -> usize {
+    let mut ready_pipe = [-1; 2];
     let mut byte: c_char = 0;
 
-    // SAFETY: there are two ints.
-    unsafe { pipe2(ready.as_mut_ptr(), O_CLOEXEC) }.unwrap_or_else(|error| fail(program, c"pipe2", error));
+    // SAFETY: two ints may be written.
+    unsafe { pipe2(ready_pipe.as_mut_ptr(), O_CLOEXEC) }.unwrap_or_else(|error| fail(program, c"pipe2", error));
 
     for i in 0..workers.count {
         if workers.failed {
             break;
         }
 
-        // SAFETY: the caller vouches for it.
-        if unsafe { fork_worker(program, workers, i) } {
-            // SAFETY: the first process's end.
-            _ = unsafe { close(ready[0]) };
-            settings.ready = ready[1];
+        if fork_worker(program, workers, i) {
+            // SAFETY: the parent's end.
+            _ = unsafe { close(ready_pipe[0]) };
+            settings.ready_pipe = ready_pipe[1];
             return i;
         }
 
@@ -281,52 +241,45 @@ unsafe fn start_workers(
     }
 
     // SAFETY: the workers' end.
-    _ = unsafe { close(ready[1]) };
+    _ = unsafe { close(ready_pipe[1]) };
 
-    // One that cannot serve has said why. When it ends, the pipe does so for want of its byte.
+    // A worker that fails says why. Once it has exited, the pipe is at its end, one byte short.
     for _ in 0..workers.count {
         if workers.failed {
             break;
         }
 
-        // SAFETY: there is one byte.
-        workers.failed = unsafe { read(ready[0], (&raw mut byte).cast(), 1) } != Ok(1);
+        // SAFETY: one byte may be written.
+        workers.failed = unsafe { read(ready_pipe[0], (&raw mut byte).cast(), 1) } != Ok(1);
     }
 
-    // SAFETY: it is not used any more.
-    _ = unsafe { close(ready[0]) };
+    // SAFETY: opened above, for this process alone.
+    _ = unsafe { close(ready_pipe[0]) };
 
     if workers.failed {
-        // SAFETY: the caller vouches for it.
-        unsafe { stop_workers(program, workers, signals) };
+        stop_workers(program, workers, signals);
     }
 
     announce_ready(program, settings);
-    // SAFETY: the caller vouches for it.
-    unsafe { supervise(program, workers, signals) }
+    supervise(program, workers, signals)
 }
 
-/// Returns the listening socket. With workers it returns in each of them, with a socket of its own, since the kernel
-/// shares the connections out among the sockets of a port; the first process only looks after them.
+/// Returns the listening socket. With workers it returns in each of them, with a socket of its own: the kernel
+/// distributes the connections among the sockets of a port. In the parent, which only supervises them, it does not
+/// return.
 ///
 /// # Safety
 ///
-/// The process has one thread, and [`block_signals`](crate::server::signals::keep_back_signals) has made the set. With workers it is copied: whatever it has
-/// open belongs to all.
-pub unsafe fn start_listening(
-    program: &CStr,
-    settings: &mut Settings,
-    signals: &mut MaybeUninit<sigset_t>,
-    flags: c_int,
-) -> c_int {
+/// The process has one thread. With workers it is copied: whatever it has open belongs to all.
+pub unsafe fn start_listening(program: &CStr, settings: &mut Settings, signals: &mut sigset_t, flags: c_int) -> c_int {
     let mut workers =
-        Workers { count: settings.workers as usize, first: getpid(), failed: false, listeners: [0; MAX_WORKERS] };
+        Workers { count: settings.workers as usize, parent: getpid(), failed: false, listeners: [0; MAX_WORKERS] };
     let mut children = MaybeUninit::<sigset_t>::uninit();
     let mut number = 0;
 
     raise_descriptor_limit(program);
 
-    // All of them listen before there are workers, so that none misses a connection.
+    // All sockets listen before a worker starts, so that none misses a connection.
     loop {
         workers.listeners[number] = listen_on(program, settings, number, flags);
 
@@ -345,19 +298,17 @@ pub unsafe fn start_listening(
         return workers.listeners[0];
     }
 
-    // SIGUSR2 tells a worker to end at once, and SIGCHLD the first process that one has ended.
-    // SAFETY: the caller has made it a set.
-    _ = unsafe { sigaddset(signals.as_mut_ptr(), SIGUSR2) };
-    // SAFETY: one thread, and the set is made.
-    unsafe { block_set(program, signals.as_ptr()) };
+    // SIGUSR2 makes a worker exit at once. SIGCHLD notifies the parent that one has exited.
+    // SAFETY: it is a set.
+    _ = unsafe { sigaddset(signals, SIGUSR2) };
+    block_set(program, signals);
     // SAFETY: the set may be written.
     _ = unsafe { sigemptyset(children.as_mut_ptr()) };
-    // SAFETY: the same, and sigemptyset has made it a set.
+    // SAFETY: sigemptyset has made it a set.
     _ = unsafe { sigaddset(children.as_mut_ptr(), SIGCHLD) };
-    // SAFETY: one thread, and the set is made.
-    unsafe { block_set(program, children.as_ptr()) };
-    // SAFETY: the caller vouches for one thread; the listening sockets were made above.
-    number = unsafe { start_workers(program, &mut workers, settings, signals) };
+    // SAFETY: the same.
+    block_set(program, unsafe { children.assume_init_ref() });
+    number = start_workers(program, &mut workers, settings, signals);
     settings.is_worker = true;
     workers.listeners[number]
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::io::Write;
 use std::mem::{MaybeUninit, forget, swap};
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::ptr::without_provenance_mut;
 
@@ -24,6 +24,7 @@ use sockmirror::sys::socket::socket;
 use sockmirror::unistd::getpid;
 
 use sockmirror::server::connections::{Server, accept_connection, handle_signal};
+use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
@@ -554,6 +555,9 @@ fn value() -> sigval {
 fn servers(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, server::start::raise_descriptor_limit(PROGRAM) }
     row! { rows, "" => Returns, server::signals::coalesce_requests() }
+    row! { rows, "" => Returns, server::signals::block_signals(PROGRAM) }
+    row! { rows, "" => Returns, { let signals = block_signals(PROGRAM); } server::signals::block_set(PROGRAM, &signals) }
+    row! { rows, "" => Returns, { let signals = block_signals(PROGRAM); } server::signals::open_signalfd(PROGRAM, &signals) }
     row! { rows, "" => Returns, server::connections::can_accept(&server()) }
     row! { rows, "" => Returns, server::connections::Server::capacity(&server()) }
     row! { rows, "" => Returns, server::connections::Server::draining(&server()) }
@@ -587,6 +591,7 @@ fn servers(rows: &mut Vec<Row>) {
             }
             server::connections::accept_connection(&mut server)
         }
+        connection_of_nobody(rows, number);
         for busy_poll in LONGS {
             row! { rows, format!("{number}, polls for {busy_poll}") => Returns,
                 {
@@ -622,6 +627,23 @@ fn servers(rows: &mut Vec<Row>) {
         }
         server::connections::is_open(&server, server.capacity())
     }
+    row! { rows, "closed already, and another's now" => Returns,
+        {
+            let (mut server, sock) = busy_server();
+            sockmirror::server::connections::close_connection(&mut server, sock);
+            // Where it is closed once more, it cannot be closed when it goes out of scope.
+            let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+            assert_eq!(other.as_raw_fd(), sock);
+        }
+        server::connections::close_connection(&mut server, sock)
+    }
+    row! { rows, "twice" => Returns,
+        {
+            let mut server = server();
+            sockmirror::server::connections::stop_accepting(&mut server);
+        }
+        server::connections::stop_accepting(&mut server)
+    }
     for number in [1, usize::MAX] {
         for workers in LONGS {
             row! { rows, format!("worker {number} of {workers}") => MayFail,
@@ -643,6 +665,23 @@ fn servers(rows: &mut Vec<Row>) {
     }
     for milliseconds in LONGS {
         row! { rows, milliseconds => Returns, server::signals::set_timer(PROGRAM, milliseconds) }
+    }
+}
+
+/// What is done to a connection, with a number that is none's.
+fn connection_of_nobody(rows: &mut Vec<Row>, sock: c_int) {
+    row! { rows, sock => Returns, server::connections::serve(&mut busy_server().0, sock) }
+    row! { rows, sock => Returns, server::connections::has_pending(&busy_server().0, sock) }
+    row! { rows, sock => Returns, server::connections::close_connection(&mut busy_server().0, sock) }
+    row! { rows, sock => Returns, server::connections::drain_connection(&mut busy_server().0, sock) }
+    row! { rows, sock => Returns, server::connections::abort_connection(&mut busy_server().0, sock, c"call") }
+    row! { rows, sock => Returns, server::connections::reset_connection(&mut busy_server().0, sock, c"call", Errno(0)) }
+    row! { rows, sock => Returns,
+        {
+            let (mut server, _) = busy_server();
+            let _counted = sockmirror::server::connections::count_received(&mut server, sock, usize::MAX);
+        }
+        server::connections::count_received(&mut server, sock, usize::MAX)
     }
 }
 

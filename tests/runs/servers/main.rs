@@ -193,7 +193,7 @@ const CHECKS: &[Check] = &[
     with_workers(check("port_is_taken_with_workers", start::port_is_taken)),
     with_workers(check("killed_at_once_with_workers", start::killed_at_once)),
     Check {
-        says: Some("was killed by signal 9, and another one takes its place"),
+        says: Some("was killed by signal 9: replacing it"),
         ..with_workers(check("worker_is_killed", start::worker_is_killed))
     },
 ];

@@ -193,8 +193,8 @@ pub fn says_a_shortage_once(server: &mut Server) -> Result<()> {
     let said = server.stderr()?;
     ensure!(said.lines().count() <= 3, "it said {} lines", said.lines().count());
     drop(clients);
-    wait_until("it says that the shortage is over", || {
-        Ok(server.stderr()?.contains("it is over"))
+    wait_until("it reports that accept() has resumed", || {
+        Ok(server.stderr()?.contains("resumed after"))
     })?;
     Client::new(server)?.finish_with(100)
 }
