@@ -6,7 +6,7 @@
  * (erratum 19). The buffer size has no influence on the maximum segment size (MSS) that a handshake announces; it
  * determines the window scale, which is fixed by the handshake (erratum 20).
  *
- * Usage: `buffer_size`. Both ends of its connections are in this program. See also: `socket_options`, `handshake`.
+ * Usage: `buffer_size`. Both ends of its connections are in this program. Read next: `socket_options`, `handshake`.
  *
  * In the fragment, errata 4, 6 and 7 are corrected.
  */

@@ -6,7 +6,7 @@
  * discards the rest and resets the connection; close() blocks. And it shows a case that the tutorial gets wrong: if
  * received bytes are left unread, close() resets the connection, whatever the option says (erratum 21).
  *
- * Usage: `linger`. Both ends of its connections are in this program. See also: `reuse_address`, `half_close`.
+ * Usage: `linger`. Both ends of its connections are in this program. Read next: `reuse_address`, `half_close`.
  */
 #include <errno.h>
 #include <netinet/in.h>

@@ -5,7 +5,7 @@
  * only if nothing sent before it is unacknowledged; that what has to wait is sent in one segment; and that with
  * TCP_NODELAY each send becomes a segment of its own, at once.
  *
- * Usage: `no_delay`. Both ends of its connections are in this program. See also: `socket_options`.
+ * Usage: `no_delay`. Both ends of its connections are in this program. Read next: `socket_options`.
  *
  * On one host an acknowledgement arrives before the next send, and there would be nothing to see. So the server
  * delays the connection (TCP_DEFER_ACCEPT) until its accept queue is full with another one: the kernel drops what the

@@ -6,7 +6,7 @@
  * With the option, a restarted server can bind nevertheless. On Linux, the first server must have set it as well, and
  * both before bind().
  *
- * Usage: `reuse_address`. All servers and clients are in this program. See also: `linger`, `echo_server`.
+ * Usage: `reuse_address`. All servers and clients are in this program. Read next: `linger`, `echo_server`.
  *
  * In the fragment, erratum 8 is corrected.
  */

@@ -5,7 +5,7 @@
  * of the value depends on the option, and that getsockopt takes a pointer to the length, setsockopt the length
  * itself.
  *
- * Usage: `socket_options`. See also: `buffer_size`, `linger`, `reuse_address`, `ttl_mtu` and `no_delay`, each on one
+ * Usage: `socket_options`. Read next: `buffer_size`, `linger`, `reuse_address`, `ttl_mtu` and `no_delay`, each on one
  * option.
  */
 #include <arpa/inet.h>

@@ -9,7 +9,7 @@
  * - a receiver that knows the lengths can tell the messages apart;
  * - recv returns 0 after the other end has closed.
  *
- * Usage: `stream_boundaries`. Both ends of the connection are in this program. See also: `half_close`.
+ * Usage: `stream_boundaries`. Both ends of the connection are in this program. Read next: `half_close`.
  *
  * The server waits until all bytes have arrived before it receives them. Otherwise what a recv returns would also
  * depend on timing: any count from 1 up.

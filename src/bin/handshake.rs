@@ -4,7 +4,7 @@
 //! those packets, as the kernel reports it (TCP_INFO), and that a FIN closes one direction only: the server is in
 //! CLOSE_WAIT until its program closes as well, and can go on sending.
 //!
-//! Usage: `handshake`. Both ends of the connection are in this program. See also: `half_close`.
+//! Usage: `handshake`. Both ends of the connection are in this program. Read next: `half_close`.
 //!
 //! Most of these states pass too quickly to be seen, so each is made to last until it has been read. The server's
 //! accept queue is full when the SYN arrives, so it is retransmitted a second later. Each FIN has to wait behind bytes

@@ -4,7 +4,7 @@
 //! (395-397): IP_TTL, IP_MTU and IP_MTU_DISCOVER. The path MTU is computed for the tutorial's route A - B - C - D, and
 //! read from the kernel for the loopback interface.
 //!
-//! Usage: `ttl_mtu`. Both sockets are in this program. See also: `socket_options`, `multicast_sender`.
+//! Usage: `ttl_mtu`. Both sockets are in this program. Read next: `socket_options`, `multicast_sender`.
 #![no_std]
 #![no_main]
 
