@@ -4,7 +4,7 @@
 //! one direction of it, in a way of its own; then the server sends its answer. After SHUT_WR the answer arrives. After
 //! close() it is lost, and a reset tells the server so. SHUT_RD sends the server nothing.
 //!
-//! Usage: `half_close`; it holds both ends of its connections. Read next: `linger`.
+//! Usage: `half_close`. Both ends of its connections are in this program. Read next: `linger`.
 #![no_std]
 #![no_main]
 

@@ -6,8 +6,8 @@
 //! nor refusal, so that it retransmits its SYN until there is room; and that accept takes the oldest connection first.
 //! The kernel caps the backlog at the administrator's limit (somaxconn), which listen does not report.
 //!
-//! Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. It holds both ends of its connections. Read
-//! next: `stream_boundaries`.
+//! Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. Both ends of its connections are in this
+//! program. Read next: `stream_boundaries`.
 //!
 //! Each client has an address of its own, 127.0.0.2 and so on, to tell them apart. The clients stay connected until the
 //! program ends.

@@ -4,8 +4,8 @@
 //! reference, and TCP ends the connection with the last one. shutdown() ignores the count: it ends the connection for
 //! both.
 //!
-//! Usage: `reference_count`; it holds both ends of its connections. Read next: `half_close`, which shows what else
-//! shutdown() can do.
+//! Usage: `reference_count`. Both ends of its connections are in this program. Read next: `half_close`, which shows
+//! what else shutdown() can do.
 #![no_std]
 #![no_main]
 

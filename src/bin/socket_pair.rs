@@ -4,7 +4,7 @@
 //! is bound to INADDR_ANY. Each connection has an address and a port at either end, and no two have all four in common.
 //! Then a server that is bound to one address refuses a connection to another.
 //!
-//! Usage: `socket_pair`; it holds both ends of its connections. Read next: `listen_backlog`.
+//! Usage: `socket_pair`. Both ends of its connections are in this program. Read next: `listen_backlog`.
 #![no_std]
 #![no_main]
 
