@@ -3,7 +3,7 @@
 //! Rust's own start-up code makes system calls of its own before `main` (it looks at the standard
 //! descriptors, ignores SIGPIPE, sets up a signal stack), so that no Rust program with `std` can have
 //! the trace of its C twin. The programs here do without: each is `#![no_std]` and `#![no_main]`,
-//! and has [`entry!`] define what surrounds its `main`.
+//! and has [`entry!`](crate::entry) define what surrounds its `main`.
 
 use crate::string::{CharPtr, Zeroed, zeroed};
 use core::ops::{Index, IndexMut};

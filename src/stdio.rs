@@ -154,7 +154,7 @@ pub fn stdout() -> Stream {
 /// size_t fwrite(const void *ptr, size_t size, size_t n, FILE *stream);
 /// ```
 ///
-/// Unlike the `%s` of [`printf`], it does not stop at a NUL. Returns how many whole items went to the
+/// Unlike the `%s` of [`printf!`], it does not stop at a NUL. Returns how many whole items went to the
 /// stream, or to its buffer; fewer than `n` only if a write failed. That sets `errno`, but the result is a
 /// number all the same: hence no `Result`.
 ///
