@@ -39,8 +39,8 @@
 static void refuse_connection(struct server *server, int sock, bool *full)
 {
     if (!*full)
-        fprintf(stderr, "%s: select() has no room for descriptor %d, only below %d: connections are refused\n",
-                PROGRAM, sock, FD_SETSIZE);
+        fprintf(stderr, "%s: select() has no room for descriptor %d, only below %d: connections are refused\n", PROGRAM,
+                sock, FD_SETSIZE);
 
     *full = true;
     close_connection(server, sock);
