@@ -637,10 +637,12 @@ fn servers(rows: &mut Vec<Row>) {
         }
         server::connections::close_connection(&mut server, sock)
     }
-    row! { rows, "twice" => Returns,
+    row! { rows, "twice, and the number is another's now" => Returns,
         {
             let mut server = server();
             sockmirror::server::connections::stop_accepting(&mut server);
+            let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+            assert_eq!(other.as_raw_fd(), server.listener());
         }
         server::connections::stop_accepting(&mut server)
     }
