@@ -1,5 +1,6 @@
 //! `<string.h>`: memory and C strings. None of these can fail.
 
+use crate::aio::aioinit;
 use crate::linux::io_uring::{io_uring_buf_reg, io_uring_params};
 use core::ffi::CStr;
 use libc::{
@@ -64,7 +65,8 @@ macro_rules! zeroed {
 }
 
 zeroed! {
-    addrinfo c_char epoll_event io_uring_buf_reg io_uring_params iovec itimerval mmsghdr sockaddr_in tcp_info timeval
+    addrinfo aioinit c_char epoll_event io_uring_buf_reg io_uring_params iovec itimerval mmsghdr sockaddr_in tcp_info
+    timeval
 }
 
 // SAFETY: an array consists of its elements.

@@ -28,7 +28,7 @@ use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
-use crate::given::{arguments, needs_uring, server, settings, streams};
+use crate::given::{arguments, exchanges, needs_uring, server, settings, streams};
 
 /// Who says what a function says.
 pub const PROGRAM: &CStr = c"safe_functions";
@@ -364,6 +364,7 @@ pub fn table() -> Vec<Row> {
     processes(&mut rows);
     servers(&mut rows);
     signals_of_servers(&mut rows);
+    aio(&mut rows);
     urings(&mut rows);
     rows
 }
@@ -698,6 +699,14 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
             }
             server::connections::handle_signal(&mut server, number)
         }
+        row! { rows, number => Returns, server::aio_requests::aio_on_signal(&mut exchanges(), number) }
+        row! { rows, format!("{number}, twice") => Returns,
+            {
+                let mut exchanges = exchanges();
+                sockmirror::server::aio_requests::aio_on_signal(&mut exchanges, number);
+            }
+            server::aio_requests::aio_on_signal(&mut exchanges, number)
+        }
         row! { rows, number => Returns, server::uring_connections::on_signal(&mut streams(), number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
@@ -719,6 +728,31 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
             }
             server::connections::read_signalfd(&mut server, signals)
         }
+    }
+}
+
+/// The requests of POSIX AIO.
+fn aio(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, server::aio_requests::lacks_threads(&exchanges()) }
+    row! { rows, "" => Returns, server::aio_requests::wait_for_thread(&mut exchanges()) }
+    row! { rows, "" => Returns, server::aio_requests::reap_completions(&mut exchanges()) }
+    for (given, number) in [("shut down", libc::SIGTERM), ("ended", libc::SIGUSR2)] {
+        row! { rows, given => Returns,
+            {
+                let mut exchanges = exchanges();
+                sockmirror::server::aio_requests::aio_on_signal(&mut exchanges, number);
+            }
+            server::aio_requests::reap_completions(&mut exchanges)
+        }
+    }
+    row! { rows, "" => Returns, server::aio_requests::wait_longer_for_thread(&mut exchanges()) }
+    row! { rows, "when the last wait is over" => Returns,
+        {
+            let mut exchanges = exchanges();
+            sockmirror::server::aio_requests::wait_for_thread(&mut exchanges);
+            (0..10).for_each(|_| sockmirror::server::aio_requests::wait_longer_for_thread(&mut exchanges));
+        }
+        server::aio_requests::wait_longer_for_thread(&mut exchanges)
     }
 }
 
