@@ -20,6 +20,7 @@ use sockmirror::unistd::alarm;
 use sockmirror::common::loopback::{connect_to, own_address};
 use sockmirror::server::aio_requests::{Exchanges, new_exchanges, start_exchange};
 use sockmirror::server::connections::{Server, accept_connection, new_server};
+use sockmirror::server::sigio_rounds::{Round, new_round};
 use sockmirror::server::start::{Settings, read_settings};
 use sockmirror::server::uring_connections::{Streams, new_streams};
 
@@ -82,6 +83,15 @@ pub fn exchanges() -> Exchanges<'static> {
     // SAFETY: it was just accepted.
     unsafe { start_exchange(&mut exchanges, sock) };
     exchanges
+}
+
+/// A round, whose signals are ignored.
+pub fn round() -> Round {
+    for number in [libc::SIGIO, libc::SIGRTMIN()] {
+        // SAFETY: no handler.
+        unsafe { signal(number, libc::SIG_IGN) }.unwrap();
+    }
+    new_round()
 }
 
 /// Ends a row where the kernel does not allow io_uring.

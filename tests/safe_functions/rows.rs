@@ -28,7 +28,7 @@ use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
-use crate::given::{arguments, exchanges, needs_uring, server, settings, streams};
+use crate::given::{arguments, exchanges, needs_uring, round, server, settings, streams};
 
 /// Who says what a function says.
 pub const PROGRAM: &CStr = c"safe_functions";
@@ -365,6 +365,7 @@ pub fn table() -> Vec<Row> {
     servers(&mut rows);
     signals_of_servers(&mut rows);
     aio(&mut rows);
+    sigio(&mut rows);
     urings(&mut rows);
     rows
 }
@@ -753,6 +754,59 @@ fn aio(rows: &mut Vec<Row>) {
             (0..10).for_each(|_| sockmirror::server::aio_requests::wait_longer_for_thread(&mut exchanges));
         }
         server::aio_requests::wait_longer_for_thread(&mut exchanges)
+    }
+}
+
+/// The turns of the signal-driven server.
+fn sigio(rows: &mut Vec<Row>) {
+    use sockmirror::server::sigio_rounds::{run_round, schedule, schedule_accept, schedule_all};
+
+    row! { rows, "" => Returns, server::sigio_rounds::new_round() }
+    for fd in Descriptor::ALL {
+        row! { rows, format!("{fd:?}") => Returns, { let _ignored = round(); }
+            server::sigio_rounds::requeue_if_ready(fd.open(), libc::POLLIN)
+        }
+    }
+    for may_have_missed in [false, true] {
+        row! { rows, may_have_missed => Returns,
+            server::sigio_rounds::schedule_accept(&mut round(), may_have_missed)
+        }
+        for number in NUMBERS {
+            row! { rows, format!("{number}, {may_have_missed}") => Returns,
+                server::sigio_rounds::schedule(&mut busy_server().0, &mut round(), number, may_have_missed)
+            }
+        }
+        row! { rows, format!("a connection, {may_have_missed}") => Returns,
+            { let (mut server, sock) = busy_server(); }
+            server::sigio_rounds::schedule(&mut server, &mut round(), sock, may_have_missed)
+        }
+    }
+    row! { rows, "" => Returns, server::sigio_rounds::schedule_all(&mut busy_server().0, &mut round()) }
+    row! { rows, "nobody" => Returns, server::sigio_rounds::run_round(&mut busy_server().0, &mut round(), true) }
+    row! { rows, "a connection" => Returns,
+        {
+            let ((mut server, sock), mut round) = (busy_server(), round());
+            schedule(&mut server, &mut round, sock, true);
+            schedule(&mut server, &mut round, sock, true);
+        }
+        server::sigio_rounds::run_round(&mut server, &mut round, true)
+    }
+    row! { rows, "a connection of another server" => Returns,
+        {
+            let ((mut server, _), mut round) = (busy_server(), round());
+            schedule_all(&mut server, &mut round);
+            schedule_accept(&mut round, true);
+        }
+        server::sigio_rounds::run_round(&mut server_with(|_| {}), &mut round, false)
+    }
+    row! { rows, "a connection that has ended" => Returns,
+        {
+            let ((mut server, _), mut round) = (busy_server(), round());
+            schedule_all(&mut server, &mut round);
+            handle_signal(&mut server, libc::SIGUSR2);
+            run_round(&mut server, &mut round, false);
+        }
+        server::sigio_rounds::run_round(&mut server, &mut round, false)
     }
 }
 
