@@ -237,7 +237,7 @@ fn submit_all(uring: &mut Uring<'_>) {
     for _ in 0..3 {
         prep_poll_add(uring, -1);
         submit_and_wait(uring, 1);
-        while next_cqe(uring, &mut MaybeUninit::uninit()) {}
+        while next_cqe(uring).is_some() {}
     }
 }
 
@@ -708,13 +708,13 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
             }
             server::aio_requests::aio_on_signal(&mut exchanges, number)
         }
-        row! { rows, number => Returns, server::uring_connections::on_signal(&mut streams(), number) }
+        row! { rows, number => Returns, server::uring_connections::uring_on_signal(&mut streams(), number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
                 let mut streams = streams();
-                sockmirror::server::uring_connections::on_signal(&mut streams, number);
+                sockmirror::server::uring_connections::uring_on_signal(&mut streams, number);
             }
-            server::uring_connections::on_signal(&mut streams, number)
+            server::uring_connections::uring_on_signal(&mut streams, number)
         }
     }
     for fd in Descriptor::ALL {
@@ -815,7 +815,7 @@ fn urings(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, { needs_uring(); } server::uring::new_uring(PROGRAM) }
     row! { rows, "a second time" => Returns, { let _first = uring(); } server::uring::new_uring(PROGRAM) }
     row! { rows, "nothing" => Returns, server::uring::submit_and_wait(&mut uring(), 0) }
-    row! { rows, "nothing" => Returns, server::uring::next_cqe(&mut uring(), &mut MaybeUninit::uninit()) }
+    row! { rows, "nothing" => Returns, server::uring::next_cqe(&mut uring()) }
     row! { rows, "" => Returns, server::uring_connections::resume_waiting(&mut streams()) }
     for buffer in [0, 127, 128, u16::MAX] {
         row! { rows, buffer => Returns, server::uring::buffer_address(&uring(), buffer) }
