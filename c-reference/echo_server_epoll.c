@@ -1,17 +1,22 @@
 /*
- * Echo server, multiplexing with epoll: one process asks the kernel which of all its sockets are ready.
+ * Echo server, multiplexing with epoll: one process waits until any of its sockets is ready.
  *
- * The tutorial's multiplexing model (lines 671 to the end) with a call that Linux adds to select and poll.
- * They are given all descriptors each time, and look at all of them. Here each is given once; the kernel
- * notes what becomes ready, and epoll_wait() returns that alone. So the cost of a message does not depend on
- * how many clients there are.
+ * Waits: one process, for all sockets.
+ * In: epoll_wait().
+ * For: readiness, edge-triggered; of the listening socket and the signals, level-triggered.
  *
- * A connection is edge-triggered: it is told once, when something new has come, and not again as long as it
- * is not served. So a connection that is served by halves must be asked about anew. The listening socket is
- * level-triggered: it is told as long as connections wait.
+ * The tutorial's multiplexing model (lines 671 to the end) with a call that Linux adds to select and poll. Those take
+ * all descriptors in each call, and check all of them. Here each descriptor is registered once; the kernel notes those
+ * that become ready, and epoll_wait() returns only these. So the cost of a message does not depend on the number of
+ * clients.
+ *
+ * A connection is edge-triggered: it is reported once when something arrives, and not again while it is not served. So
+ * a connection that still has data after its turn must be armed again. The listening socket is level-triggered: it is
+ * reported as long as connections are waiting.
  *
  * Call: `echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+ * Read next: `echo_server_sigio`, where signals are queued in place of a list of ready sockets.
  */
 #include <errno.h>
 #include <signal.h>
@@ -33,17 +38,17 @@
     "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)\n"      \
     "  -w  serve with so many processes, 1 to 64 (this process alone)"
 #define MAX_EVENTS 512
-/* What a connection that waits to receive is told of: bytes, the end, and an urgent byte. A recv() stops before that
-   one, and has not emptied the socket although it brings less than there is room for. */
+/* The events of a connection that waits to receive: data, end of file, and urgent data. A recv() stops before an urgent
+   byte; then it has not drained the socket, although it returns less than the buffer holds. */
 #define READ_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLPRI)
 
-/* epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too. */
-static int watch(int epoll, int operation, int sock, uint32_t wanted)
+/* epoll_ctl(): registers a socket, or arms it again. What is ready already is reported, too. */
+static int watch(int epoll, int operation, int sock, uint32_t events)
 {
     struct epoll_event event;
 
     memset(&event, 0, sizeof(event));
-    event.events = wanted;
+    event.events = events;
     event.data.fd = sock;
     return epoll_ctl(epoll, operation, sock, &event);
 }
@@ -54,26 +59,26 @@ int main(int argc, char *argv[])
     struct settings settings;
     struct server server;
     sigset_t set;
-    int listener, epoll, signals, sock, wanted, count = 0;
+    int listener, epoll, signals, sock, timeout, wanted, count = 0;
     bool listening = true, signalled;
 
-    /* [1] Take options and port, and keep signals back */
+    /* [1] Take options and port, and block signals */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
     set = block_signals(PROGRAM);
 
-    /* [2] Listen, and let signals be read like bytes. With workers, each goes on from here */
+    /* [2] Listen, and open a descriptor for the signals. With workers, each of them continues from here */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
     signals = open_signalfd(PROGRAM, &set);
     server.busy_poll = settings.busy_poll;
     server.is_worker = settings.is_worker;
 
-    /* [3] Make the set of sockets that the kernel watches: first the listening one, and the signals */
+    /* [3] Create the epoll instance, and register the listening socket and the signals */
     if ((epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
         fail(PROGRAM, "epoll_create1", errno);
 
-    if (watch(epoll, EPOLL_CTL_ADD, server.listener, EPOLLIN) < 0 || watch(epoll, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
+    if (watch(epoll, EPOLL_CTL_ADD, listener, EPOLLIN) < 0 || watch(epoll, EPOLL_CTL_ADD, signals, EPOLLIN) < 0)
         fail(PROGRAM, "epoll_ctl", errno);
 
     announce_ready(PROGRAM, &settings);
@@ -81,8 +86,10 @@ int main(int argc, char *argv[])
     while (!server.draining || server.open > 0) {
         signalled = false;
 
-        /* [4] Sleep until something is ready; the kernel says what */
-        if ((count = epoll_wait(epoll, events, MAX_EVENTS, poll_timeout(&server, count))) < 0) {
+        /* [4] Sleep until descriptors are ready; the kernel says which */
+        timeout = poll_timeout(&server, count);
+
+        if ((count = epoll_wait(epoll, events, MAX_EVENTS, timeout)) < 0) {
             wait_failed(&server, "epoll_wait", errno);
             signalled = true;
             count = 0;
@@ -91,8 +98,8 @@ int main(int argc, char *argv[])
         for (struct epoll_event *event = events; event < events + count; event++) {
             sock = event->data.fd;
 
-            if (sock == server.listener) {
-                /* [5] A connection waits: take it, and have it watched */
+            if (sock == listener) {
+                /* [5] A connection is waiting: accept it, and register it */
                 if ((sock = accept_connection(&server)) < 0)
                     continue;
 
@@ -104,7 +111,7 @@ int main(int argc, char *argv[])
                 /* [6] A connection is ready: serve it */
                 wanted = serve(&server, sock);
 
-                /* [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already */
+                /* [7] Usually it still waits to receive. Arm it again if not, or if there may be more already */
                 if (wanted == CLOSED || (wanted == WANT_READ && event->events == EPOLLIN))
                     continue;
 
@@ -113,15 +120,15 @@ int main(int argc, char *argv[])
             }
         }
 
-        /* [8] A signal begins the end, which is when the last connection has ended */
+        /* [8] A signal starts the shutdown, which is complete when all connections are closed */
         if (signalled)
             handle_signalfd(&server, signals);
 
-        /* [9] Watch the listening socket only while accept() does not rest */
+        /* [9] Watch the listening socket only while accept() is not paused */
         if (listening == server.accept_paused && !server.draining) {
             listening = !listening;
 
-            if (watch(epoll, EPOLL_CTL_MOD, server.listener, listening ? EPOLLIN : 0) < 0)
+            if (watch(epoll, EPOLL_CTL_MOD, listener, listening ? EPOLLIN : 0) < 0)
                 explain_errno(PROGRAM, "epoll_ctl", errno);
         }
     }

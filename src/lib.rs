@@ -57,6 +57,8 @@
 //! | [`common::loopback`] | both ends of a connection in one program | `half_close` … `no_delay`, `handshake` |
 //! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server` |
 //! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models |
+//! | [`server::aio_requests`] | the requests of POSIX AIO | `echo_server_aio` |
+//! | [`server::sigio_rounds`] | the turns of the signal-driven server | `echo_server_sigio` |
 //! | [`server::uring`], [`server::uring_connections`] | the queues of io_uring, and its clients | `echo_server_uring` |
 //! | [`runtime`] | the start of `main`, and arrays as C indexes them; in Rust only | all |
 #![no_std]
@@ -113,7 +115,9 @@ pub mod common {
 
 /// What the servers of the I/O models share.
 pub mod server {
+    pub mod aio_requests;
     pub mod connections;
+    pub mod sigio_rounds;
     pub mod signals;
     pub mod start;
     pub mod uring;

@@ -6,7 +6,7 @@
 //! and has [`entry!`](crate::entry) define what surrounds its `main`.
 
 use crate::string::{CharPtr, Zeroed, zeroed};
-use core::ops::{Index, IndexMut};
+use core::ops::{Deref, DerefMut, Index, IndexMut};
 use libc::{c_char, c_int};
 
 /// The arguments of `main`, so that `argv[1]` can be written as in C.
@@ -123,6 +123,39 @@ impl<T> IndexMut<c_int> for Table<T> {
 
         // SAFETY: there are `count` elements, to which the table alone refers.
         unsafe { &mut *self.elements.wrapping_add(index as usize) }
+    }
+}
+
+/// A value in memory that is shared with the kernel, so that `*tail` can be written as in C.
+#[derive(Debug)]
+pub(crate) struct Shared<T>(*mut T);
+
+impl<T> Shared<T> {
+    /// The value at an address.
+    ///
+    /// # Safety
+    ///
+    /// There is one, and nobody else changes it but the kernel, during a system call.
+    pub(crate) const unsafe fn new(value: *mut T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: there is one, as `new` was told.
+        unsafe { &*self.0 }
+    }
+}
+
+impl<T> DerefMut for Shared<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: there is one, which nobody else changes now.
+        unsafe { &mut *self.0 }
     }
 }
 

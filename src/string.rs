@@ -1,6 +1,7 @@
 //! `<string.h>`: memory and C strings. None of these can fail.
 
-use crate::linux::io_uring::{io_uring_buf_reg, io_uring_params};
+use crate::aio::aioinit;
+use crate::linux::io_uring::{io_uring_buf, io_uring_buf_reg, io_uring_cqe, io_uring_params, io_uring_sqe};
 use core::ffi::CStr;
 use libc::{
     addrinfo, c_char, c_int, c_void, epoll_event, iovec, itimerval, mmsghdr, size_t, sockaddr_in, tcp_info, timeval,
@@ -64,7 +65,8 @@ macro_rules! zeroed {
 }
 
 zeroed! {
-    addrinfo c_char epoll_event io_uring_buf_reg io_uring_params iovec itimerval mmsghdr sockaddr_in tcp_info timeval
+    addrinfo aioinit c_char epoll_event io_uring_buf io_uring_buf_reg io_uring_cqe io_uring_params io_uring_sqe iovec
+    itimerval mmsghdr sockaddr_in tcp_info timeval
 }
 
 // SAFETY: an array consists of its elements.

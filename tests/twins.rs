@@ -45,6 +45,7 @@ const NOT_CALLED_IN_C: &[(&str, &str)] = &[
 
 /// Names that only a Rust twin declares.
 const NOT_DECLARED_IN_C: &[(&str, &str)] = &[
+    ("at", "a method: argues once for what is an index or a dereferenced pointer in C"),
     ("capacity", "a field in C; in Rust only its module may change it"),
     ("digit", "what the pattern of a loop found; C looks again"),
     ("entries", "a pointer is an array in C, of any length"),

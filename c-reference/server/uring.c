@@ -1,16 +1,16 @@
 /*
- * io_uring without a library: the two queues that a program shares with the kernel.
+ * io_uring without a library: the rings that a program shares with the kernel.
  *
- * What is asked is written into one queue, as many requests as one likes, and handed over with one call. What
- * has come of each is found in the other queue, without any call. A request and its completion have the same
- * number, here made of the operation and the descriptor.
+ * Requests are written to the submission queue, any number of them, and submitted with one call; each is an SQE. Their
+ * results are read from the completion queue without any call; each is a CQE. A request and its completions have the
+ * same user_data, which is made of the operation and the descriptor.
  *
- * A third queue holds buffers. Whoever waits to receive has no buffer of its own: the kernel takes one from
- * this queue when something has come, and says in the completion which. So there need not be one for each
- * connection. Once its bytes are sent on, the buffer is offered again.
+ * A third ring holds provided buffers. A request to receive has no buffer of its own: when data arrives, the kernel
+ * takes a buffer from this ring, and the completion says which. So an idle connection needs none. Once its data has
+ * been sent, the buffer is provided again.
  *
- * Everybody who shares memory has to take care who writes when. Here IORING_SETUP_DEFER_TASKRUN does: the
- * kernel looks at the queues and changes them only while this process calls io_uring_enter().
+ * Shared memory needs an agreement on who accesses it when. Here it is IORING_SETUP_DEFER_TASKRUN: the kernel reads
+ * and changes the rings only while this process is in io_uring_enter().
  */
 #define _GNU_SOURCE
 #include "uring.h"
@@ -29,13 +29,13 @@
 
 #include "../common/explain.h"
 
-/* How many requests are handed over at once, at most, and how many completions find room; powers of two. */
+/* How many entries the submission queue and the completion queue have: powers of two. */
 #define SQ_ENTRIES 256
 #define CQ_ENTRIES 4096
-/* How long it takes until requests are handed over again that the kernel did not take, in nanoseconds. */
+/* How long to wait before SQEs that the kernel has not taken are submitted again, in nanoseconds. */
 #define ENTER_BACKOFF_NS 1000000
 
-/* mmap(): memory that is written and read, that of a descriptor or new. */
+/* mmap(): memory to read and write, that of a descriptor or new. */
 static char *map_ring(const char *program, size_t length, int flags, int descriptor, off_t offset)
 {
     char *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, descriptor, offset);
@@ -46,7 +46,7 @@ static char *map_ring(const char *program, size_t length, int flags, int descrip
     return memory;
 }
 
-/* getrlimit(): says which limit there is for the memory of all queues of a user, which may be too low. */
+/* getrlimit(): reports the limit on locked memory, which all rings of a user share. */
 static void explain_limit(const char *program)
 {
     struct rlimit limit;
@@ -55,74 +55,81 @@ static void explain_limit(const char *program)
         return;
 
     if (limit.rlim_cur != RLIM_INFINITY)
-        fprintf(stderr, "%s: RLIMIT_MEMLOCK (ulimit -l), for all queues of this user, is %lu KiB\n", program,
+        fprintf(stderr, "%s: RLIMIT_MEMLOCK (ulimit -l) is %lu KiB, for all rings of this user\n", program,
                 (unsigned long)(limit.rlim_cur / 1024));
 }
 
-/* io_uring_setup(): asks the kernel for the queues. It does what is asked only while io_uring_enter() is called. */
-static void setup_rings(struct uring *uring, struct io_uring_params *parameters)
+/* io_uring_setup(): creates the rings, and returns their descriptor. */
+static int setup_rings(const char *program, struct io_uring_params *parameters)
 {
-    int error;
+    int descriptor, error;
 
-    memset(parameters, 0, sizeof(*parameters));
     parameters->flags =
         IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     parameters->cq_entries = CQ_ENTRIES;
 
-    /* Nothing but the call itself says what type a number has here, and syscall() takes longs. */
-    if ((uring->descriptor = syscall(SYS_io_uring_setup, (long)SQ_ENTRIES, parameters)) >= 0)
-        return;
+    /* syscall() takes longs, and the compiler converts none of its arguments. */
+    if ((descriptor = syscall(SYS_io_uring_setup, (long)SQ_ENTRIES, parameters)) >= 0)
+        return descriptor;
 
     error = errno;
 
     if (error == ENOSYS || error == EINVAL || error == EPERM)
-        fprintf(stderr, "%s: Linux 6.1 or later is needed, and must allow io_uring (sysctl kernel.io_uring_disabled)\n",
-                uring->program);
+        fprintf(stderr, "%s: Linux 6.1 or later is needed, with io_uring enabled (sysctl kernel.io_uring_disabled)\n",
+                program);
 
     if (error == ENOMEM)
-        explain_limit(uring->program);
+        explain_limit(program);
 
-    fail(uring->program, "io_uring_setup", error);
+    fail(program, "io_uring_setup", error);
 }
 
-/* mmap(): finds the queues in the memory that the kernel shares. */
-static void map_rings(struct uring *uring, const struct io_uring_params *parameters)
+/* mmap(): maps the rings, and memory for the buffers. Pages that nothing is received into are never allocated. */
+static struct uring map_rings(const char *program, int descriptor, const struct io_uring_params *parameters)
 {
-    size_t requests_length = parameters->sq_off.array + SQ_ENTRIES * sizeof(uint32_t);
-    size_t completions_length = parameters->cq_off.cqes + CQ_ENTRIES * sizeof(struct io_uring_cqe);
-    size_t length = requests_length > completions_length ? requests_length : completions_length;
-    char *queues = map_ring(uring->program, length, MAP_SHARED, uring->descriptor, IORING_OFF_SQ_RING);
-    uint32_t *order = (uint32_t *)(queues + parameters->sq_off.array);
+    size_t sq_length = parameters->sq_off.array + SQ_ENTRIES * sizeof(uint32_t);
+    size_t cq_length = parameters->cq_off.cqes + CQ_ENTRIES * sizeof(struct io_uring_cqe);
+    size_t length = sq_length > cq_length ? sq_length : cq_length;
+    char *rings = map_ring(program, length, MAP_SHARED, descriptor, IORING_OFF_SQ_RING);
+    uint32_t *order = (uint32_t *)(rings + parameters->sq_off.array);
+    char *sqes, *buf_ring, *buffers;
 
     length = SQ_ENTRIES * sizeof(struct io_uring_sqe);
-    uring->sqes =
-        (struct io_uring_sqe *)map_ring(uring->program, length, MAP_SHARED, uring->descriptor, IORING_OFF_SQES);
-    uring->sq_head = (uint32_t *)(queues + parameters->sq_off.head);
-    uring->sq_tail = (uint32_t *)(queues + parameters->sq_off.tail);
-    uring->cqes = (struct io_uring_cqe *)(queues + parameters->cq_off.cqes);
-    uring->cq_head = (uint32_t *)(queues + parameters->cq_off.head);
-    uring->cq_tail = (uint32_t *)(queues + parameters->cq_off.tail);
+    sqes = map_ring(program, length, MAP_SHARED, descriptor, IORING_OFF_SQES);
+    length = BUFFER_COUNT * sizeof(struct io_uring_buf);
+    buf_ring = map_ring(program, length, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    length = BUFFER_COUNT * BUFFER_SIZE;
+    buffers = map_ring(program, length, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    /* Requests could be handed over in another order than they were written. These never are. */
+    /* SQEs could be submitted in another order than they are written in. Here they never are. */
     for (uint32_t i = 0; i < SQ_ENTRIES; i++)
         order[i] = i;
+
+    return (struct uring){
+        .program = program,
+        .descriptor = descriptor,
+        .sqes = (struct io_uring_sqe *)sqes,
+        .sq_tail = (uint32_t *)(rings + parameters->sq_off.tail),
+        .sq_head = (uint32_t *)(rings + parameters->sq_off.head),
+        .cqes = (struct io_uring_cqe *)(rings + parameters->cq_off.cqes),
+        .cq_tail = (uint32_t *)(rings + parameters->cq_off.tail),
+        .cq_head = (uint32_t *)(rings + parameters->cq_off.head),
+        .buf_ring = (struct io_uring_buf_ring *)buf_ring,
+        .buffers = buffers,
+    };
 }
 
-/* mmap() and io_uring_register(): makes the buffers. Memory that nothing is received into is not used up. */
+/* io_uring_register(): registers the ring of buffers, and provides all of them. */
 static void register_buffers(struct uring *uring)
 {
-    struct io_uring_buf_reg queue;
+    struct io_uring_buf_reg ring;
     int error;
 
-    uring->buf_ring = (struct io_uring_buf_ring *)map_ring(uring->program, BUFFER_COUNT * sizeof(struct io_uring_buf),
-                                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uring->buffers = map_ring(uring->program, BUFFER_COUNT * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(&ring, 0, sizeof(ring));
+    ring.ring_addr = (uintptr_t)uring->buf_ring;
+    ring.ring_entries = BUFFER_COUNT;
 
-    memset(&queue, 0, sizeof(queue));
-    queue.ring_addr = (uintptr_t)uring->buf_ring;
-    queue.ring_entries = BUFFER_COUNT;
-
-    if (syscall(SYS_io_uring_register, (long)uring->descriptor, (long)IORING_REGISTER_PBUF_RING, &queue, 1L) < 0) {
+    if (syscall(SYS_io_uring_register, (long)uring->descriptor, (long)IORING_REGISTER_PBUF_RING, &ring, 1L) < 0) {
         error = errno;
 
         if (error == ENOMEM)
@@ -135,21 +142,23 @@ static void register_buffers(struct uring *uring)
         provide_buffer(uring, buffer);
 }
 
-/* Makes queues and buffers, or ends the program with 1. Only the process that calls it may use them. */
+/* Creates the rings and provides the buffers, or exits with 1. Only the process that calls it may use them. */
 struct uring new_uring(const char *program)
 {
-    struct uring uring = {.program = program};
     struct io_uring_params parameters;
+    struct uring uring;
+    int descriptor;
 
-    setup_rings(&uring, &parameters);
-    map_rings(&uring, &parameters);
+    memset(&parameters, 0, sizeof(parameters));
+    descriptor = setup_rings(program, &parameters);
+    uring = map_rings(program, descriptor, &parameters);
     register_buffers(&uring);
     return uring;
 }
 
 /*
- * io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. What is not taken, for
- * want of memory or room, is handed over the next time.
+ * io_uring_enter(): submits the SQEs, and sleeps until there are so many CQEs. What the kernel does not take, for lack
+ * of memory or space, is submitted by the next call.
  */
 int submit_and_wait(struct uring *uring, uint32_t awaited)
 {
@@ -159,35 +168,34 @@ int submit_and_wait(struct uring *uring, uint32_t awaited)
     return syscall(SYS_io_uring_enter, (long)uring->descriptor, (long)count, (long)awaited, (long)flags, NULL, 0L);
 }
 
-/* Takes the next completion, if there is one. */
+/* Takes the next CQE from the completion queue, if there is one. */
 bool next_cqe(struct uring *uring, struct io_uring_cqe *cqe)
 {
-    uint32_t cq_head = *uring->cq_head;
-    struct io_uring_cqe *place = uring->cqes + (cq_head & (CQ_ENTRIES - 1));
+    uint32_t head = *uring->cq_head;
 
-    if (cq_head == *uring->cq_tail)
+    if (head == *uring->cq_tail)
         return false;
 
-    *cqe = *place;
-    *uring->cq_head = cq_head + 1;
+    *cqe = uring->cqes[head & (CQ_ENTRIES - 1)];
+    *uring->cq_head = head + 1;
     return true;
 }
 
-/* Writes a request's operation, descriptor and number. The caller fills in the rest. */
+/* Puts an SQE into the submission queue. The caller fills in what only its operation has. */
 static struct io_uring_sqe *prep(struct uring *uring, uint8_t operation, int descriptor)
 {
-    const struct timespec rest = {0, ENTER_BACKOFF_NS};
+    const struct timespec delay = {0, ENTER_BACKOFF_NS};
     struct io_uring_sqe *sqe;
-    uint32_t place;
+    uint32_t tail;
 
-    /* If the kernel takes none, the next submit() for completions says why. */
+    /* If the queue is full and the kernel takes nothing, the call that waits for completions reports why. */
     while (*uring->sq_tail - *uring->sq_head == SQ_ENTRIES)
         if (submit_and_wait(uring, 0) < 0)
-            nanosleep(&rest, NULL);
+            nanosleep(&delay, NULL);
 
-    place = *uring->sq_tail;
-    sqe = uring->sqes + (place & (SQ_ENTRIES - 1));
-    *uring->sq_tail = place + 1;
+    tail = *uring->sq_tail;
+    *uring->sq_tail = tail + 1;
+    sqe = &uring->sqes[tail & (SQ_ENTRIES - 1)];
     memset(sqe, 0, sizeof(*sqe));
     sqe->opcode = operation;
     sqe->fd = descriptor;
@@ -195,7 +203,7 @@ static struct io_uring_sqe *prep(struct uring *uring, uint8_t operation, int des
     return sqe;
 }
 
-/* Asks for every connection: one completion for each, until one has failed. */
+/* Accepts connections: one completion for each, until one of them reports an error. */
 void prep_accept_multishot(struct uring *uring, int listener)
 {
     struct io_uring_sqe *sqe = prep(uring, IORING_OP_ACCEPT, listener);
@@ -204,16 +212,13 @@ void prep_accept_multishot(struct uring *uring, int listener)
     sqe->accept_flags = SOCK_CLOEXEC;
 }
 
-/* Asks to be told, once, when something can be read. */
+/* Waits until a descriptor is readable: one completion. */
 void prep_poll_add(struct uring *uring, int descriptor)
 {
     prep(uring, IORING_OP_POLL_ADD, descriptor)->poll32_events = POLLIN;
 }
 
-/*
- * Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. Or, `once`, for
- * the next piece.
- */
+/* Receives: one completion for each piece, until end of file or until no buffer is free. Or, `once`, the next piece. */
 void prep_recv_multishot(struct uring *uring, int sock, bool once)
 {
     struct io_uring_sqe *sqe = prep(uring, IORING_OP_RECV, sock);
@@ -222,7 +227,7 @@ void prep_recv_multishot(struct uring *uring, int sock, bool once)
     sqe->ioprio = once ? 0 : IORING_RECV_MULTISHOT;
 }
 
-/* Asks to send. The bytes stay where they are until the completion is there. */
+/* Sends. The bytes must stay where they are until the completion. */
 void prep_send(struct uring *uring, int sock, const char *bytes, size_t length, int flags)
 {
     struct io_uring_sqe *sqe = prep(uring, IORING_OP_SEND, sock);
@@ -232,13 +237,13 @@ void prep_send(struct uring *uring, int sock, const char *bytes, size_t length, 
     sqe->msg_flags = MSG_NOSIGNAL | flags;
 }
 
-/* Takes back what was asked of a socket. It has a completion nevertheless. */
+/* Cancels a request for a socket, which completes nevertheless. */
 void prep_cancel(struct uring *uring, uint8_t operation, int sock)
 {
     prep(uring, IORING_OP_ASYNC_CANCEL, -1)->addr = (uint64_t)operation << 32 | sock;
 }
 
-/* Where a buffer is. */
+/* The memory of a buffer. */
 char *buffer_address(const struct uring *uring, uint16_t buffer)
 {
     return uring->buffers + buffer * BUFFER_SIZE;
@@ -247,12 +252,13 @@ char *buffer_address(const struct uring *uring, uint16_t buffer)
 /* Lets the kernel receive into a buffer. */
 void provide_buffer(struct uring *uring, uint16_t buffer)
 {
-    uint16_t place = uring->buf_ring->tail;
-    struct io_uring_buf *entry = uring->buf_ring->bufs + (place & (BUFFER_COUNT - 1));
+    char *address = buffer_address(uring, buffer);
+    uint16_t tail = uring->buf_ring->tail;
+    struct io_uring_buf *entry = &uring->buf_ring->bufs[tail & (BUFFER_COUNT - 1)];
 
-    entry->addr = (uintptr_t)buffer_address(uring, buffer);
+    entry->addr = (uintptr_t)address;
     entry->len = BUFFER_SIZE;
     entry->bid = buffer;
-    uring->buf_ring->tail = place + 1;
+    uring->buf_ring->tail = tail + 1;
     uring->free_buffers++;
 }

@@ -6,24 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many buffers the kernel has to receive into: a power of two. */
+/* How many buffers there are to receive into: a power of two. */
 #define BUFFER_COUNT 128
-/* How many bytes each of them has room for. */
+/* The size of each. */
 #define BUFFER_SIZE 32768
 
-/* The two queues, in memory that the kernel shares, and the buffers that it receives into. */
+/* The rings that the program shares with the kernel, and the buffers that the kernel receives into. */
 struct uring {
     const char *program;
     int descriptor;
-    /* The queue of what is asked: how many requests there have been so far, and how many the kernel has taken. */
+    /* The submission queue. The program advances its tail, the kernel its head. */
     struct io_uring_sqe *sqes;
     uint32_t *sq_tail;
     uint32_t *sq_head;
-    /* The queue of what has come of it: how many completions there have been, and how many have been looked at. */
+    /* The completion queue. The kernel advances its tail, the program its head. */
     struct io_uring_cqe *cqes;
     uint32_t *cq_tail;
     uint32_t *cq_head;
-    /* The queue of buffers, how many of them the kernel has, and where they are. */
+    /* The ring of provided buffers, how many buffers are in it, and their memory. */
     struct io_uring_buf_ring *buf_ring;
     uint32_t free_buffers;
     char *buffers;

@@ -1,20 +1,19 @@
 /*
- * What the io_uring server asks the kernel to do for a connection, and what it does when that is done.
+ * The requests of the io_uring server for each connection, and what it does when one completes.
  *
- * Receiving is asked for once and goes on. Each piece comes in a buffer of the kernel's choice, and is sent
- * back from there: as much as there is room for, at once. One piece of a connection is sent after another, so
- * that their order is kept.
+ * A request to receive is submitted once, and completes for each piece that arrives. A piece is in a buffer of the
+ * kernel's choice, and is sent back from there, as far as it fits into the send buffer at once. The pieces of a
+ * connection are sent one after another, so their order is kept.
  *
- * If there is no room, because the client does not read, the buffers must not wait with it: other clients
- * need them. Then what they hold is kept for this connection alone, receiving is taken back, and only then
- * the rest is sent, which now may take its time. After that all is as before. So a slow client slows only
- * itself, and costs at most as much as all buffers hold.
+ * If the send buffer is full, because the client does not read, the buffers must not wait with it: other clients need
+ * them. What they hold is then copied to memory of this connection, the request to receive is cancelled, and only then
+ * the rest is sent, which may take its time. After that, the connection receives again. So a slow client slows only
+ * itself, and costs at most as much memory as all buffers hold.
  *
- * If more comes at once than there are buffers, receiving ends for those that got none. They wait in a line
- * until there are some again, and then each gets one of them, so that none is left out.
+ * If no buffer is free, receiving ends for the connections that need one. They wait in a list until there are some
+ * again, and then each of them gets one, so that none is left out.
  *
- * A socket is closed only when nothing is asked for it any more: as long as something is, the kernel keeps
- * the connection.
+ * A socket is closed only when none of its requests is in progress: until then the kernel keeps the connection open.
  */
 #include "uring_connections.h"
 
@@ -28,10 +27,10 @@
 
 #include "../common/explain.h"
 
-/* The number of no buffer. */
+/* The end of a list of buffers. */
 #define NO_BUFFER 255
 
-/* new_uring(): the state of a server that has nothing to do yet. */
+/* The state of a server that has no connection yet. */
 struct streams new_streams(struct server server)
 {
     struct uring uring = new_uring(server.program);
@@ -39,16 +38,17 @@ struct streams new_streams(struct server server)
     return (struct streams){.server = server, .uring = uring, .first_waiting = -1};
 }
 
-/* Takes the first piece from a connection, and offers its buffer. */
-static void release_first(struct streams *streams, struct stream *stream)
+/* Removes the first piece of a connection, and provides its buffer again. */
+static void release_first(struct streams *streams, int sock)
 {
+    struct stream *stream = &streams->table[sock];
     uint8_t buffer = stream->first;
 
     stream->first = streams->pieces[buffer].next;
     provide_buffer(&streams->uring, buffer);
 }
 
-/* Notes that a connection cannot go on, and why. It is reset once nothing is asked for it any more. */
+/* Makes close() reset a connection, because `call` failed. It is closed when no request is in progress. */
 static void fail_stream(struct streams *streams, int sock, const char *call, int error)
 {
     struct stream *stream = &streams->table[sock];
@@ -60,18 +60,18 @@ static void fail_stream(struct streams *streams, int sock, const char *call, int
     reset_on_close(streams->server.program, sock, call, error);
 }
 
-/* shutdown(): if the echo is complete, the client learns it. Otherwise there is more to receive first. */
+/* shutdown(): sends the client an end of file if its echo is complete. Otherwise there is more to receive first. */
 static void drain_stream(struct streams *streams, int sock)
 {
     struct connection *connection = &streams->server.connections[sock];
-    int all = is_fully_received(sock, connection->received);
+    int complete = is_fully_received(sock, connection->received);
 
-    if (all < 0) {
+    if (complete < 0) {
         fail_stream(streams, sock, "getsockopt", errno);
         return;
     }
 
-    if (!all)
+    if (!complete)
         return;
 
     connection->shut = true;
@@ -80,7 +80,7 @@ static void drain_stream(struct streams *streams, int sock)
         fail_stream(streams, sock, "shutdown", errno);
 }
 
-/* Asks for what comes next for a connection: nothing, as long as something is asked that must be done first. */
+/* Submits the next request of a connection, unless one is in progress that must complete first. */
 static void advance(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
@@ -94,7 +94,7 @@ static void advance(struct streams *streams, int sock)
         return;
 
     while (stream->failed && stream->first != NO_BUFFER)
-        release_first(streams, stream);
+        release_first(streams, sock);
 
     if ((buffer = stream->first) != NO_BUFFER) {
         bytes = buffer_address(&streams->uring, buffer);
@@ -129,33 +129,35 @@ static void advance(struct streams *streams, int sock)
     }
 }
 
-/* Begins with a new connection: the first thing is to receive from it. */
+/* Starts to receive from a new connection. */
 static void start_stream(struct streams *streams, int sock)
 {
     struct stream *table, *stream;
+    const size_t size = sizeof(*table);
     int capacity;
 
     if (!add_connection(&streams->server, sock))
         return;
 
     if (streams->capacity < (capacity = streams->server.capacity)) {
-        if ((table = realloc(streams->table, capacity * sizeof(*table))) == NULL) {
+        if ((table = realloc(streams->table, capacity * size)) == NULL) {
             explain_errno(streams->server.program, "realloc", errno);
             close_connection(&streams->server, sock);
             return;
         }
 
+        memset(table + streams->capacity, 0, (capacity - streams->capacity) * size);
         streams->table = table;
         streams->capacity = capacity;
     }
 
     stream = &streams->table[sock];
-    memset(stream, 0, sizeof(*stream));
+    memset(stream, 0, size);
     stream->first = NO_BUFFER;
     advance(streams, sock);
 }
 
-/* A client is there, or accepting has ended. */
+/* A client has connected, or the request to accept has ended. */
 void on_accept(struct streams *streams, int result)
 {
     if (result >= 0 && !streams->server.draining)
@@ -166,7 +168,7 @@ void on_accept(struct streams *streams, int result)
         accept_failed(&streams->server, -result);
 }
 
-/* realloc(): keeps bytes that could not be sent, after those that are kept already. */
+/* realloc(): copies bytes that could not be sent behind those that are pending already. */
 static bool keep_unsent(struct streams *streams, int sock, const char *bytes, size_t length)
 {
     struct connection *connection = &streams->server.connections[sock];
@@ -185,7 +187,7 @@ static bool keep_unsent(struct streams *streams, int sock, const char *bytes, si
     return true;
 }
 
-/* Decides what becomes of a piece: mostly it is the next to be sent. */
+/* Handles a piece that was received: usually it is to be sent next. */
 static void add_piece(struct streams *streams, int sock, uint8_t buffer, uint32_t length)
 {
     struct stream *stream = &streams->table[sock];
@@ -212,7 +214,7 @@ static void add_piece(struct streams *streams, int sock, uint8_t buffer, uint32_
     }
 }
 
-/* Puts a connection into the line of those that wait for buffers. */
+/* Puts a connection at the end of the list of those that wait for buffers. */
 static void wait_for_buffers(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
@@ -229,8 +231,8 @@ static void wait_for_buffers(struct streams *streams, int sock)
     streams->last_waiting = sock;
 }
 
-/* A piece has been received, or receiving has ended. */
-void received(struct streams *streams, int sock, int result, uint32_t flags)
+/* A piece was received, or the request to receive has ended. */
+void on_recv(struct streams *streams, int sock, int result, uint32_t flags)
 {
     struct stream *stream = &streams->table[sock];
 
@@ -249,7 +251,7 @@ void received(struct streams *streams, int sock, int result, uint32_t flags)
     advance(streams, sock);
 }
 
-/* A part of what was kept has been sent, mostly all of it. */
+/* Pending bytes were sent, usually all of them. */
 static void on_pending_sent(struct connection *connection, uint32_t length)
 {
     struct pending *pending = connection->pending;
@@ -263,29 +265,27 @@ static void on_pending_sent(struct connection *connection, uint32_t length)
     connection->pending = NULL;
 }
 
-/* There was no room for all of the first piece: keeps the rest of it, and what comes after it. */
+/* The send buffer had no room for all of the first piece: keeps the rest of it, and the other pieces. */
 static void keep_pieces(struct streams *streams, int sock, uint32_t done)
 {
-    struct stream *stream = &streams->table[sock];
     const char *bytes;
     uint8_t buffer;
     size_t length;
 
-    while (stream->first != NO_BUFFER) {
-        buffer = stream->first;
+    while ((buffer = streams->table[sock].first) != NO_BUFFER) {
         bytes = buffer_address(&streams->uring, buffer) + done;
         length = streams->pieces[buffer].length - done;
 
         if (!keep_unsent(streams, sock, bytes, length))
             return;
 
-        release_first(streams, stream);
+        release_first(streams, sock);
         done = 0;
     }
 }
 
-/* Something has been sent, or could not be. */
-void sent(struct streams *streams, int sock, int result)
+/* Bytes were sent, or send() failed. */
+void on_send(struct streams *streams, int sock, int result)
 {
     struct stream *stream = &streams->table[sock];
     struct connection *connection = &streams->server.connections[sock];
@@ -298,14 +298,14 @@ void sent(struct streams *streams, int sock, int result)
     else if (connection->pending != NULL)
         on_pending_sent(connection, done);
     else if (done == streams->pieces[stream->first].length)
-        release_first(streams, stream);
+        release_first(streams, sock);
     else
         keep_pieces(streams, sock, done);
 
     advance(streams, sock);
 }
 
-/* Receives again from those that have waited for buffers, as many as there are buffers now. */
+/* Receives again from connections that have waited for buffers, from as many as there are free buffers. */
 void resume_waiting(struct streams *streams)
 {
     struct stream *stream;
@@ -320,7 +320,7 @@ void resume_waiting(struct streams *streams)
     }
 }
 
-/* Ends a connection at once. If its echo is not complete, it is reset. */
+/* Ends a connection at once, and resets it if its echo is not complete. */
 static void abort_stream(struct streams *streams, int sock)
 {
     struct stream *stream = &streams->table[sock];
@@ -336,7 +336,7 @@ static void abort_stream(struct streams *streams, int sock)
         fail_stream(streams, sock, sending ? "send" : "recv", ETIMEDOUT);
 }
 
-/* Begins the end: each connection ends once all that was taken from it is sent back. */
+/* Starts the shutdown: each connection is closed once its echo is complete. */
 static void start_draining(struct streams *streams)
 {
     prep_cancel(&streams->uring, IORING_OP_ACCEPT, streams->server.listener);
@@ -358,8 +358,8 @@ static void abort_all(struct streams *streams)
     }
 }
 
-/* Does what a signal asks for. */
-void on_signal(struct streams *streams, int number)
+/* Does what a signal requests. */
+void uring_on_signal(struct streams *streams, int number)
 {
     int wanted = shutdown_request(&streams->server, number);
 

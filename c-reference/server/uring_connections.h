@@ -7,11 +7,11 @@
 #include "connections.h"
 #include "uring.h"
 
-/* What the kernel is asked to do for a connection, and what is known of it. */
+/* The requests of a connection, and its state. */
 struct stream {
-    /* The next one in the line of those that wait for buffers. */
+    /* The next connection that waits for buffers. */
     int next;
-    /* Buffers with what was received, from the one that is sent first to the last. */
+    /* The list of buffers to be sent: the first one and the last one. */
     uint8_t first;
     uint8_t last;
     bool receiving;
@@ -24,7 +24,7 @@ struct stream {
     bool failed;
 };
 
-/* What a buffer holds, and which one comes after it. */
+/* What a buffer holds, and the next one in the list. */
 struct piece {
     uint32_t length;
     uint8_t next;
@@ -34,7 +34,7 @@ struct piece {
 struct streams {
     /* What it has in common with other servers. */
     struct server server;
-    /* The queues. */
+    /* The rings. */
     struct uring uring;
     struct stream *table;
     int capacity;
@@ -45,9 +45,9 @@ struct streams {
 
 struct streams new_streams(struct server server);
 void on_accept(struct streams *streams, int result);
-void received(struct streams *streams, int sock, int result, uint32_t flags);
-void sent(struct streams *streams, int sock, int result);
+void on_recv(struct streams *streams, int sock, int result, uint32_t flags);
+void on_send(struct streams *streams, int sock, int result);
 void resume_waiting(struct streams *streams);
-void on_signal(struct streams *streams, int number);
+void uring_on_signal(struct streams *streams, int number);
 
 #endif

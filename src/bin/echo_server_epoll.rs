@@ -1,16 +1,21 @@
-//! Echo server, multiplexing with epoll: one process asks the kernel which of all its sockets are ready.
+//! Echo server, multiplexing with epoll: one process waits until any of its sockets is ready.
 //!
-//! The tutorial's multiplexing model (lines 671 to the end) with a call that Linux adds to select and poll.
-//! They are given all descriptors each time, and look at all of them. Here each is given once; the kernel
-//! notes what becomes ready, and epoll_wait() returns that alone. So the cost of a message does not depend on
-//! how many clients there are.
+//! Waits: one process, for all sockets.
+//! In: epoll_wait().
+//! For: readiness, edge-triggered; of the listening socket and the signals, level-triggered.
 //!
-//! A connection is edge-triggered: it is told once, when something new has come, and not again as long as it
-//! is not served. So a connection that is served by halves must be asked about anew. The listening socket is
-//! level-triggered: it is told as long as connections wait.
+//! The tutorial's multiplexing model (lines 671 to the end) with a call that Linux adds to select and poll. Those take
+//! all descriptors in each call, and check all of them. Here each descriptor is registered once; the kernel notes those
+//! that become ready, and epoll_wait() returns only these. So the cost of a message does not depend on the number of
+//! clients.
+//!
+//! A connection is edge-triggered: it is reported once when something arrives, and not again while it is not served. So
+//! a connection that still has data after its turn must be armed again. The listening socket is level-triggered: it is
+//! reported as long as connections are waiting.
 //!
 //! Call: `echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
+//! Read next: `echo_server_sigio`, where signals are queued in place of a list of ready sockets.
 #![no_std]
 #![no_main]
 
@@ -40,17 +45,17 @@ const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT
   -b  ask again and again for so long before sleeping, 0 to 1000000 (0)
   -w  serve with so many processes, 1 to 64 (this process alone)";
 const MAX_EVENTS: usize = 512;
-// What a connection that waits to receive is told of: bytes, the end, and an urgent byte. A recv() stops before that
-// one, and has not emptied the socket although it brings less than there is room for.
+// The events of a connection that waits to receive: data, end of file, and urgent data. A recv() stops before an urgent
+// byte; then it has not drained the socket, although it returns less than the buffer holds.
 const READ_EVENTS: c_int = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
 
 sockmirror::entry!(main);
 
-/// epoll_ctl(): adds a socket, or asks about it anew. What is there already is told, too.
+/// epoll_ctl(): registers a socket, or arms it again. What is ready already is reported, too.
 #[cold]
-fn watch(epoll: c_int, operation: c_int, sock: c_int, wanted: c_int) -> Result<(), Errno> {
+fn watch(epoll: c_int, operation: c_int, sock: c_int, events: c_int) -> Result<(), Errno> {
     let mut event: epoll_event = zeroed();
-    event.events = wanted as u32;
+    event.events = events as u32;
     event.u64 = sock as u64;
     // SAFETY: the structure is filled in.
     unsafe { epoll_ctl(epoll, operation, sock, &raw mut event) }
@@ -62,13 +67,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut listening = true;
     let mut signalled: bool;
 
-    // [1] Take options and port, and keep signals back
+    // [1] Take options and port, and block signals
     // SAFETY: nothing was done yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
-    // [2] Listen, and let signals be read like bytes. With workers, each goes on from here
+    // [2] Listen, and open a descriptor for the signals. With workers, each of them continues from here
     // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
     // SAFETY: the socket is the server's.
@@ -77,10 +82,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     server.busy_poll = settings.busy_poll;
     server.is_worker = settings.is_worker;
 
-    // [3] Make the set of sockets that the kernel watches: first the listening one, and the signals
+    // [3] Create the epoll instance, and register the listening socket and the signals
     let epoll = epoll_create1(EPOLL_CLOEXEC).unwrap_or_else(|error| fail(PROGRAM, c"epoll_create1", error));
 
-    watch(epoll, EPOLL_CTL_ADD, server.listener(), EPOLLIN)
+    watch(epoll, EPOLL_CTL_ADD, listener, EPOLLIN)
         .and_then(|()| watch(epoll, EPOLL_CTL_ADD, signals, EPOLLIN))
         .unwrap_or_else(|error| fail(PROGRAM, c"epoll_ctl", error));
 
@@ -89,33 +94,25 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     while !server.draining() || server.open > 0 {
         signalled = false;
 
-        // [4] Sleep until something is ready; the kernel says what
-        count = match
-            // SAFETY: `events` has MOST_EVENTS entries.
-            unsafe {
-                epoll_wait(
-                    epoll,
-                    events.as_mut_ptr().cast(),
-                    MAX_EVENTS as c_int,
-                    poll_timeout(&mut server, count),
-                )
-            }
-        {
-            Ok(count) => count,
-            Err(error) => {
+        // [4] Sleep until descriptors are ready; the kernel says which
+        let timeout = poll_timeout(&mut server, count);
+
+        // SAFETY: `events` has MAX_EVENTS entries.
+        count = unsafe { epoll_wait(epoll, events.as_mut_ptr().cast(), MAX_EVENTS as c_int, timeout) }.unwrap_or_else(
+            |error| {
                 wait_failed(&mut server, c"epoll_wait", error);
                 signalled = true;
                 0
-            }
-        };
+            },
+        );
 
         for event in &events[..count as usize] {
-            // SAFETY: epoll_wait has stored so many.
+            // SAFETY: epoll_wait() has stored so many.
             let event = unsafe { event.assume_init_ref() };
             let sock = event.u64 as c_int;
 
-            if sock == server.listener() {
-                // [5] A connection waits: take it, and have it watched
+            if sock == listener {
+                // [5] A connection is waiting: accept it, and register it
                 let sock = accept_connection(&mut server);
                 if sock < 0 {
                     continue;
@@ -130,33 +127,29 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 // [6] A connection is ready: serve it
                 let wanted = serve(&mut server, sock);
 
-                // [7] Mostly it waits for what it waited for. Ask anew if not, or if more is there already
+                // [7] Usually it still waits to receive. Arm it again if not, or if there may be more already
                 if wanted == CLOSED || (wanted == WANT_READ && event.events == EPOLLIN as u32) {
                     continue;
                 }
 
-                watch(
-                    epoll,
-                    EPOLL_CTL_MOD,
-                    sock,
-                    EPOLLET | (if wanted == WANT_WRITE { EPOLLOUT } else { READ_EVENTS }),
-                )
-                .unwrap_or_else(|error| {
+                let events = EPOLLET | if wanted == WANT_WRITE { EPOLLOUT } else { READ_EVENTS };
+
+                if let Err(error) = watch(epoll, EPOLL_CTL_MOD, sock, events) {
                     reset_connection(&mut server, sock, c"epoll_ctl", error);
-                });
+                }
             }
         }
 
-        // [8] A signal begins the end, which is when the last connection has ended
+        // [8] A signal starts the shutdown, which is complete when all connections are closed
         if signalled {
             handle_signalfd(&mut server, signals);
         }
 
-        // [9] Watch the listening socket only while accept() does not rest
+        // [9] Watch the listening socket only while accept() is not paused
         if listening == server.accept_paused && !server.draining() {
             listening = !listening;
 
-            if let Err(error) = watch(epoll, EPOLL_CTL_MOD, server.listener(), if listening { EPOLLIN } else { 0 }) {
+            if let Err(error) = watch(epoll, EPOLL_CTL_MOD, listener, if listening { EPOLLIN } else { 0 }) {
                 explain_errno(PROGRAM, c"epoll_ctl", error);
             }
         }

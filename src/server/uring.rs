@@ -1,15 +1,15 @@
-//! io_uring without a library: the two queues that a program shares with the kernel.
+//! io_uring without a library: the rings that a program shares with the kernel.
 //!
-//! What is asked is written into one queue, as many requests as one likes, and handed over with one call. What
-//! has come of each is found in the other queue, without any call. A request and its completion have the same
-//! number, here made of the operation and the descriptor.
+//! Requests are written to the submission queue, any number of them, and submitted with one call; each is an SQE. Their
+//! results are read from the completion queue without any call; each is a CQE. A request and its completions have the
+//! same user_data, which is made of the operation and the descriptor.
 //!
-//! A third queue holds buffers. Whoever waits to receive has no buffer of its own: the kernel takes one from
-//! this queue when something has come, and says in the completion which. So there need not be one for each
-//! connection. Once its bytes are sent on, the buffer is offered again.
+//! A third ring holds provided buffers. A request to receive has no buffer of its own: when data arrives, the kernel
+//! takes a buffer from this ring, and the completion says which. So an idle connection needs none. Once its data has
+//! been sent, the buffer is provided again.
 //!
-//! Everybody who shares memory has to take care who writes when. Here IORING_SETUP_DEFER_TASKRUN does: the
-//! kernel looks at the queues and changes them only while this process calls io_uring_enter().
+//! Shared memory needs an agreement on who accesses it when. Here it is IORING_SETUP_DEFER_TASKRUN: the kernel reads
+//! and changes the rings only while this process is in io_uring_enter().
 
 use crate::errno::errno;
 use crate::linux::io_uring::{
@@ -19,8 +19,9 @@ use crate::linux::io_uring::{
     IORING_SETUP_SUBMIT_ALL, IOSQE_BUFFER_SELECT, io_uring_buf, io_uring_buf_reg, io_uring_buf_ring, io_uring_cqe,
     io_uring_params, io_uring_sqe,
 };
+use crate::runtime::{Shared, Table};
 use crate::stdio::{fprintf, stderr};
-use crate::string::memset;
+use crate::string::zeroed;
 use crate::sys::mman::mmap;
 use crate::sys::resource::getrlimit;
 use crate::time::nanosleep;
@@ -36,45 +37,44 @@ use libc::{
 
 use crate::common::explain::fail;
 
-/// How many buffers the kernel has to receive into: a power of two.
+/// How many buffers there are to receive into: a power of two.
 pub const BUFFER_COUNT: usize = 128;
-/// How many bytes each of them has room for.
+/// The size of each.
 pub const BUFFER_SIZE: usize = 32768;
 
-/// The two queues, in memory that the kernel shares, and the buffers that it receives into.
+/// The rings that the program shares with the kernel, and the buffers that the kernel receives into.
 pub struct Uring<'a> {
     program: &'a CStr,
     descriptor: c_int,
-    /// The queue of what is asked: how many requests there have been so far, and how many the kernel has taken.
-    sqes: *mut io_uring_sqe,
-    sq_tail: *mut u32,
-    sq_head: *mut u32,
-    /// The queue of what has come of it: how many completions there have been, and how many have been looked at.
-    cqes: *mut io_uring_cqe,
-    cq_tail: *mut u32,
-    cq_head: *mut u32,
-    /// The queue of buffers, how many of them the kernel has, and where they are.
-    buf_ring: *mut io_uring_buf_ring,
+    /// The submission queue. The program advances its tail, the kernel its head.
+    sqes: Table<io_uring_sqe>,
+    sq_tail: Shared<u32>,
+    sq_head: Shared<u32>,
+    /// The completion queue. The kernel advances its tail, the program its head.
+    cqes: Table<io_uring_cqe>,
+    cq_tail: Shared<u32>,
+    cq_head: Shared<u32>,
+    /// The ring of provided buffers, how many buffers are in it, and their memory.
+    buf_ring: Shared<io_uring_buf_ring>,
+    bufs: Table<io_uring_buf>,
     pub(crate) free_buffers: u32,
     buffers: *mut c_char,
 }
 
-// How many requests are handed over at once, at most, and how many completions find room; powers of two.
+// How many entries the submission queue and the completion queue have: powers of two.
 const SQ_ENTRIES: u32 = 256;
 const CQ_ENTRIES: u32 = 4096;
-// How long it takes until requests are handed over again that the kernel did not take, in nanoseconds.
+// How long to wait before SQEs that the kernel has not taken are submitted again, in nanoseconds.
 const ENTER_BACKOFF_NS: c_long = 1_000_000;
 
-/// mmap(): memory that is written and read, that of a descriptor or new.
+/// mmap(): memory to read and write, that of a descriptor or new.
 fn map_ring(program: &CStr, length: size_t, flags: c_int, descriptor: c_int, offset: off_t) -> *mut c_void {
-    // SAFETY: the kernel chooses the place.
-    match unsafe { mmap(null_mut(), length, PROT_READ | PROT_WRITE, flags, descriptor, offset) } {
-        Ok(memory) => memory,
-        Err(error) => fail(program, c"mmap", error),
-    }
+    // SAFETY: the kernel chooses the address.
+    unsafe { mmap(null_mut(), length, PROT_READ | PROT_WRITE, flags, descriptor, offset) }
+        .unwrap_or_else(|error| fail(program, c"mmap", error))
 }
 
-/// getrlimit(): says which limit there is for the memory of all queues of a user, which may be too low.
+/// getrlimit(): reports the limit on locked memory, which all rings of a user share.
 fn explain_limit(program: &CStr) {
     let mut limit = MaybeUninit::<rlimit>::uninit();
 
@@ -83,35 +83,30 @@ fn explain_limit(program: &CStr) {
         return;
     }
 
-    // SAFETY: getrlimit has filled it in.
+    // SAFETY: getrlimit() has filled it in.
     let limit = unsafe { limit.assume_init() };
 
     if limit.rlim_cur != RLIM_INFINITY {
         fprintf!(
             stderr(),
-            c"%s: RLIMIT_MEMLOCK (ulimit -l), for all queues of this user, is %lu KiB\n",
+            c"%s: RLIMIT_MEMLOCK (ulimit -l) is %lu KiB, for all rings of this user\n",
             program,
             (limit.rlim_cur / 1024) as c_ulong
         );
     }
 }
 
-/// io_uring_setup(): asks the kernel for the queues. It does what is asked only while io_uring_enter() is called.
-fn setup_rings(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_params>) {
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(parameters.as_mut_ptr().cast(), 0, size_of::<io_uring_params>()) };
-    // SAFETY: it consists of integers, and zero is a value of each.
-    let parameters = unsafe { parameters.assume_init_mut() };
+/// io_uring_setup(): creates the rings, and returns their descriptor.
+fn setup_rings(program: &CStr, parameters: &mut io_uring_params) -> c_int {
     parameters.flags =
         IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     parameters.cq_entries = CQ_ENTRIES;
 
-    // Nothing but the call itself says what type a number has here, and syscall() takes longs.
-    uring.descriptor =
-        // SAFETY: the structure may be read and written.
-        unsafe { syscall(SYS_io_uring_setup, SQ_ENTRIES as c_long, &raw mut *parameters) } as c_int;
-    if uring.descriptor >= 0 {
-        return;
+    // syscall() takes longs, and the compiler converts none of its arguments.
+    // SAFETY: the structure may be read and written.
+    let descriptor = unsafe { syscall(SYS_io_uring_setup, SQ_ENTRIES as c_long, &raw mut *parameters) } as c_int;
+    if descriptor >= 0 {
+        return descriptor;
     }
 
     let error = errno();
@@ -119,64 +114,81 @@ fn setup_rings(uring: &mut Uring<'_>, parameters: &mut MaybeUninit<io_uring_para
     if error.0 == ENOSYS || error.0 == EINVAL || error.0 == EPERM {
         fprintf!(
             stderr(),
-            c"%s: Linux 6.1 or later is needed, and must allow io_uring (sysctl kernel.io_uring_disabled)\n",
-            uring.program
+            c"%s: Linux 6.1 or later is needed, with io_uring enabled (sysctl kernel.io_uring_disabled)\n",
+            program
         );
     }
 
     if error.0 == ENOMEM {
-        explain_limit(uring.program);
+        explain_limit(program);
     }
 
-    fail(uring.program, c"io_uring_setup", error);
+    fail(program, c"io_uring_setup", error);
 }
 
-/// mmap(): finds the queues in the memory that the kernel shares.
-fn map_rings(uring: &mut Uring<'_>, parameters: &io_uring_params) {
-    let requests_length = parameters.sq_off.array as size_t + SQ_ENTRIES as size_t * size_of::<u32>();
-    let completions_length = parameters.cq_off.cqes as size_t + CQ_ENTRIES as size_t * size_of::<io_uring_cqe>();
-    let mut length = requests_length.max(completions_length);
-    let queues = map_ring(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQ_RING).cast::<c_char>();
-    let order = queues.wrapping_add(parameters.sq_off.array as usize).cast::<u32>();
+/// mmap(): maps the rings, and memory for the buffers. Pages that nothing is received into are never allocated.
+///
+/// # Safety
+///
+/// io_uring_setup() has returned `descriptor` and filled in `parameters`.
+unsafe fn map_rings<'a>(program: &'a CStr, descriptor: c_int, parameters: &io_uring_params) -> Uring<'a> {
+    let sq_length = parameters.sq_off.array as size_t + SQ_ENTRIES as size_t * size_of::<u32>();
+    let cq_length = parameters.cq_off.cqes as size_t + CQ_ENTRIES as size_t * size_of::<io_uring_cqe>();
+    let mut length = sq_length.max(cq_length);
+    let rings = map_ring(program, length, MAP_SHARED, descriptor, IORING_OFF_SQ_RING);
+    let order = rings.wrapping_add(parameters.sq_off.array as usize).cast::<u32>();
 
     length = SQ_ENTRIES as size_t * size_of::<io_uring_sqe>();
-    uring.sqes = map_ring(uring.program, length, MAP_SHARED, uring.descriptor, IORING_OFF_SQES).cast();
-    uring.sq_head = queues.wrapping_add(parameters.sq_off.head as usize).cast();
-    uring.sq_tail = queues.wrapping_add(parameters.sq_off.tail as usize).cast();
-    uring.cqes = queues.wrapping_add(parameters.cq_off.cqes as usize).cast();
-    uring.cq_head = queues.wrapping_add(parameters.cq_off.head as usize).cast();
-    uring.cq_tail = queues.wrapping_add(parameters.cq_off.tail as usize).cast();
+    let sqes = map_ring(program, length, MAP_SHARED, descriptor, IORING_OFF_SQES);
+    length = BUFFER_COUNT * size_of::<io_uring_buf>();
+    let buf_ring = map_ring(program, length, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    length = BUFFER_COUNT * BUFFER_SIZE;
+    let buffers = map_ring(program, length, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    // Requests could be handed over in another order than they were written. These never are.
+    // SQEs could be submitted in another order than they are written in. Here they never are.
     for i in 0..SQ_ENTRIES {
-        // SAFETY: there are so many entries.
+        // SAFETY: there are so many elements.
         unsafe { *order.wrapping_add(i as usize) = i };
+    }
+
+    Uring {
+        program,
+        descriptor,
+        // SAFETY: so many were mapped.
+        sqes: unsafe { Table::new(sqes.cast(), SQ_ENTRIES as c_int) },
+        // SAFETY: the kernel has them at these offsets.
+        sq_tail: unsafe { Shared::new(rings.wrapping_add(parameters.sq_off.tail as usize).cast()) },
+        // SAFETY: the same.
+        sq_head: unsafe { Shared::new(rings.wrapping_add(parameters.sq_off.head as usize).cast()) },
+        // SAFETY: the same, and there are so many.
+        cqes: unsafe { Table::new(rings.wrapping_add(parameters.cq_off.cqes as usize).cast(), CQ_ENTRIES as c_int) },
+        // SAFETY: the same.
+        cq_tail: unsafe { Shared::new(rings.wrapping_add(parameters.cq_off.tail as usize).cast()) },
+        // SAFETY: the same.
+        cq_head: unsafe { Shared::new(rings.wrapping_add(parameters.cq_off.head as usize).cast()) },
+        // SAFETY: it was mapped, and begins with this structure.
+        buf_ring: unsafe { Shared::new(buf_ring.cast()) },
+        // SAFETY: so many were mapped; the tail is in the first one, in a field that is not used.
+        bufs: unsafe { Table::new(buf_ring.cast(), BUFFER_COUNT as c_int) },
+        free_buffers: 0,
+        buffers: buffers.cast(),
     }
 }
 
-/// mmap() and io_uring_register(): makes the buffers. Memory that nothing is received into is not used up.
+/// io_uring_register(): registers the ring of buffers, and provides all of them.
 fn register_buffers(uring: &mut Uring<'_>) {
-    let mut queue = MaybeUninit::<io_uring_buf_reg>::uninit();
-
-    uring.buf_ring =
-        map_ring(uring.program, BUFFER_COUNT * size_of::<io_uring_buf>(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
-    uring.buffers = map_ring(uring.program, BUFFER_COUNT * BUFFER_SIZE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0).cast();
-
-    // SAFETY: the size is that of the variable.
-    unsafe { memset(queue.as_mut_ptr().cast(), 0, size_of::<io_uring_buf_reg>()) };
-    // SAFETY: it consists of integers, and zero is a value of each.
-    let queue = unsafe { queue.assume_init_mut() };
-    queue.ring_addr = uring.buf_ring as u64;
-    queue.ring_entries = BUFFER_COUNT as u32;
+    let mut ring: io_uring_buf_reg = zeroed();
+    ring.ring_addr = uring.bufs.as_mut_ptr() as u64;
+    ring.ring_entries = BUFFER_COUNT as u32;
 
     if
-    // SAFETY: the structure may be read; the memory that it names stays until the program ends.
+    // SAFETY: the structure may be read; the memory that it names stays mapped.
     unsafe {
         syscall(
             SYS_io_uring_register,
             uring.descriptor as c_long,
             IORING_REGISTER_PBUF_RING as c_long,
-            &raw mut *queue,
+            &raw mut ring,
             1 as c_long,
         )
     } < 0
@@ -191,46 +203,28 @@ fn register_buffers(uring: &mut Uring<'_>) {
     }
 
     for buffer in 0..BUFFER_COUNT as u16 {
-        // SAFETY: one after another.
+        // SAFETY: it was never provided.
         unsafe { provide_buffer(uring, buffer) };
     }
 }
 
-/// Makes queues and buffers, or ends the program with 1. Only the process that calls it may use them.
+/// Creates the rings and provides the buffers, or exits with 1. Only the process that calls it may use them.
 pub fn new_uring(program: &CStr) -> Uring<'_> {
-    let mut uring = Uring {
-        program,
-        descriptor: 0,
-        sqes: null_mut(),
-        sq_tail: null_mut(),
-        sq_head: null_mut(),
-        cqes: null_mut(),
-        cq_tail: null_mut(),
-        cq_head: null_mut(),
-        buf_ring: null_mut(),
-        free_buffers: 0,
-        buffers: null_mut(),
-    };
-    let mut parameters = MaybeUninit::<io_uring_params>::uninit();
-
-    setup_rings(&mut uring, &mut parameters);
-    // SAFETY: make_queues has filled it in.
-    let parameters = unsafe { parameters.assume_init_ref() };
-    map_rings(&mut uring, parameters);
+    let mut parameters: io_uring_params = zeroed();
+    let descriptor = setup_rings(program, &mut parameters);
+    // SAFETY: setup_rings() has returned it, and filled in the parameters.
+    let mut uring = unsafe { map_rings(program, descriptor, &parameters) };
     register_buffers(&mut uring);
     uring
 }
 
-/// io_uring_enter(): hands over what is asked, and sleeps until so many completions are there. What is not taken, for
-/// want of memory or room, is handed over the next time.
+/// io_uring_enter(): submits the SQEs, and sleeps until there are so many CQEs. What the kernel does not take, for lack
+/// of memory or space, is submitted by the next call.
 pub fn submit_and_wait(uring: &mut Uring<'_>, awaited: u32) -> c_int {
     let flags = if awaited > 0 { IORING_ENTER_GETEVENTS } else { 0 };
-    // SAFETY: in the queues' memory.
-    let count = unsafe { *uring.sq_tail }
-        // SAFETY: the same.
-        .wrapping_sub(unsafe { *uring.sq_head });
+    let count = uring.sq_tail.wrapping_sub(*uring.sq_head);
 
-    // SAFETY: so many requests are written, and what they refer to stays until their completion.
+    // SAFETY: so many SQEs are written, and what they refer to stays until their completion.
     unsafe {
         syscall(
             SYS_io_uring_enter,
@@ -244,60 +238,44 @@ pub fn submit_and_wait(uring: &mut Uring<'_>, awaited: u32) -> c_int {
     }
 }
 
-/// Takes the next completion, if there is one.
+/// Takes the next CQE from the completion queue, if there is one.
 #[inline]
-pub fn next_cqe(uring: &mut Uring<'_>, cqe: &mut MaybeUninit<io_uring_cqe>) -> bool {
-    // SAFETY: in the queues' memory.
-    let cq_head = unsafe { *uring.cq_head };
+pub fn next_cqe(uring: &mut Uring<'_>) -> Option<io_uring_cqe> {
+    let head = *uring.cq_head;
 
-    let place = uring.cqes.wrapping_add((cq_head & (CQ_ENTRIES - 1)) as usize);
-
-    // SAFETY: the same.
-    if cq_head == unsafe { *uring.cq_tail } {
-        return false;
+    if head == *uring.cq_tail {
+        return None;
     }
 
-    // SAFETY: the same, an entry that the kernel has written.
-    cqe.write(unsafe { *place });
-    // SAFETY: the same.
-    unsafe { *uring.cq_head = cq_head.wrapping_add(1) };
-    true
+    let cqe = uring.cqes[(head & (CQ_ENTRIES - 1)) as c_int];
+    *uring.cq_head = head.wrapping_add(1);
+    Some(cqe)
 }
 
-/// Writes a request's operation, descriptor and number. The caller fills in the rest.
+/// Puts an SQE into the submission queue. The caller fills in what only its operation has.
 #[inline]
-fn prep<'r>(uring: &mut Uring<'r>, operation: u8, descriptor: c_int) -> &'r mut io_uring_sqe {
-    let rest = timespec { tv_sec: 0, tv_nsec: ENTER_BACKOFF_NS };
+fn prep<'u>(uring: &'u mut Uring<'_>, operation: u8, descriptor: c_int) -> &'u mut io_uring_sqe {
+    let delay = timespec { tv_sec: 0, tv_nsec: ENTER_BACKOFF_NS };
 
-    // If the kernel takes none, the next submit() for completions says why.
-    // SAFETY: in the queues' memory.
-    while unsafe { *uring.sq_tail }
-        // SAFETY: the same.
-        .wrapping_sub(unsafe { *uring.sq_head })
-        == SQ_ENTRIES
-    {
+    // If the queue is full and the kernel takes nothing, the call that waits for completions reports why.
+    while uring.sq_tail.wrapping_sub(*uring.sq_head) == SQ_ENTRIES {
         if submit_and_wait(uring, 0) < 0 {
-            // SAFETY: the time may be read, and what is left is not asked for.
-            _ = unsafe { nanosleep(&raw const rest, null_mut()) };
+            // SAFETY: `delay` may be read; the remainder is not needed.
+            _ = unsafe { nanosleep(&raw const delay, null_mut()) };
         }
     }
 
-    // SAFETY: the same.
-    let place = unsafe { *uring.sq_tail };
-    let sqe = uring.sqes.wrapping_add((place & (SQ_ENTRIES - 1)) as usize);
-    // SAFETY: the same.
-    unsafe { *uring.sq_tail = place.wrapping_add(1) };
-    // SAFETY: an entry that the kernel has taken, of this size.
-    unsafe { memset(sqe.cast(), 0, size_of::<io_uring_sqe>()) };
-    // SAFETY: nobody else refers to the entry until it is handed over.
-    let sqe = unsafe { &mut *sqe };
+    let tail = *uring.sq_tail;
+    *uring.sq_tail = tail.wrapping_add(1);
+    let sqe = &mut uring.sqes[(tail & (SQ_ENTRIES - 1)) as c_int];
+    *sqe = zeroed();
     sqe.opcode = operation;
     sqe.fd = descriptor;
     sqe.user_data = u64::from(operation) << 32 | descriptor as u64;
     sqe
 }
 
-/// Asks for every connection: one completion for each, until one has failed.
+/// Accepts connections: one completion for each, until one of them reports an error.
 pub fn prep_accept_multishot(uring: &mut Uring<'_>, listener: c_int) {
     let sqe = prep(uring, IORING_OP_ACCEPT, listener);
 
@@ -305,13 +283,12 @@ pub fn prep_accept_multishot(uring: &mut Uring<'_>, listener: c_int) {
     sqe.msg_flags = SOCK_CLOEXEC as u32;
 }
 
-/// Asks to be told, once, when something can be read.
+/// Waits until a descriptor is readable: one completion.
 pub fn prep_poll_add(uring: &mut Uring<'_>, descriptor: c_int) {
     prep(uring, IORING_OP_POLL_ADD, descriptor).msg_flags = POLLIN as u32;
 }
 
-/// Asks for all that comes: one completion for each piece, until the stream ends or no buffer is left. Or, `once`, for
-/// the next piece.
+/// Receives: one completion for each piece, until end of file or until no buffer is free. Or, `once`, the next piece.
 pub fn prep_recv_multishot(uring: &mut Uring<'_>, sock: c_int, once: bool) {
     let sqe = prep(uring, IORING_OP_RECV, sock);
 
@@ -319,11 +296,11 @@ pub fn prep_recv_multishot(uring: &mut Uring<'_>, sock: c_int, once: bool) {
     sqe.ioprio = if once { 0 } else { IORING_RECV_MULTISHOT };
 }
 
-/// Asks to send. The bytes stay where they are until the completion is there.
+/// Sends. The bytes must stay where they are until the completion.
 ///
 /// # Safety
 ///
-/// There are `length` bytes at `bytes`, until the completion is there.
+/// There are `length` bytes at `bytes`, until the completion.
 #[inline]
 pub unsafe fn prep_send(uring: &mut Uring<'_>, sock: c_int, bytes: *const c_char, length: size_t, flags: c_int) {
     let sqe = prep(uring, IORING_OP_SEND, sock);
@@ -333,12 +310,12 @@ pub unsafe fn prep_send(uring: &mut Uring<'_>, sock: c_int, bytes: *const c_char
     sqe.msg_flags = (MSG_NOSIGNAL | flags) as u32;
 }
 
-/// Takes back what was asked of a socket. It has a completion nevertheless.
+/// Cancels a request for a socket, which completes nevertheless.
 pub fn prep_cancel(uring: &mut Uring<'_>, operation: u8, sock: c_int) {
     prep(uring, IORING_OP_ASYNC_CANCEL, -1).addr = u64::from(operation) << 32 | sock as u64;
 }
 
-/// Where a buffer is.
+/// The memory of a buffer.
 #[inline]
 pub fn buffer_address(uring: &Uring<'_>, buffer: u16) -> *mut c_char {
     uring.buffers.wrapping_add(buffer as usize * BUFFER_SIZE)
@@ -348,20 +325,16 @@ pub fn buffer_address(uring: &Uring<'_>, buffer: u16) -> *mut c_char {
 ///
 /// # Safety
 ///
-/// There is such a buffer, the kernel does not have it, and nothing else uses it.
+/// There is such a buffer, it is not in the ring, and nothing else uses it.
 #[inline]
 pub unsafe fn provide_buffer(uring: &mut Uring<'_>, buffer: u16) {
-    // SAFETY: in the memory of this queue.
-    let place = unsafe { (*uring.buf_ring).tail };
-    let entry = uring.buf_ring.cast::<io_uring_buf>().wrapping_add(place as usize & (BUFFER_COUNT - 1));
+    let address = buffer_address(uring, buffer);
+    let tail = uring.buf_ring.tail;
+    let entry = &mut uring.bufs[c_int::from(tail) & (BUFFER_COUNT as c_int - 1)];
 
-    // SAFETY: the same; the first entry's last field is the tail.
-    unsafe { (*entry).addr = buffer_address(uring, buffer) as u64 };
-    // SAFETY: the same.
-    unsafe { (*entry).len = BUFFER_SIZE as u32 };
-    // SAFETY: the same.
-    unsafe { (*entry).bid = buffer };
-    // SAFETY: the same.
-    unsafe { (*uring.buf_ring).tail = place.wrapping_add(1) };
+    entry.addr = address as u64;
+    entry.len = BUFFER_SIZE as u32;
+    entry.bid = buffer;
+    uring.buf_ring.tail = tail.wrapping_add(1);
     uring.free_buffers += 1;
 }

@@ -1,26 +1,26 @@
-//! What the io_uring server asks the kernel to do for a connection, and what it does when that is done.
+//! The requests of the io_uring server for each connection, and what it does when one completes.
 //!
-//! Receiving is asked for once and goes on. Each piece comes in a buffer of the kernel's choice, and is sent
-//! back from there: as much as there is room for, at once. One piece of a connection is sent after another, so
-//! that their order is kept.
+//! A request to receive is submitted once, and completes for each piece that arrives. A piece is in a buffer of the
+//! kernel's choice, and is sent back from there, as far as it fits into the send buffer at once. The pieces of a
+//! connection are sent one after another, so their order is kept.
 //!
-//! If there is no room, because the client does not read, the buffers must not wait with it: other clients
-//! need them. Then what they hold is kept for this connection alone, receiving is taken back, and only then
-//! the rest is sent, which now may take its time. After that all is as before. So a slow client slows only
-//! itself, and costs at most as much as all buffers hold.
+//! If the send buffer is full, because the client does not read, the buffers must not wait with it: other clients need
+//! them. What they hold is then copied to memory of this connection, the request to receive is cancelled, and only then
+//! the rest is sent, which may take its time. After that, the connection receives again. So a slow client slows only
+//! itself, and costs at most as much memory as all buffers hold.
 //!
-//! If more comes at once than there are buffers, receiving ends for those that got none. They wait in a line
-//! until there are some again, and then each gets one of them, so that none is left out.
+//! If no buffer is free, receiving ends for the connections that need one. They wait in a list until there are some
+//! again, and then each of them gets one, so that none is left out.
 //!
-//! A socket is closed only when nothing is asked for it any more: as long as something is, the kernel keeps
-//! the connection.
+//! A socket is closed only when none of its requests is in progress: until then the kernel keeps the connection open.
 
 use crate::errno::{Errno, errno};
 use crate::linux::io_uring::{
     IORING_CQE_BUFFER_SHIFT, IORING_CQE_F_MORE, IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND,
 };
+use crate::runtime::Table;
 use crate::stdlib::{free, realloc};
-use crate::string::{memcpy, memset};
+use crate::string::{Zeroed, memcpy, memset, zeroed};
 use crate::sys::socket::shutdown;
 use crate::unistd::close;
 use core::ffi::CStr;
@@ -36,12 +36,11 @@ use crate::server::uring::{
     BUFFER_COUNT, Uring, buffer_address, new_uring, prep_cancel, prep_recv_multishot, prep_send, provide_buffer,
 };
 
-/// What the kernel is asked to do for a connection, and what is known of it.
-#[derive(Clone, Copy)]
+/// The requests of a connection, and its state.
 struct Stream {
-    /// The next one in the line of those that wait for buffers.
+    /// The next connection that waits for buffers.
     next: c_int,
-    /// Buffers with what was received, from the one that is sent first to the last.
+    /// The list of buffers to be sent: the first one and the last one.
     first: u8,
     last: u8,
     receiving: bool,
@@ -54,7 +53,10 @@ struct Stream {
     failed: bool,
 }
 
-/// What a buffer holds, and which one comes after it.
+// SAFETY: numbers and false.
+unsafe impl Zeroed for Stream {}
+
+/// What a buffer holds, and the next one in the list.
 #[derive(Clone, Copy)]
 struct Piece {
     length: u32,
@@ -65,31 +67,32 @@ struct Piece {
 pub struct Streams<'a> {
     /// What it has in common with other servers.
     pub server: Server<'a>,
-    /// The queues.
+    /// The rings.
     pub uring: Uring<'a>,
-    table: *mut Stream,
+    table: Table<Stream>,
     capacity: c_int,
     first_waiting: c_int,
     last_waiting: c_int,
     pieces: [Piece; BUFFER_COUNT],
 }
 
-// The number of no buffer.
+// The end of a list of buffers.
 const NO_BUFFER: u8 = 255;
 
-/// new_uring(): the state of a server that has nothing to do yet.
+/// The state of a server that has no connection yet.
 ///
 /// # Safety
 ///
-/// The server has no connection yet, and only the functions of this module begin and end its connections: what is asked
-/// for one refers to its memory. Neither `server` nor `uring` is replaced.
+/// Only the functions of this module open and close its connections: requests refer to their memory. Neither `server`
+/// nor `uring` is replaced.
 pub unsafe fn new_streams(server: Server<'_>) -> Streams<'_> {
     let uring = new_uring(server.program);
 
     Streams {
         server,
         uring,
-        table: null_mut(),
+        // SAFETY: no element.
+        table: unsafe { Table::new(null_mut(), 0) },
         capacity: 0,
         first_waiting: -1,
         last_waiting: 0,
@@ -97,21 +100,21 @@ pub unsafe fn new_streams(server: Server<'_>) -> Streams<'_> {
     }
 }
 
-/// Takes the first piece from a connection, and offers its buffer.
+/// Removes the first piece of a connection, and provides its buffer again.
 #[inline]
-fn release_first(streams: &mut Streams<'_>, stream: &mut Stream) {
+fn release_first(streams: &mut Streams<'_>, sock: c_int) {
+    let stream = &mut streams.table[sock];
     let buffer = stream.first;
 
     stream.first = streams.pieces[buffer as usize].next;
-    // SAFETY: a buffer that the kernel has given out; nothing uses it any more.
+    // SAFETY: the kernel has taken it from the ring, and no list has it any more.
     unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
 }
 
-/// Notes that a connection cannot go on, and why. It is reset once nothing is asked for it any more.
+/// Makes close() reset a connection, because `call` failed. It is closed when no request is in progress.
 #[cold]
 fn fail_stream(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
+    let stream = &mut streams.table[sock];
 
     if stream.failed {
         return;
@@ -121,49 +124,40 @@ fn fail_stream(streams: &mut Streams<'_>, sock: c_int, call: &CStr, error: Errno
     reset_on_close(streams.server.program, sock, call, error);
 }
 
-/// shutdown(): if the echo is complete, the client learns it. Otherwise there is more to receive first.
+/// shutdown(): sends the client an end of file if its echo is complete. Otherwise there is more to receive first.
 #[cold]
 fn drain_stream(streams: &mut Streams<'_>, sock: c_int) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
-    let all = match is_fully_received(sock, connection.received) {
-        Ok(all) => all,
+    let connection = &mut streams.server.connections[sock];
+    let complete = match is_fully_received(sock, connection.received) {
+        Ok(complete) => complete,
         Err(error) => return fail_stream(streams, sock, c"getsockopt", error),
     };
 
-    if !all {
+    if !complete {
         return;
     }
 
     connection.shut = true;
-
-    if let Err(error) = shutdown(sock, SHUT_WR) {
-        fail_stream(streams, sock, c"shutdown", error);
-    }
+    shutdown(sock, SHUT_WR).unwrap_or_else(|error| fail_stream(streams, sock, c"shutdown", error));
 }
 
-/// Asks for what comes next for a connection: nothing, as long as something is asked that must be done first.
+/// Submits the next request of a connection, unless one is in progress that must complete first.
 fn advance(streams: &mut Streams<'_>, sock: c_int) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
-    // SAFETY: the same.
-    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
-    let pending = connection.pending;
-
-    if stream.sending {
+    if streams.table[sock].sending {
         return;
     }
 
-    while stream.failed && stream.first != NO_BUFFER {
-        release_first(streams, stream);
+    while streams.table[sock].failed && streams.table[sock].first != NO_BUFFER {
+        release_first(streams, sock);
     }
 
+    let stream = &mut streams.table[sock];
     let buffer = stream.first;
     if buffer != NO_BUFFER {
         let bytes = buffer_address(&streams.uring, buffer.into());
         let length = streams.pieces[buffer as usize].length as size_t;
         stream.sending = true;
-        // SAFETY: the kernel has received so many bytes into the buffer, which is offered again once they are sent.
+        // SAFETY: the buffer holds so many bytes, and is provided again when they have been sent.
         unsafe { prep_send(&mut streams.uring, sock, bytes, length, MSG_DONTWAIT) };
         return;
     }
@@ -172,29 +166,28 @@ fn advance(streams: &mut Streams<'_>, sock: c_int) {
         return;
     }
 
-    if streams.server.draining && pending.is_null() && !connection.shut && !stream.ended && !stream.failed {
+    let connection = &streams.server.connections[sock];
+    // SAFETY: null, or what keep_unsent() has made.
+    let pending = unsafe { connection.pending.as_ref() };
+
+    if streams.server.draining && pending.is_none() && !connection.shut && !stream.ended && !stream.failed {
         drain_stream(streams, sock);
     }
 
-    // SAFETY: the same as above.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
+    let stream = &mut streams.table[sock];
 
     if stream.receiving {
-        if !stream.cancelled && (stream.failed || stream.ended || !pending.is_null()) {
+        if !stream.cancelled && (stream.failed || stream.ended || pending.is_some()) {
             stream.cancelled = true;
             prep_cancel(&mut streams.uring, IORING_OP_RECV, sock);
         }
-    } else if stream.failed || (stream.ended && pending.is_null()) {
+    } else if stream.failed || (stream.ended && pending.is_none()) {
         close_connection(&mut streams.server, sock);
-    } else if !pending.is_null() {
-        // SAFETY: what keep() has made.
-        let bytes = pending.wrapping_add(1).wrapping_byte_add(unsafe { (*pending).sent });
-        // SAFETY: the same.
-        let length = unsafe { (*pending).length }
-            // SAFETY: the same.
-            - unsafe { (*pending).sent };
+    } else if let Some(pending) = pending {
+        let bytes = streams.server.connections[sock].pending.wrapping_add(1).wrapping_byte_add(pending.sent);
+        let length = pending.length - pending.sent;
         stream.sending = true;
-        // SAFETY: so many bytes are there, and they are freed once they are sent.
+        // SAFETY: so many bytes are pending, and are freed when they have been sent.
         unsafe { prep_send(&mut streams.uring, sock, bytes.cast(), length, MSG_WAITALL) };
     } else {
         stream.receiving = true;
@@ -203,12 +196,14 @@ fn advance(streams: &mut Streams<'_>, sock: c_int) {
     }
 }
 
-/// Begins with a new connection: the first thing is to receive from it.
+/// Starts to receive from a new connection.
 ///
 /// # Safety
 ///
 /// As for [`add_connection`].
 unsafe fn start_stream(streams: &mut Streams<'_>, sock: c_int) {
+    let size = size_of::<Stream>();
+
     // SAFETY: the caller vouches for the socket.
     if !unsafe { add_connection(&mut streams.server, sock) } {
         return;
@@ -216,65 +211,69 @@ unsafe fn start_stream(streams: &mut Streams<'_>, sock: c_int) {
 
     let capacity = streams.server.capacity;
     if streams.capacity < capacity {
-        // SAFETY: null, or what realloc returned the last time.
-        let table = unsafe { realloc(streams.table.cast(), capacity as usize * size_of::<Stream>()) };
+        // SAFETY: null, or what realloc() gave out the last time.
+        let table = unsafe { realloc(streams.table.as_mut_ptr().cast(), capacity as usize * size) };
         if table.is_null() {
             explain_errno(streams.server.program, c"realloc", errno());
             close_connection(&mut streams.server, sock);
             return;
         }
 
-        streams.table = table.cast();
+        // SAFETY: these are the elements that realloc() has added.
+        unsafe {
+            memset(
+                table.wrapping_add(streams.capacity as usize * size),
+                0,
+                (capacity - streams.capacity) as usize * size,
+            )
+        };
+        // SAFETY: there are `capacity` elements, the new ones all zero.
+        streams.table = unsafe { Table::new(table.cast(), capacity) };
         streams.capacity = capacity;
     }
 
-    let stream = streams.table.wrapping_add(sock as usize);
-    // SAFETY: an entry of the table. Zero is a value of everything in it.
-    unsafe { memset(stream.cast(), 0, size_of::<Stream>()) };
-    // SAFETY: the same.
-    unsafe { (*stream).first = NO_BUFFER };
+    let stream = &mut streams.table[sock];
+    *stream = zeroed();
+    stream.first = NO_BUFFER;
     advance(streams, sock);
 }
 
-/// A client is there, or accepting has ended.
+/// A client has connected, or the request to accept has ended.
 ///
 /// # Safety
 ///
-/// `result` is that of a completion of [`prep_accept_multishot`](crate::server::uring::ask_accept).
+/// `result` is that of a completion of [`prep_accept_multishot`](crate::server::uring::prep_accept_multishot).
 pub unsafe fn on_accept(streams: &mut Streams<'_>, result: c_int) {
     if result >= 0 && !streams.server.draining {
         // SAFETY: the kernel has just accepted it.
         unsafe { start_stream(streams, result) };
     } else if result >= 0 {
-        // SAFETY: the new connection, which nobody uses.
+        // SAFETY: the kernel has just accepted it, and nobody uses it.
         _ = unsafe { close(result) };
     } else if !streams.server.draining {
         accept_failed(&mut streams.server, Errno(-result));
     }
 }
 
-/// realloc(): keeps bytes that could not be sent, after those that are kept already.
+/// realloc(): copies bytes that could not be sent behind those that are pending already.
 ///
 /// # Safety
 ///
 /// There are `length` bytes at `bytes`.
 #[cold]
 unsafe fn keep_unsent(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_char, length: size_t) -> bool {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
+    let connection = &mut streams.server.connections[sock];
     // SAFETY: null, or what this function has made.
     let kept = unsafe { connection.pending.as_ref() }.map_or(0, |pending| pending.length);
 
-    let pending =
-        // SAFETY: the same.
-        unsafe { realloc(connection.pending.cast(), size_of::<Pending>() + kept + length) }
-            .cast::<Pending>();
+    // SAFETY: null, or what realloc() gave out the last time.
+    let pending = unsafe { realloc(connection.pending.cast(), size_of::<Pending>() + kept + length) }.cast::<Pending>();
     if pending.is_null() {
         fail_stream(streams, sock, c"realloc", errno());
         return false;
     }
 
-    // SAFETY: there is room for so many bytes behind the structure and what is kept already.
+    // SAFETY: there is room for so many bytes behind the structure and what is pending already.
     unsafe { memcpy(pending.wrapping_add(1).wrapping_byte_add(kept).cast(), bytes.cast(), length) };
     // SAFETY: there is room for the structure.
     unsafe { pending.write(Pending { length: kept + length, sent: 0, bytes: [] }) };
@@ -282,24 +281,26 @@ unsafe fn keep_unsent(streams: &mut Streams<'_>, sock: c_int, bytes: *const c_ch
     true
 }
 
-/// Decides what becomes of a piece: mostly it is the next to be sent.
+/// Handles a piece that was received: usually it is to be sent next.
+///
+/// # Safety
+///
+/// The kernel has received `length` bytes into `buffer`, which it has taken from the ring.
 #[inline]
-fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
-    // SAFETY: the same.
-    let pending = unsafe { (*streams.server.connections.as_mut_ptr().wrapping_add(sock as usize)).pending };
+unsafe fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
+    let stream = &mut streams.table[sock];
+    let pending = streams.server.connections[sock].pending;
 
     streams.uring.free_buffers -= 1;
 
     if !count_received(&mut streams.server, sock, length as size_t) || stream.failed {
-        // SAFETY: the kernel has given it out, and nothing uses it.
+        // SAFETY: the caller vouches for the buffer, which nothing uses.
         unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
     } else if !pending.is_null() {
         let bytes = buffer_address(&streams.uring, buffer.into());
-        // SAFETY: the kernel has received so many bytes into the buffer.
+        // SAFETY: the caller vouches for the bytes.
         unsafe { keep_unsent(streams, sock, bytes, length as size_t) };
-        // SAFETY: the kernel has given it out, and its bytes are kept elsewhere.
+        // SAFETY: the caller vouches for the buffer, whose bytes were copied.
         unsafe { provide_buffer(&mut streams.uring, buffer.into()) };
     } else {
         streams.pieces[buffer as usize] = Piece { length, next: NO_BUFFER };
@@ -314,11 +315,10 @@ fn add_piece(streams: &mut Streams<'_>, sock: c_int, buffer: u8, length: u32) {
     }
 }
 
-/// Puts a connection into the line of those that wait for buffers.
+/// Puts a connection at the end of the list of those that wait for buffers.
 #[cold]
 fn wait_for_buffers(streams: &mut Streams<'_>, sock: c_int) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
+    let stream = &mut streams.table[sock];
 
     stream.waiting = true;
     stream.once = true;
@@ -327,21 +327,19 @@ fn wait_for_buffers(streams: &mut Streams<'_>, sock: c_int) {
     if streams.first_waiting < 0 {
         streams.first_waiting = sock;
     } else {
-        // SAFETY: a connection, too, and another one: this one was not in the line.
-        unsafe { (*streams.table.wrapping_add(streams.last_waiting as usize)).next = sock };
+        streams.table[streams.last_waiting].next = sock;
     }
 
     streams.last_waiting = sock;
 }
 
-/// A piece has been received, or receiving has ended.
+/// A piece was received, or the request to receive has ended.
 ///
 /// # Safety
 ///
-/// All is that of a completion of what [`start_stream`](accepted) and what follows it have asked for.
-pub unsafe fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, flags: u32) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
+/// All arguments are those of a completion of a request of [`advance`].
+pub unsafe fn on_recv(streams: &mut Streams<'_>, sock: c_int, result: c_int, flags: u32) {
+    let stream = &mut streams.table[sock];
 
     if flags & IORING_CQE_F_MORE == 0 {
         stream.receiving = false;
@@ -349,7 +347,8 @@ pub unsafe fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, fl
     }
 
     if result > 0 {
-        add_piece(streams, sock, (flags >> IORING_CQE_BUFFER_SHIFT) as u8, result as u32);
+        // SAFETY: the completion says so.
+        unsafe { add_piece(streams, sock, (flags >> IORING_CQE_BUFFER_SHIFT) as u8, result as u32) };
     } else if result == 0 {
         stream.ended = true;
     } else if result == -ENOBUFS {
@@ -361,10 +360,10 @@ pub unsafe fn received(streams: &mut Streams<'_>, sock: c_int, result: c_int, fl
     advance(streams, sock);
 }
 
-/// A part of what was kept has been sent, mostly all of it.
+/// Pending bytes were sent, usually all of them.
 #[cold]
 fn on_pending_sent(connection: &mut Connection, length: u32) {
-    // SAFETY: what keep() has made, and nothing else refers to it.
+    // SAFETY: what keep_unsent() has made; nothing else refers to it.
     let pending = unsafe { &mut *connection.pending };
 
     pending.sent += length as size_t;
@@ -373,42 +372,37 @@ fn on_pending_sent(connection: &mut Connection, length: u32) {
         return;
     }
 
-    // SAFETY: what realloc gave out; it is not used any more.
+    // SAFETY: what realloc() gave out; nothing refers to it any more.
     unsafe { free(connection.pending.cast()) };
     connection.pending = null_mut();
 }
 
-/// There was no room for all of the first piece: keeps the rest of it, and what comes after it.
+/// The send buffer had no room for all of the first piece: keeps the rest of it, and the other pieces.
 #[cold]
 fn keep_pieces(streams: &mut Streams<'_>, sock: c_int, mut done: u32) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
-
-    while stream.first != NO_BUFFER {
-        let buffer = stream.first;
+    while streams.table[sock].first != NO_BUFFER {
+        let buffer = streams.table[sock].first;
         let bytes = buffer_address(&streams.uring, buffer.into()).wrapping_add(done as usize);
         let length = (streams.pieces[buffer as usize].length - done) as size_t;
 
-        // SAFETY: the kernel has received so many bytes into the buffer.
+        // SAFETY: the buffer holds so many bytes behind those that were sent.
         if !unsafe { keep_unsent(streams, sock, bytes, length) } {
             return;
         }
 
-        release_first(streams, stream);
+        release_first(streams, sock);
         done = 0;
     }
 }
 
-/// Something has been sent, or could not be.
+/// Bytes were sent, or send() failed.
 ///
 /// # Safety
 ///
-/// As for [`received`].
-pub unsafe fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
-    // SAFETY: the same.
-    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
+/// As for [`on_recv`].
+pub unsafe fn on_send(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
+    let stream = &mut streams.table[sock];
+    let connection = &mut streams.server.connections[sock];
     let done = result.max(0) as u32;
 
     stream.sending = false;
@@ -418,7 +412,7 @@ pub unsafe fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
     } else if !connection.pending.is_null() {
         on_pending_sent(connection, done);
     } else if done == streams.pieces[stream.first as usize].length {
-        release_first(streams, stream);
+        release_first(streams, sock);
     } else {
         keep_pieces(streams, sock, done);
     }
@@ -426,14 +420,13 @@ pub unsafe fn sent(streams: &mut Streams<'_>, sock: c_int, result: c_int) {
     advance(streams, sock);
 }
 
-/// Receives again from those that have waited for buffers, as many as there are buffers now.
+/// Receives again from connections that have waited for buffers, from as many as there are free buffers.
 pub fn resume_waiting(streams: &mut Streams<'_>) {
     let mut left = streams.uring.free_buffers;
 
     while left > 0 && streams.first_waiting >= 0 {
         let sock = streams.first_waiting;
-        // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-        let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
+        let stream = &mut streams.table[sock];
 
         streams.first_waiting = stream.next;
         stream.waiting = false;
@@ -442,12 +435,10 @@ pub fn resume_waiting(streams: &mut Streams<'_>) {
     }
 }
 
-/// Ends a connection at once. If its echo is not complete, it is reset.
+/// Ends a connection at once, and resets it if its echo is not complete.
 fn abort_stream(streams: &mut Streams<'_>, sock: c_int) {
-    // SAFETY: the table reaches every connection, and nothing else refers to the entry now.
-    let stream = unsafe { &mut *streams.table.wrapping_add(sock as usize) };
-    // SAFETY: the same.
-    let connection = unsafe { &mut *streams.server.connections.as_mut_ptr().wrapping_add(sock as usize) };
+    let stream = &mut streams.table[sock];
+    let connection = &streams.server.connections[sock];
     let sending = stream.sending || !connection.pending.is_null();
 
     if stream.sending {
@@ -461,7 +452,7 @@ fn abort_stream(streams: &mut Streams<'_>, sock: c_int) {
     }
 }
 
-/// Begins the end: each connection ends once all that was taken from it is sent back.
+/// Starts the shutdown: each connection is closed once its echo is complete.
 fn start_draining(streams: &mut Streams<'_>) {
     prep_cancel(&mut streams.uring, IORING_OP_ACCEPT, streams.server.listener);
     stop_accepting(&mut streams.server);
@@ -483,8 +474,8 @@ fn abort_all(streams: &mut Streams<'_>) {
     }
 }
 
-/// Does what a signal asks for.
-pub fn on_signal(streams: &mut Streams<'_>, number: c_int) {
+/// Does what a signal requests.
+pub fn uring_on_signal(streams: &mut Streams<'_>, number: c_int) {
     let wanted = shutdown_request(&mut streams.server, number);
 
     if wanted != CONTINUE && !streams.server.draining {

@@ -14,9 +14,13 @@ use std::ptr::null_mut;
 use libc::{c_char, c_int};
 use sockmirror::runtime::Arguments;
 use sockmirror::signal::signal;
+use sockmirror::sys::socket::socket;
 use sockmirror::unistd::alarm;
 
-use sockmirror::server::connections::{Server, new_server};
+use sockmirror::common::loopback::{connect_to, own_address};
+use sockmirror::server::aio_requests::{Exchanges, new_exchanges, start_exchange};
+use sockmirror::server::connections::{Server, accept_connection, new_server};
+use sockmirror::server::sigio_rounds::{Round, new_round};
 use sockmirror::server::start::{Settings, read_settings};
 use sockmirror::server::uring_connections::{Streams, new_streams};
 
@@ -64,6 +68,30 @@ pub fn settings() -> Settings {
         4,
         arguments(&["server", "-w", "2", "0"]),
     )
+}
+
+/// The exchanges of a server with a connection, whose client is in this process. Completions are ignored.
+pub fn exchanges() -> Exchanges<'static> {
+    // SAFETY: no handler.
+    unsafe { signal(libc::SIGIO, libc::SIG_IGN) }.unwrap();
+    // SAFETY: the server is new, and the rows use the functions of the module alone.
+    let mut exchanges = unsafe { new_exchanges(server()) };
+    let address = own_address(PROGRAM, exchanges.server.listener());
+    connect_to(PROGRAM, socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap(), &address);
+    let sock = accept_connection(&mut exchanges.server);
+    assert!(sock >= 0);
+    // SAFETY: it was just accepted.
+    unsafe { start_exchange(&mut exchanges, sock) };
+    exchanges
+}
+
+/// A round, whose signals are ignored.
+pub fn round() -> Round {
+    for number in [libc::SIGIO, libc::SIGRTMIN()] {
+        // SAFETY: no handler.
+        unsafe { signal(number, libc::SIG_IGN) }.unwrap();
+    }
+    new_round()
 }
 
 /// Ends a row where the kernel does not allow io_uring.

@@ -28,7 +28,7 @@ use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
-use crate::given::{arguments, needs_uring, server, settings, streams};
+use crate::given::{arguments, exchanges, needs_uring, round, server, settings, streams};
 
 /// Who says what a function says.
 pub const PROGRAM: &CStr = c"safe_functions";
@@ -237,7 +237,7 @@ fn submit_all(uring: &mut Uring<'_>) {
     for _ in 0..3 {
         prep_poll_add(uring, -1);
         submit_and_wait(uring, 1);
-        while next_cqe(uring, &mut MaybeUninit::uninit()) {}
+        while next_cqe(uring).is_some() {}
     }
 }
 
@@ -364,6 +364,8 @@ pub fn table() -> Vec<Row> {
     processes(&mut rows);
     servers(&mut rows);
     signals_of_servers(&mut rows);
+    aio(&mut rows);
+    sigio(&mut rows);
     urings(&mut rows);
     rows
 }
@@ -700,13 +702,21 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
             }
             server::connections::handle_signal(&mut server, number)
         }
-        row! { rows, number => Returns, server::uring_connections::on_signal(&mut streams(), number) }
+        row! { rows, number => Returns, server::aio_requests::aio_on_signal(&mut exchanges(), number) }
+        row! { rows, format!("{number}, twice") => Returns,
+            {
+                let mut exchanges = exchanges();
+                sockmirror::server::aio_requests::aio_on_signal(&mut exchanges, number);
+            }
+            server::aio_requests::aio_on_signal(&mut exchanges, number)
+        }
+        row! { rows, number => Returns, server::uring_connections::uring_on_signal(&mut streams(), number) }
         row! { rows, format!("{number}, twice") => Returns,
             {
                 let mut streams = streams();
-                sockmirror::server::uring_connections::on_signal(&mut streams, number);
+                sockmirror::server::uring_connections::uring_on_signal(&mut streams, number);
             }
-            server::uring_connections::on_signal(&mut streams, number)
+            server::uring_connections::uring_on_signal(&mut streams, number)
         }
     }
     for fd in Descriptor::ALL {
@@ -724,12 +734,90 @@ fn signals_of_servers(rows: &mut Vec<Row>) {
     }
 }
 
+/// The requests of POSIX AIO.
+fn aio(rows: &mut Vec<Row>) {
+    row! { rows, "" => Returns, server::aio_requests::lacks_threads(&exchanges()) }
+    row! { rows, "" => Returns, server::aio_requests::wait_for_thread(&mut exchanges()) }
+    row! { rows, "" => Returns, server::aio_requests::reap_completions(&mut exchanges()) }
+    for (given, number) in [("shut down", libc::SIGTERM), ("ended", libc::SIGUSR2)] {
+        row! { rows, given => Returns,
+            {
+                let mut exchanges = exchanges();
+                sockmirror::server::aio_requests::aio_on_signal(&mut exchanges, number);
+            }
+            server::aio_requests::reap_completions(&mut exchanges)
+        }
+    }
+    row! { rows, "" => Returns, server::aio_requests::wait_longer_for_thread(&mut exchanges()) }
+    row! { rows, "when the last wait is over" => Returns,
+        {
+            let mut exchanges = exchanges();
+            sockmirror::server::aio_requests::wait_for_thread(&mut exchanges);
+            (0..10).for_each(|_| sockmirror::server::aio_requests::wait_longer_for_thread(&mut exchanges));
+        }
+        server::aio_requests::wait_longer_for_thread(&mut exchanges)
+    }
+}
+
+/// The turns of the signal-driven server.
+fn sigio(rows: &mut Vec<Row>) {
+    use sockmirror::server::sigio_rounds::{run_round, schedule, schedule_accept, schedule_all};
+
+    row! { rows, "" => Returns, server::sigio_rounds::new_round() }
+    for fd in Descriptor::ALL {
+        row! { rows, format!("{fd:?}") => Returns, { let _ignored = round(); }
+            server::sigio_rounds::requeue_if_ready(fd.open(), libc::POLLIN)
+        }
+    }
+    for may_have_missed in [false, true] {
+        row! { rows, may_have_missed => Returns,
+            server::sigio_rounds::schedule_accept(&mut round(), may_have_missed)
+        }
+        for number in NUMBERS {
+            row! { rows, format!("{number}, {may_have_missed}") => Returns,
+                server::sigio_rounds::schedule(&mut busy_server().0, &mut round(), number, may_have_missed)
+            }
+        }
+        row! { rows, format!("a connection, {may_have_missed}") => Returns,
+            { let (mut server, sock) = busy_server(); }
+            server::sigio_rounds::schedule(&mut server, &mut round(), sock, may_have_missed)
+        }
+    }
+    row! { rows, "" => Returns, server::sigio_rounds::schedule_all(&mut busy_server().0, &mut round()) }
+    row! { rows, "nobody" => Returns, server::sigio_rounds::run_round(&mut busy_server().0, &mut round(), true) }
+    row! { rows, "a connection" => Returns,
+        {
+            let ((mut server, sock), mut round) = (busy_server(), round());
+            schedule(&mut server, &mut round, sock, true);
+            schedule(&mut server, &mut round, sock, true);
+        }
+        server::sigio_rounds::run_round(&mut server, &mut round, true)
+    }
+    row! { rows, "a connection of another server" => Returns,
+        {
+            let ((mut server, _), mut round) = (busy_server(), round());
+            schedule_all(&mut server, &mut round);
+            schedule_accept(&mut round, true);
+        }
+        server::sigio_rounds::run_round(&mut server_with(|_| {}), &mut round, false)
+    }
+    row! { rows, "a connection that has ended" => Returns,
+        {
+            let ((mut server, _), mut round) = (busy_server(), round());
+            schedule_all(&mut server, &mut round);
+            handle_signal(&mut server, libc::SIGUSR2);
+            run_round(&mut server, &mut round, false);
+        }
+        server::sigio_rounds::run_round(&mut server, &mut round, false)
+    }
+}
+
 /// The queues of io_uring.
 fn urings(rows: &mut Vec<Row>) {
     row! { rows, "" => Returns, { needs_uring(); } server::uring::new_uring(PROGRAM) }
     row! { rows, "a second time" => Returns, { let _first = uring(); } server::uring::new_uring(PROGRAM) }
     row! { rows, "nothing" => Returns, server::uring::submit_and_wait(&mut uring(), 0) }
-    row! { rows, "nothing" => Returns, server::uring::next_cqe(&mut uring(), &mut MaybeUninit::uninit()) }
+    row! { rows, "nothing" => Returns, server::uring::next_cqe(&mut uring()) }
     row! { rows, "" => Returns, server::uring_connections::resume_waiting(&mut streams()) }
     for buffer in [0, 127, 128, u16::MAX] {
         row! { rows, buffer => Returns, server::uring::buffer_address(&uring(), buffer) }
