@@ -24,8 +24,7 @@ use sources::files;
 use tree_sitter::{Node, Parser};
 
 /// The Makefile's `C_LANGUAGE`: language and features decide what the headers define.
-const C_RULES: [&str; 6] =
-    ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+const C_RULES: [&str; 6] = ["-std=c17", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Names that have no place in the table, and why.
 const NOT_IN_THE_TABLE: [(&str, &str); 14] = [
@@ -486,8 +485,7 @@ fn bit_fields_share_a_byte() {
         ),
         rust: 0,
     };
-    let printed =
-        run_probe("bit-fields", &probe(&[byte("tcpi_snd_wscale"), byte("tcpi_rcv_wscale")]));
+    let printed = run_probe("bit-fields", &probe(&[byte("tcpi_snd_wscale"), byte("tcpi_rcv_wscale")]));
     let scales = printed.lines().map(|byte| tcpi_snd_wscale(byte.parse().unwrap()));
     assert_eq!(scales.collect::<Vec<_>>(), [5, 0]);
 }
@@ -536,8 +534,7 @@ fn names_that_c_uses_are_in_the_table() {
 
 #[test]
 fn a_name_in_use_is_noticed() {
-    let rust =
-        "/// use libc::{EINTR,\n/// linger};\nlet size = size_of::<libc::timeval>(); libc::bind(1)";
+    let rust = "/// use libc::{EINTR,\n/// linger};\nlet size = size_of::<libc::timeval>(); libc::bind(1)";
     assert_eq!(names_from_libc(rust), names(&["EINTR", "linger", "timeval"]));
 
     let c = "#define MOST 5\nstruct ours { time_t t; };\n\
@@ -575,8 +572,7 @@ fn probe(items: &[Item]) -> String {
     let mut program: String = headers.into_iter().map(|header| header + "\n").collect();
     program.push_str("int main(void)\n{\n");
     for Item { expression, .. } in items {
-        writeln!(program, "    printf(\"%lld\\n\", (long long)({expression}));")
-            .expect("a string takes any text");
+        writeln!(program, "    printf(\"%lld\\n\", (long long)({expression}));").expect("a string takes any text");
     }
     program.push_str("    return 0;\n}\n");
     program
@@ -686,9 +682,7 @@ fn definitions(source: &str) -> BTreeSet<String> {
         let Some(parent) = node.parent() else { return };
         let defines = match parent.kind() {
             "preproc_def" => node.kind() == "identifier",
-            "struct_specifier" => {
-                node.kind() == "type_identifier" && parent.child_by_field_name("body").is_some()
-            }
+            "struct_specifier" => node.kind() == "type_identifier" && parent.child_by_field_name("body").is_some(),
             _ => false,
         };
         if defines {

@@ -108,8 +108,7 @@ fn trials() -> Result<Vec<Trial>> {
             trials.push(Trial::test(name, move || Ok(check(pair)?)));
         }
     }
-    let needed: [(&str, Needed); 3] =
-        [("calls", needed_calls), ("names", needed_names), ("headers", needed_headers)];
+    let needed: [(&str, Needed); 3] = [("calls", needed_calls), ("names", needed_names), ("headers", needed_headers)];
     for (kind, check) in needed {
         let name = format!("needed::{kind}");
         trials.push(Trial::test(name, move || Ok(check(pairs)?)));
@@ -130,11 +129,8 @@ struct Pair {
 }
 
 /// The folders of the twins: those of the programs, and of what they share.
-const FOLDERS: [(&str, &str); 3] = [
-    ("c-reference", "src/bin"),
-    ("c-reference/common", "src/common"),
-    ("c-reference/server", "src/server"),
-];
+const FOLDERS: [(&str, &str); 3] =
+    [("c-reference", "src/bin"), ("c-reference/common", "src/common"), ("c-reference/server", "src/server")];
 
 /// Every program has both twins, and so has every module that programs share.
 fn pairs() -> Result<Vec<Pair>> {
@@ -192,8 +188,7 @@ struct Found {
 
 impl Source {
     fn read(file: &str) -> Result<Self> {
-        let text = fs::read_to_string(root().join(file))
-            .with_context(|| format!("a twin is missing: {file}"))?;
+        let text = fs::read_to_string(root().join(file)).with_context(|| format!("a twin is missing: {file}"))?;
         let source = Self::parse(file, text)?;
         // What the parser did not understand, the checks would not see.
         ensure!(!source.tree.root_node().has_error(), "{file} cannot be parsed");
@@ -272,12 +267,7 @@ fn same_steps(pair: &Pair) -> Result<()> {
     });
     same(pair, &c, &rust)?;
     for (index, found) in c.iter().enumerate() {
-        ensure!(
-            step(&found.what) == Some(index + 1),
-            "{}\nis not step {}",
-            pair.c.place(Some(found)),
-            index + 1
-        );
+        ensure!(step(&found.what) == Some(index + 1), "{}\nis not step {}", pair.c.place(Some(found)), index + 1);
     }
     ensure!(!c.is_empty() || !pair.is_program, "{} has no steps", pair.name);
     Ok(())
@@ -302,10 +292,7 @@ fn same_comments(pair: &Pair) -> Result<()> {
         for comment in comments {
             match step(&comment.what) {
                 Some(number) => after = number,
-                None => others.push(Found {
-                    line: comment.line,
-                    what: format!("(step {after}) {}", comment.what),
-                }),
+                None => others.push(Found { line: comment.line, what: format!("(step {after}) {}", comment.what) }),
             }
         }
         others
@@ -354,8 +341,7 @@ fn comments(source: &Source) -> Vec<Found> {
 
 /// Whether a line comment is one with the comment before it.
 fn goes_on(source: &Source, last: Node<'_>, node: Node<'_>) -> bool {
-    let [(before, _), (marker, words)] =
-        [last, node].map(|comment| line_comment(source.text(comment)));
+    let [(before, _), (marker, words)] = [last, node].map(|comment| line_comment(source.text(comment)));
     let [above, here] = [last, node].map(|comment| comment.start_position());
     let below = (above.row + 1, above.column) == (here.row, here.column);
     below && before == marker && (marker != "//" || !opens(words))
@@ -371,10 +357,8 @@ fn block(comment: &str) -> String {
 
 /// Splits `// words` into its marker and its words.
 fn line_comment(comment: &str) -> (&str, &str) {
-    let length = ["//!", "///", "//"]
-        .iter()
-        .find(|marker| comment.starts_with(**marker))
-        .map_or(0, |marker| marker.len());
+    let length =
+        ["//!", "///", "//"].iter().find(|marker| comment.starts_with(**marker)).map_or(0, |marker| marker.len());
     let (marker, words) = comment.split_at(length);
     (marker, words.trim())
 }
@@ -440,12 +424,8 @@ fn decode(literal: &str, language: Language) -> Result<Vec<u8>> {
         let length = match (language, escape.as_bytes()) {
             (Language::Rust, [b'x', ..]) => 3,
             (Language::Rust, [b'u', ..]) => escape.find('}').context("no end of \\u{…}")? + 1,
-            (Language::C, [b'x', digits @ ..]) => {
-                1 + run(digits, usize::MAX, u8::is_ascii_hexdigit)
-            }
-            (Language::C, digits @ [b'0'..=b'7', ..]) => {
-                run(digits, 3, |d| matches!(d, b'0'..=b'7'))
-            }
+            (Language::C, [b'x', digits @ ..]) => 1 + run(digits, usize::MAX, u8::is_ascii_hexdigit),
+            (Language::C, digits @ [b'0'..=b'7', ..]) => run(digits, 3, |d| matches!(d, b'0'..=b'7')),
             _ => 1,
         };
         let (escape, after) = escape.split_at(length);
@@ -506,10 +486,7 @@ fn same_calls(pair: &Pair) -> Result<()> {
 fn calls(source: &Source) -> Vec<Found> {
     let mut calls = Vec::new();
     for node in source.nodes(&[]) {
-        if source.language == Language::C
-            && node.kind() == "initializer_list"
-            && source.text(node) == "{0}"
-        {
+        if source.language == Language::C && node.kind() == "initializer_list" && source.text(node) == "{0}" {
             calls.push(source.found(node, "memset"));
         }
         if node.kind() != "call_expression" {
@@ -575,10 +552,8 @@ fn same_names(pair: &Pair) -> Result<()> {
     ensure!(!c.is_empty(), "{} declares nothing", pair.c.file);
     // What C keeps in a variable to test it, and then only returns, has no name in Rust.
     let returned = returned(&pair.c);
-    let expected_in_rust =
-        c.iter().filter(|(name, _)| !returned.contains(name) || rust.contains_key(name));
-    let expected_in_rust =
-        expected_in_rust.map(|(name, place)| (name.clone(), place.clone())).collect();
+    let expected_in_rust = c.iter().filter(|(name, _)| !returned.contains(name) || rust.contains_key(name));
+    let expected_in_rust = expected_in_rust.map(|(name, place)| (name.clone(), place.clone())).collect();
     let mut missing = missing(&expected_in_rust, &rust, &pair.rust);
     let mut expected = rust;
     expected.retain(|(_, name), _| !lists(NOT_DECLARED_IN_C, name));
@@ -639,19 +614,13 @@ fn innermost(declarator: Node<'_>) -> Option<Node<'_>> {
 /// The variables that are the last thing a function returns, each with the function.
 fn returned(source: &Source) -> BTreeSet<(String, String)> {
     let mut returned = BTreeSet::new();
-    for function in
-        source.nodes(&[]).into_iter().filter(|node| node.kind() == "function_definition")
-    {
+    for function in source.nodes(&[]).into_iter().filter(|node| node.kind() == "function_definition") {
         let body = function.child_by_field_name("body");
         let last = body.and_then(|body| body.named_children(&mut body.walk()).last());
-        let value = last
-            .filter(|last| last.kind() == "return_statement")
-            .and_then(|last| last.named_child(0));
+        let value = last.filter(|last| last.kind() == "return_statement").and_then(|last| last.named_child(0));
         let value = value.filter(|value| value.kind() == "identifier");
         let of = function.child_by_field_name("declarator").and_then(innermost);
-        returned.extend(
-            of.zip(value).map(|(of, value)| (name(source.text(of)), name(source.text(value)))),
-        );
+        returned.extend(of.zip(value).map(|(of, value)| (name(source.text(of)), name(source.text(value)))));
     }
     returned
 }
@@ -839,10 +808,7 @@ fn needed_headers(pairs: &[Pair]) -> Result<()> {
 
 fn needed(exceptions: &[(&str, &str)], names: &BTreeSet<String>) -> Result<()> {
     for (exception, reason) in exceptions {
-        ensure!(
-            names.contains(*exception),
-            "{exception} ({reason}) is an exception that no twin needs"
-        );
+        ensure!(names.contains(*exception), "{exception} ({reason}) is an exception that no twin needs");
     }
     Ok(())
 }

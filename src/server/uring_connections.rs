@@ -337,7 +337,7 @@ fn wait_for_buffers(streams: &mut Streams<'_>, sock: c_int) {
 ///
 /// # Safety
 ///
-/// All arguments are those of a completion of a request of [`advance`].
+/// All arguments are those of a completion of a request of `advance`.
 pub unsafe fn on_recv(streams: &mut Streams<'_>, sock: c_int, result: c_int, flags: u32) {
     let stream = &mut streams.table[sock];
 

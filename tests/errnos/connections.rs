@@ -4,9 +4,7 @@ use std::ptr::null_mut;
 
 use crate::world::*;
 use libc::*;
-use sockmirror::sys::socket::{
-    accept, accept4, bind, connect, getpeername, getsockname, listen, shutdown, socket,
-};
+use sockmirror::sys::socket::{accept, accept4, bind, connect, getpeername, getsockname, listen, shutdown, socket};
 use sockmirror::unistd::close;
 
 /// Two sockets of the same port, both with `SO_REUSEADDR`, and neither listens yet.

@@ -54,8 +54,7 @@ fn closed_file() {
 /// A file that a process runs.
 fn running() -> c_int {
     let program = file();
-    let mut copy =
-        std::fs::File::options().write(true).open(format!("/proc/self/fd/{program}")).unwrap();
+    let mut copy = std::fs::File::options().write(true).open(format!("/proc/self/fd/{program}")).unwrap();
     std::io::copy(&mut std::fs::File::open("/proc/self/exe").unwrap(), &mut copy).unwrap();
     drop(copy);
     executed(&format!("/proc/self/fd/{program}"));

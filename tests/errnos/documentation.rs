@@ -43,23 +43,10 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "ENFILE",
-        &[
-            "accept",
-            "epoll_create1",
-            "io_uring_setup",
-            "mmap",
-            "open",
-            "pipe2",
-            "signalfd",
-            "socket",
-        ],
+        &["accept", "epoll_create1", "io_uring_setup", "mmap", "open", "pipe2", "signalfd", "socket"],
         "the whole system would have to run out of files",
     ),
-    (
-        "EAGAIN",
-        &["aio_read", "io_uring_enter"],
-        "the library or the kernel would have to run out of memory",
-    ),
+    ("EAGAIN", &["aio_read", "io_uring_enter"], "the library or the kernel would have to run out of memory"),
     ("EBUSY", &["io_uring_enter"], "the kernel would have to run out of memory for completions"),
     ("ENXIO", &["io_uring_enter"], "the queues would have to be taken down while the call is made"),
     ("ENOSYS", &["aio_read", "fork", "io_uring_setup"], "this kernel and this library have it"),
@@ -87,27 +74,15 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
     ("EDQUOT", &["close", "fwrite"], "it takes a file system with quotas"),
     ("EBUSY", &["dup2"], "another thread would have to be in the middle of an open"),
     ("EINTR", &["dup2"], "Linux does not say how the old one was closed"),
-    (
-        "EDEADLK",
-        &["fcntl"],
-        "only commands that take a pointer have it, which the wrapper does not",
-    ),
+    ("EDEADLK", &["fcntl"], "only commands that take a pointer have it, which the wrapper does not"),
     ("EFAULT", &["fcntl"], "the same"),
     ("EINTR", &["fcntl"], "the same"),
     ("ENOLCK", &["fcntl"], "the same"),
-    (
-        "ENODEV",
-        &["signalfd"],
-        "it takes a kernel that cannot mount its own file system of descriptors",
-    ),
+    ("ENODEV", &["signalfd"], "it takes a kernel that cannot mount its own file system of descriptors"),
     ("EOVERFLOW", &["fstat", "stat"], "every number fits the fields of a 64-bit machine"),
     ("EOVERFLOW", &["aio_error"], "Linux has EINVAL in its place, or the end of the file"),
     ("ETXTBSY", &["mmap"], "it takes a file to which the system swaps"),
-    (
-        "EAI_MEMORY",
-        &["getaddrinfo"],
-        "the process would have to run out of memory at the right place",
-    ),
+    ("EAI_MEMORY", &["getaddrinfo"], "the process would have to run out of memory at the right place"),
     ("EAI_AGAIN", &["getaddrinfo"], "it takes a name server that does not answer"),
     ("EAI_FAIL", &["getaddrinfo"], "it takes a name server that fails"),
     ("EAI_NODATA", &["getaddrinfo"], "it takes a name server that knows the name"),
@@ -161,9 +136,7 @@ fn documentation() -> Result<Documentation, Failed> {
 fn read(source: &str, documentation: &mut Documentation) {
     let module: Vec<&str> = source.lines().filter_map(|line| line.strip_prefix("//!")).collect();
     for section in module.join("\n").split("\n # ").skip(1) {
-        if let Some((name, text)) =
-            section.strip_prefix("Errors of `").and_then(|section| section.split_once('`'))
-        {
+        if let Some((name, text)) = section.strip_prefix("Errors of `").and_then(|section| section.split_once('`')) {
             documentation.insert(name.to_owned(), documented(text, text));
         }
     }
@@ -175,8 +148,7 @@ fn read(source: &str, documentation: &mut Documentation) {
             comment += "\n";
         } else if let Some(name) = function(line) {
             let end = |line: &&str| !line.starts_with('}');
-            let body: Vec<&str> =
-                std::iter::once(line).chain(lines.by_ref().take_while(end)).collect();
+            let body: Vec<&str> = std::iter::once(line).chain(lines.by_ref().take_while(end)).collect();
             let body = body.join(" ");
             let list = comment.split_once("\n # Errors\n").map(|(_, rest)| rest);
             let list = list.map(|rest| rest.split("\n # ").next().unwrap_or(rest));
@@ -208,9 +180,7 @@ fn documented(list: &str, comment: &str) -> Documented {
         documented.errnos.extend(quoted(names).filter(|name| is_errno(name)).map(canonical));
     }
     for others in list.split("hose of ").skip(1) {
-        documented
-            .those_of
-            .extend(quoted(others.lines().next().unwrap_or("")).take(1).map(str::to_owned));
+        documented.those_of.extend(quoted(others.lines().next().unwrap_or("")).take(1).map(str::to_owned));
     }
     documented
 }
@@ -221,8 +191,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_errno(word: &str) -> bool {
-    let of_errno =
-        |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    let of_errno = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
     word.len() > 2 && word.starts_with('E') && word.chars().all(of_errno)
 }
 
@@ -246,9 +215,7 @@ fn each_errno_has_a_row(documentation: &Documentation) -> Vec<String> {
         let rows = in_the_table(wrapper);
         for errno in documented.errnos.difference(&rows) {
             if !is_exception(wrapper, errno) {
-                problems.push(format!(
-                    "{wrapper}: the documentation names {errno}, of which there is no row"
-                ));
+                problems.push(format!("{wrapper}: the documentation names {errno}, of which there is no row"));
             }
         }
     }
@@ -258,11 +225,8 @@ fn each_errno_has_a_row(documentation: &Documentation) -> Vec<String> {
 /// Whether a wrapper's documentation names a result, in its own list or in those that it refers to.
 fn names(documentation: &Documentation, wrapper: &str, result: &str) -> bool {
     let Some(documented) = documentation.get(wrapper) else { return false };
-    let named = if result.starts_with("SIG") {
-        documented.text.contains(result)
-    } else {
-        documented.errnos.contains(result)
-    };
+    let named =
+        if result.starts_with("SIG") { documented.text.contains(result) } else { documented.errnos.contains(result) };
     named || documented.those_of.iter().any(|other| names(documentation, other, result))
 }
 
@@ -270,20 +234,15 @@ fn each_result_is_named(documentation: &Documentation) -> Vec<String> {
     let rows = table().filter(|row| row.expected != "OK");
     let missing = rows.filter(|row| !names(documentation, row.wrapper, &canonical(row.expected)));
     let problems: BTreeSet<String> = missing
-        .map(|row| {
-            format!(
-                "{}: {} has a row, but the documentation does not name it",
-                row.wrapper, row.expected
-            )
-        })
+        .map(|row| format!("{}: {} has a row, but the documentation does not name it", row.wrapper, row.expected))
         .collect();
     problems.into_iter().collect()
 }
 
 fn each_wrapper_has_a_list(documentation: &Documentation) -> Vec<String> {
-    let empty = documentation.iter().filter(|(name, documented)| {
-        documented.errnos.is_empty() && documented.those_of.is_empty() && !is_ours(name)
-    });
+    let empty = documentation
+        .iter()
+        .filter(|(name, documented)| documented.errnos.is_empty() && documented.those_of.is_empty() && !is_ours(name));
     empty.map(|(name, _)| format!("{name}: its documentation has no list of errors")).collect()
 }
 
@@ -296,10 +255,7 @@ fn no_exception_is_stale(documentation: &Documentation) -> Vec<String> {
     let mut problems = Vec::new();
     for (errno, wrappers, _) in NOT_PROVOKED {
         for wrapper in *wrappers {
-            if !documentation
-                .get(*wrapper)
-                .is_some_and(|documented| documented.errnos.contains(*errno))
-            {
+            if !documentation.get(*wrapper).is_some_and(|documented| documented.errnos.contains(*errno)) {
                 problems.push(format!("{wrapper}: {errno} is an exception, but not documented"));
             }
             if in_the_table(wrapper).contains(*errno) {

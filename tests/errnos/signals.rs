@@ -5,8 +5,7 @@ use std::ptr::null_mut;
 use crate::world::{self, *};
 use libc::*;
 use sockmirror::signal::{
-    kill, sigaddset, sigdelset, sigemptyset, signal, sigprocmask, sigqueue, sigtimedwait,
-    sigwaitinfo,
+    kill, sigaddset, sigdelset, sigemptyset, signal, sigprocmask, sigqueue, sigtimedwait, sigwaitinfo,
 };
 use sockmirror::sys::signalfd::signalfd;
 

@@ -50,10 +50,7 @@ fn duration(tv_sec: time_t, tv_nsec: c_long) -> *mut timespec {
 
 /// A timer of so many microseconds.
 fn timer(tv_usec: suseconds_t) -> *mut itimerval {
-    new(itimerval {
-        it_interval: timeval { tv_sec: 0, tv_usec: 0 },
-        it_value: timeval { tv_sec: 0, tv_usec },
-    })
+    new(itimerval { it_interval: timeval { tv_sec: 0, tv_usec: 0 }, it_value: timeval { tv_sec: 0, tv_usec } })
 }
 
 /// `io_uring_setup`.
@@ -64,24 +61,11 @@ fn set_up(entries: c_long, parameters: *mut io_uring_params) -> Result<c_long, E
 /// `io_uring_enter`.
 fn enter(ring: c_int, submit: c_long, complete: c_long, flags: c_long) -> Result<c_long, Errno> {
     let nothing: *mut c_void = null_mut();
-    cvt(c!(syscall(
-        SYS_io_uring_enter,
-        c_long::from(ring),
-        submit,
-        complete,
-        flags,
-        nothing,
-        0 as c_long
-    )))
+    cvt(c!(syscall(SYS_io_uring_enter, c_long::from(ring), submit, complete, flags, nothing, 0 as c_long)))
 }
 
 /// `io_uring_register`.
-fn register(
-    ring: c_int,
-    opcode: c_long,
-    argument: *mut io_uring_buf_reg,
-    number: c_long,
-) -> Result<c_long, Errno> {
+fn register(ring: c_int, opcode: c_long, argument: *mut io_uring_buf_reg, number: c_long) -> Result<c_long, Errno> {
     cvt(c!(syscall(SYS_io_uring_register, c_long::from(ring), opcode, argument, number)))
 }
 

@@ -104,12 +104,8 @@ pub fn text(text: &str) -> *mut c_char {
 /// An IPv4 address.
 pub fn ip(host: [u8; 4], port: u16) -> *mut sockaddr {
     let sin_addr = in_addr { s_addr: u32::from_ne_bytes(host) };
-    let address: *mut sockaddr_in = new(sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: port.to_be(),
-        sin_addr,
-        sin_zero: [0; 8],
-    });
+    let address: *mut sockaddr_in =
+        new(sockaddr_in { sin_family: libc::AF_INET as u16, sin_port: port.to_be(), sin_addr, sin_zero: [0; 8] });
     address.cast()
 }
 
@@ -222,13 +218,7 @@ fn deaf(sock: c_int) -> c_int {
     let drop = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0 };
     let program = new(libc::sock_fprog { len: 1, filter: new(drop) });
     let size = size_of::<libc::sock_fprog>() as socklen_t;
-    must(c!(libc::setsockopt(
-        sock,
-        libc::SOL_SOCKET,
-        libc::SO_ATTACH_FILTER,
-        program.cast(),
-        size
-    )));
+    must(c!(libc::setsockopt(sock, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program.cast(), size)));
     sock
 }
 
@@ -459,11 +449,8 @@ fn namespaces(flags: c_int) {
     if c!(libc::unshare(libc::CLONE_NEWUSER | flags)) < 0 {
         not_run(&format!("unshare: {}", std::io::Error::last_os_error()));
     }
-    let maps = [
-        ("setgroups", "deny".to_owned()),
-        ("uid_map", format!("0 {user} 1")),
-        ("gid_map", format!("0 {group} 1")),
-    ];
+    let maps =
+        [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {user} 1")), ("gid_map", format!("0 {group} 1"))];
     for (map, content) in maps {
         if let Err(error) = fs::write(format!("/proc/self/{map}"), content) {
             not_run(&format!("/proc/self/{map}: {error}"));
@@ -501,13 +488,7 @@ pub fn own_processes() {
 /// A working folder of the process's own, empty and in memory.
 pub fn own_folder() {
     namespaces(libc::CLONE_NEWNS);
-    must(c!(libc::mount(
-        c"none".as_ptr(),
-        c"/".as_ptr(),
-        null(),
-        libc::MS_REC | libc::MS_PRIVATE,
-        null()
-    )));
+    must(c!(libc::mount(c"none".as_ptr(), c"/".as_ptr(), null(), libc::MS_REC | libc::MS_PRIVATE, null())));
     let tmpfs = c"tmpfs".as_ptr();
     if c!(libc::mount(tmpfs, c"/tmp".as_ptr(), tmpfs, 0, null())) < 0 {
         not_run(&format!("mount: {}", std::io::Error::last_os_error()));
@@ -598,10 +579,8 @@ pub fn firewall() {
     let of_nftables = |kind: c_int| u16::from_ne_bytes([kind as u8, nftables]);
     let (batch, family) = ([0, 0, 0, nftables], [libc::NFPROTO_IPV4 as u8, 0, 0, 0]);
     let number = |number: c_int| number.to_be_bytes();
-    let hook = [
-        attribute(NFTA_HOOK_HOOKNUM, &number(libc::NF_INET_LOCAL_OUT)),
-        attribute(NFTA_HOOK_PRIORITY, &number(0)),
-    ];
+    let hook =
+        [attribute(NFTA_HOOK_HOOKNUM, &number(libc::NF_INET_LOCAL_OUT)), attribute(NFTA_HOOK_PRIORITY, &number(0))];
     let table = [attribute(NFTA_TABLE_NAME, b"table\0")];
     let chain = [
         attribute(NFTA_CHAIN_TABLE, b"table\0"),

@@ -35,11 +35,7 @@ struct Builds {
 }
 
 const BUILDS: [Builds; 3] = [
-    Builds {
-        name: "debug",
-        c: &["C_OUT=target/c-O0", "CFLAGS=-O0 -g"],
-        folders: ["target/c-O0", "target/debug"],
-    },
+    Builds { name: "debug", c: &["C_OUT=target/c-O0", "CFLAGS=-O0 -g"], folders: ["target/c-O0", "target/debug"] },
     Builds {
         name: "optimised",
         c: &["C_OUT=target/c-O0", "CFLAGS=-O0 -g"],
@@ -79,8 +75,7 @@ fn trials() -> Result<Vec<Trial>> {
         let pairs: &'static [Pair] = pairs.leak();
         for case in cases(pairs, None)?.into_iter().filter(is_compared) {
             let processor = processors[trials.len() % processors.len()];
-            let name =
-                format!("{}::{}::{}", builds.name, case.pair.scenarios.program, case.scenario.name);
+            let name = format!("{}::{}::{}", builds.name, case.pair.scenarios.program, case.scenario.name);
             let trial = common::trial(name, move || same(&case, builds.name, processor));
             trials.push(trial.with_ignored_flag(!there));
         }

@@ -77,16 +77,12 @@ fn erratum_4_strings_have_double_quotes_and_addresses_an_ampersand() {
 
 #[test]
 fn erratum_6_lengths_are_socklen_t_and_ssize_t() {
-    let send =
-        |kind| body(&format!("{kind} n = 5;\nif (send(sock, \"hello\", n, 0) != n)\nexit(1);"));
+    let send = |kind| body(&format!("{kind} n = 5;\nif (send(sock, \"hello\", n, 0) != n)\nexit(1);"));
     // On a 64-bit machine an unsigned int fits into the ssize_t that it is compared with; a size_t,
     // as unsigned, does not.
     proves(6, &send("size_t"), "different signedness", &send("ssize_t"));
-    let accept = |kind| {
-        body(&format!(
-            "struct sockaddr_in a;\n{kind} n = sizeof(a);\naccept(sock, (struct sockaddr *)&a, &n);"
-        ))
-    };
+    let accept =
+        |kind| body(&format!("struct sockaddr_in a;\n{kind} n = sizeof(a);\naccept(sock, (struct sockaddr *)&a, &n);"));
     proves(6, &accept("int"), "pointer", &accept("socklen_t"));
 }
 
@@ -110,11 +106,8 @@ fn erratum_7_the_misplaced_parenthesis_makes_the_length_0() {
 
 #[test]
 fn erratum_8_n_reuse_is_not_declared() {
-    let text = |name| {
-        body(&format!(
-            "int {name} = 1;\nsetsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &nReuse, sizeof(nReuse));"
-        ))
-    };
+    let text =
+        |name| body(&format!("int {name} = 1;\nsetsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &nReuse, sizeof(nReuse));"));
     proves(8, &text("nResue"), "'nReuse' undeclared", &text("nReuse"));
 }
 

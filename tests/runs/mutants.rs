@@ -93,8 +93,8 @@ fn mutants() -> Result<BTreeMap<String, Mutant>> {
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
         let name = path.file_stem().context("a file has a name")?.to_string_lossy().into_owned();
-        let mutant = toml::from_str(&fs::read_to_string(&path)?)
-            .with_context(|| format!("{} is no mutant", path.display()))?;
+        let mutant =
+            toml::from_str(&fs::read_to_string(&path)?).with_context(|| format!("{} is no mutant", path.display()))?;
         mutants.insert(name, mutant);
     }
     ensure!(!mutants.is_empty(), "{} is empty", folder.display());
@@ -153,11 +153,7 @@ impl Mutant {
         let mut source = fs::read_to_string(root().join(twin))?;
         for edit in &self.edit {
             let times = source.matches(&edit.find).count();
-            ensure!(
-                times == 1 || (edit.everywhere && times > 1),
-                "{times} times in the twin: {}",
-                edit.find
-            );
+            ensure!(times == 1 || (edit.everywhere && times > 1), "{times} times in the twin: {}", edit.find);
             source = source.replace(&edit.find, &edit.put);
         }
         Ok(source)

@@ -1,9 +1,6 @@
 //! What a row has that safe code alone cannot have: a server, its settings, and the streams of one. They are made as
 //! the contracts ask.
-#![expect(
-    unsafe_code,
-    reason = "the constructors of the servers are unsafe: they take over a descriptor"
-)]
+#![expect(unsafe_code, reason = "the constructors of the servers are unsafe: they take over a descriptor")]
 
 use std::ffi::CString;
 use std::net::{TcpListener, TcpStream};
@@ -61,13 +58,7 @@ pub fn arguments(words: &[&str]) -> Arguments {
 
 /// The settings of a server with the option `-w 2` and the port 0.
 pub fn settings() -> Settings {
-    read_settings(
-        PROGRAM,
-        c"server [-w WORKERS] PORT",
-        c"+:w:",
-        4,
-        arguments(&["server", "-w", "2", "0"]),
-    )
+    read_settings(PROGRAM, c"server [-w WORKERS] PORT", c"+:w:", 4, arguments(&["server", "-w", "2", "0"]))
 }
 
 /// The exchanges of a server with a connection, whose client is in this process. Completions are ignored.

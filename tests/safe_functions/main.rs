@@ -90,9 +90,7 @@ fn describe(output: &Output) -> String {
     match (output.status.code(), output.status.signal()) {
         (Some(code), _) if code == RETURNED.into() => "it returned".to_owned(),
         (_, Some(libc::SIGALRM)) => "the call did not return".to_owned(),
-        (_, Some(signal)) => {
-            Signal::try_from(signal).map_or("an unknown signal", Signal::as_str).to_owned()
-        }
+        (_, Some(signal)) => Signal::try_from(signal).map_or("an unknown signal", Signal::as_str).to_owned(),
         _ => output.status.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
-use std::mem::{MaybeUninit, forget, swap};
+use std::mem::{forget, swap};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -123,8 +123,7 @@ impl Descriptor {
         Descriptor::Epoll,
     ];
     /// Those with options of all kinds.
-    const SOCKETS: [Descriptor; 4] =
-        [Descriptor::Unix, Descriptor::Udp, Descriptor::Listener, Descriptor::Connection];
+    const SOCKETS: [Descriptor; 4] = [Descriptor::Unix, Descriptor::Udp, Descriptor::Listener, Descriptor::Connection];
 
     /// Opens it. What belongs to it stays open until the process ends.
     fn open(self) -> c_int {
@@ -137,9 +136,7 @@ impl Descriptor {
                 // The lowest free number is that of the first file.
                 closed - 1
             }
-            Descriptor::DevNull => {
-                File::options().read(true).write(true).open("/dev/null").unwrap().into_raw_fd()
-            }
+            Descriptor::DevNull => File::options().read(true).write(true).open("/dev/null").unwrap().into_raw_fd(),
             Descriptor::Directory => File::open("/").unwrap().into_raw_fd(),
             Descriptor::PipeToRead => pipe().0,
             Descriptor::PipeToWrite => pipe().1,
@@ -156,9 +153,7 @@ impl Descriptor {
                 sock.set_nonblocking(true).unwrap();
                 sock.into_raw_fd()
             }
-            Descriptor::Tcp => {
-                socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0).unwrap()
-            }
+            Descriptor::Tcp => socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0).unwrap(),
             Descriptor::Listener => listener().into_raw_fd(),
             Descriptor::WaitedFor => {
                 let listener = listener();
@@ -311,15 +306,9 @@ impl Format for Text {
 /// The rows of what has to do with the command line.
 fn command_line(rows: &mut Vec<Row>) {
     const USAGE: &CStr = c"%s%n";
-    for words in [
-        &[][..],
-        &["p"],
-        &["p", "-h"],
-        &["p", "--help", "x"],
-        &["p", "-w"],
-        &["p", "-z", "5"],
-        &["p", "5", "6"],
-    ] {
+    for words in
+        [&[][..], &["p"], &["p", "-h"], &["p", "--help", "x"], &["p", "-w"], &["p", "-z", "5"], &["p", "5", "6"]]
+    {
         for number in [c_int::MIN, -1, 0, 1, 2, 3, c_int::MAX] {
             let argv = arguments(words);
             let given = format!("{words:?}, {number}");
@@ -469,9 +458,7 @@ fn options(rows: &mut Vec<Row>) {
         }
     }
     for fd in Descriptor::SOCKETS {
-        for (level, last) in
-            [(libc::SOL_SOCKET, 90), (libc::IPPROTO_IP, 60), (libc::IPPROTO_TCP, 50)]
-        {
+        for (level, last) in [(libc::SOL_SOCKET, 90), (libc::IPPROTO_IP, 60), (libc::IPPROTO_TCP, 50)] {
             for option in 0..=last {
                 let given = format!("{fd:?}, {level}, {option}");
                 row! { rows, given => MayFail, common::loopback::get_option(PROGRAM, fd.open(), level, option) }
@@ -855,12 +842,7 @@ fn urings(rows: &mut Vec<Row>) {
 }
 
 /// A row of a function that asks. What it has asked for is handed over, and looked at.
-fn asked(
-    rows: &mut Vec<Row>,
-    given: String,
-    function: &str,
-    ask: impl Fn(&mut Uring<'_>) + 'static,
-) {
+fn asked(rows: &mut Vec<Row>, given: String, function: &str, ask: impl Fn(&mut Uring<'_>) + 'static) {
     rows.push(Row {
         function: format!("server::uring::{function}"),
         given,

@@ -42,8 +42,7 @@ fn each_name_once() -> Result<(), Failed> {
 }
 
 fn tells_apart() -> Result<(), Failed> {
-    let source =
-        "pub fn a() {} pub unsafe fn b() {} fn c() {} pub(crate) fn d() {} pub const fn e() {}
+    let source = "pub fn a() {} pub unsafe fn b() {} fn c() {} pub(crate) fn d() {} pub const fn e() {}
         pub fn r#f() {} impl<'a> Server<'a> { pub fn g(&self) {} fn h() {} pub unsafe fn i() {} }
         impl Drop for Server<'_> { fn drop(&mut self) {} } unsafe extern \"C\" { pub unsafe fn j(); }
         pub unsafe extern \"C\" fn l() {} mod inside { pub fn m() {} }";
@@ -116,9 +115,7 @@ fn name<'s>(source: &'s str, item: Node<'_>) -> Option<&'s str> {
 }
 
 fn is_public(source: &str, item: Node<'_>) -> bool {
-    let is_pub = |node: &Node<'_>| {
-        node.kind() == "visibility_modifier" && &source[node.byte_range()] == "pub"
-    };
+    let is_pub = |node: &Node<'_>| node.kind() == "visibility_modifier" && &source[node.byte_range()] == "pub";
     children(item).iter().any(is_pub)
 }
 

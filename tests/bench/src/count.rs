@@ -54,10 +54,7 @@ impl Instrument {
             // With -D, strace is a grandchild, and the process that was started is the server.
             Self::Strace => "strace -D -f -qq -c -U name,calls -o {}/strace --",
         };
-        template
-            .split_whitespace()
-            .map(|word| word.replace("{}", &folder.to_string_lossy()))
-            .collect()
+        template.split_whitespace().map(|word| word.replace("{}", &folder.to_string_lossy())).collect()
     }
 
     /// The total of the counts in the folder, over all processes.
@@ -104,8 +101,6 @@ fn per_round_trip(
         result?;
     }
     let round_trips = (MESSAGES[1] - MESSAGES[0]) * active as u64;
-    let difference = sums[1]
-        .checked_sub(sums[0])
-        .context("the long run has a smaller count than the short run")?;
+    let difference = sums[1].checked_sub(sums[0]).context("the long run has a smaller count than the short run")?;
     Ok(difference as f64 / round_trips as f64)
 }

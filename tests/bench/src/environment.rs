@@ -30,9 +30,8 @@ impl Environment {
     pub fn enter(congestion: &str) -> Result<Self> {
         let processors = mirror::common::parallel::processors()?;
         let (user, group) = (getuid(), getgid());
-        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).with_context(|| {
-            format!("cannot create namespaces: {}", mirror::run::namespaces::what_forbids())
-        })?;
+        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
+            .with_context(|| format!("cannot create namespaces: {}", mirror::run::namespaces::what_forbids()))?;
         // Without privileges a group can only be mapped once setgroups is denied.
         fs::write("/proc/self/setgroups", "deny")?;
         fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
@@ -48,8 +47,7 @@ impl Environment {
         setrlimit(Resource::RLIMIT_NOFILE, limit, limit)?;
         // Orphans of a server become children of this process, which can find and reap them.
         set_child_subreaper(true)?;
-        let mut environment =
-            Self { processors, descriptors: usize::try_from(limit)?, congestion: String::new() };
+        let mut environment = Self { processors, descriptors: usize::try_from(limit)?, congestion: String::new() };
         sched_setaffinity(Pid::this(), &cpu_set(&[environment.client_processor()])?)?;
         environment.set_congestion(congestion)?;
         Ok(environment)

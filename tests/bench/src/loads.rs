@@ -69,17 +69,11 @@ impl Load {
 /// Sizes at and around those of buffers and segments. A server that leaves a small rest unsent until
 /// the last segment is acknowledged takes 40 ms for some of them.
 const ALL_SIZES: &[usize] = &[
-    1, 2, 127, 128, 129, 255, 256, 257, 1000, 1024, 1500, 4095, 4096, 4097, 8192, 16_383, 16_384,
-    16_385, 32_768, 65_482, 65_483, 65_484, 65_535, 65_536, 65_537, 100_000, 131_072, 262_143,
-    262_144, 262_145, 500_000, 1_000_000,
+    1, 2, 127, 128, 129, 255, 256, 257, 1000, 1024, 1500, 4095, 4096, 4097, 8192, 16_383, 16_384, 16_385, 32_768,
+    65_482, 65_483, 65_484, 65_535, 65_536, 65_537, 100_000, 131_072, 262_143, 262_144, 262_145, 500_000, 1_000_000,
 ];
 
-const fn ping(
-    name: &'static str,
-    description: &'static str,
-    connections: usize,
-    sizes: &'static [usize],
-) -> Load {
+const fn ping(name: &'static str, description: &'static str, connections: usize, sizes: &'static [usize]) -> Load {
     let kind = Kind::Ping { connections, active: connections, sizes };
     Load { name, description, kind, every_round: matches!(sizes, [128]), congestion: None }
 }
@@ -94,13 +88,7 @@ const fn stream(name: &'static str, description: &'static str, chunk: usize) -> 
 }
 
 const fn connect(name: &'static str, description: &'static str, concurrency: usize) -> Load {
-    Load {
-        name,
-        description,
-        kind: Kind::Connect { concurrency },
-        every_round: true,
-        congestion: None,
-    }
+    Load { name, description, kind: Kind::Connect { concurrency }, every_round: true, congestion: None }
 }
 
 /// All loads, in the order of the tables.
@@ -126,16 +114,8 @@ pub static LOADS: [Load; 23] = [
     stream("stream_256k", "1 connection at full throughput, 256 KiB per send", 1 << 18),
     connect("connect_1", "connect, echo 128 bytes, close; one at a time", 1),
     connect("connect_16", "connect, echo 128 bytes, close; 16 at a time", 16),
-    Load {
-        every_round: false,
-        congestion: Some("bbr"),
-        ..ping("ping_50x128_bbr", "ping_50x128 with bbr", 50, &[128])
-    },
-    Load {
-        every_round: false,
-        congestion: Some("bbr"),
-        ..stream("stream_256k_bbr", "stream_256k with bbr", 1 << 18)
-    },
+    Load { every_round: false, congestion: Some("bbr"), ..ping("ping_50x128_bbr", "ping_50x128 with bbr", 50, &[128]) },
+    Load { every_round: false, congestion: Some("bbr"), ..stream("stream_256k_bbr", "stream_256k with bbr", 1 << 18) },
 ];
 
 #[cfg(test)]
@@ -145,10 +125,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for load in &LOADS {
-            assert!(
-                std::ptr::eq(Load::find(load.name).expect("the load is listed"), load),
-                "{load:?}"
-            );
+            assert!(std::ptr::eq(Load::find(load.name).expect("the load is listed"), load), "{load:?}");
         }
     }
 }

@@ -118,9 +118,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run(arguments),
         Command::Report(arguments) => report(&arguments),
         Command::List => list(),
-        Command::Floor { port, connections, size } => {
-            floor::serve(port, connections, size).map(|()| true)
-        }
+        Command::Floor { port, connections, size } => floor::serve(port, connections, size).map(|()| true),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -134,8 +132,7 @@ fn main() -> ExitCode {
 
 /// Returns whether no sample failed.
 fn run(arguments: RunArguments) -> Result<bool> {
-    let (rounds, seconds) =
-        if arguments.quick { (1, 0.1) } else { (arguments.rounds, arguments.seconds) };
+    let (rounds, seconds) = if arguments.quick { (1, 0.1) } else { (arguments.rounds, arguments.seconds) };
     let file = match arguments.json {
         Some(file) => std::path::absolute(file)?,
         None => Project::find()?.path("target/bench/results.json"),

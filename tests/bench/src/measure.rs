@@ -13,9 +13,7 @@ use crate::count;
 use crate::environment::Environment;
 use crate::loads::{LOADS, Load};
 use crate::process::cpu_counter;
-use crate::results::{
-    Count, Failure, MeasuredServer, Results, Sample, Setup, Skipped, Unavailable,
-};
+use crate::results::{Count, Failure, MeasuredServer, Results, Sample, Setup, Skipped, Unavailable};
 use crate::sample::Sampler;
 use crate::servers::{self, Server};
 
@@ -67,10 +65,8 @@ pub fn run(plan: &Plan, save: impl Fn(&Results) -> Result<()>) -> Result<Results
     }
     let logs = project.path(OUTPUT).join("logs");
     fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
-    let mut run = Run {
-        sampler: Sampler::new(environment, logs),
-        results: Results { setup, notes, ..Results::default() },
-    };
+    let mut run =
+        Run { sampler: Sampler::new(environment, logs), results: Results { setup, notes, ..Results::default() } };
     let servers = run.available(servers, loads[0])?;
     run.take_samples(plan, &servers, &loads, &save)?;
     if plan.counts {
@@ -80,17 +76,11 @@ pub fn run(plan: &Plan, save: impl Fn(&Results) -> Result<()>) -> Result<Results
 }
 
 /// The items with the given names, or all if there are none.
-fn select<'a, T>(
-    kind: &str,
-    all: &'a [T],
-    names: &[String],
-    name_of: impl Fn(&'a T) -> &'a str,
-) -> Result<Vec<&'a T>> {
+fn select<'a, T>(kind: &str, all: &'a [T], names: &[String], name_of: impl Fn(&'a T) -> &'a str) -> Result<Vec<&'a T>> {
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|one| name_of(one) == *name)) {
         bail!("unknown {kind} {unknown:?}: 'bench list' lists them");
     }
-    let is_selected =
-        |one: &'a T| names.is_empty() || names.iter().any(|name| name == name_of(one));
+    let is_selected = |one: &'a T| names.is_empty() || names.iter().any(|name| name == name_of(one));
     Ok(all.iter().filter(|one| is_selected(one)).collect())
 }
 
@@ -194,12 +184,10 @@ impl Run {
     /// Counts instructions and system calls. The folder is used for temporary files.
     fn count(&mut self, servers: &[&Server], folder: &Path) -> Result<()> {
         let load = Load::find(count::LOAD).context("the load for counting is listed")?;
-        let servers: Vec<_> =
-            servers.iter().filter(|server| server.is_measured_under(load)).collect();
+        let servers: Vec<_> = servers.iter().filter(|server| server.is_measured_under(load)).collect();
         let progress = Progress::new(servers.len());
         for (done, server) in servers.iter().enumerate() {
-            progress
-                .show(done, &format!("counting instructions and system calls: {}", server.name));
+            progress.show(done, &format!("counting instructions and system calls: {}", server.name));
             let count = match known_count(&self.results.counts, server) {
                 Some(count) => count,
                 None => count::count(&mut self.sampler, server, load, folder),

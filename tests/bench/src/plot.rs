@@ -29,8 +29,7 @@ const COLOURS: [RGBColor; MODELS.len()] = [
 const OURS: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const PEERS: RGBColor = RGBColor(0xb0, 0xb0, 0xb0);
 
-const BAR_COLOURS: &str =
-    "blue: this project's servers, in Rust; grey: other runtimes and libraries; black: the floor";
+const BAR_COLOURS: &str = "blue: this project's servers, in Rust; grey: other runtimes and libraries; black: the floor";
 
 const TITLE: (&str, i32) = ("sans-serif", 20);
 const TEXT: (&str, i32) = ("sans-serif", 15);
@@ -97,8 +96,7 @@ fn line_chart(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Re
     // The legend has the order of the right ends, from top to bottom.
     curves.sort_by(|a, b| f64::total_cmp(&b.last(), &a.last()));
     let all = || curves.iter().flat_map(|curve| &curve.points);
-    let (Some(x), Some(y)) = (Spread::of(all().map(|p| p.0)), Spread::of(all().map(|p| p.1)))
-    else {
+    let (Some(x), Some(y)) = (Spread::of(all().map(|p| p.0)), Spread::of(all().map(|p| p.1))) else {
         return Ok(());
     };
     write_svg(file, (860, 480), |area| {
@@ -108,10 +106,7 @@ fn line_chart(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Re
             .margin(12)
             .x_label_area_size(48)
             .y_label_area_size(64)
-            .build_cartesian_2d(
-                (x.min * 0.8..x.max * 1.25).log_scale(),
-                (y.min * 0.7..y.max * 1.4).log_scale(),
-            )?;
+            .build_cartesian_2d((x.min * 0.8..x.max * 1.25).log_scale(), (y.min * 0.7..y.max * 1.4).log_scale())?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -125,8 +120,7 @@ fn line_chart(results: &Results, file: &Path, title: &str, loads: &[&str]) -> Re
         for (row, Curve { name, colour, points }) in (0..).zip(&curves) {
             let style = colour.stroke_width(2);
             chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
-            chart
-                .draw_series(points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
+            chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
             let y = 70 + 24 * row;
             legend.draw(&PathElement::new([(0, y), (24, y)], style))?;
             legend.draw(&Circle::new((12, y), 4, colour.filled()))?;
@@ -143,13 +137,7 @@ impl Curve {
 }
 
 /// A metric of the Rust servers, the floor and the peers, in ascending order.
-fn bar_chart(
-    results: &Results,
-    file: &Path,
-    title: &str,
-    load: &str,
-    metric: Metric,
-) -> Result<()> {
+fn bar_chart(results: &Results, file: &Path, title: &str, load: &str, metric: Metric) -> Result<()> {
     let bar = |server: &MeasuredServer| {
         let colour = match server.category {
             Category::Rust => OURS,
@@ -159,8 +147,7 @@ fn bar_chart(
         };
         Some((server.name.clone(), colour, results.metric(&server.name, load, metric)?))
     };
-    let mut rows: Vec<(String, RGBColor, Spread)> =
-        results.servers.iter().filter_map(bar).collect();
+    let mut rows: Vec<(String, RGBColor, Spread)> = results.servers.iter().filter_map(bar).collect();
     rows.sort_by(|a, b| f64::total_cmp(&a.2.median, &b.2.median));
     let Some(largest) = Spread::of(rows.iter().map(|row| row.2.max)) else {
         return Ok(());

@@ -43,13 +43,7 @@ impl RunningServer {
     /// Starts a command, and returns once a connection to the port succeeds. Standard error goes to
     /// the log. `perf_counter` has the kernel count the CPU time, where it permits that: at a small
     /// cost, but also for processes that live for one connection only.
-    pub fn start(
-        command: &[String],
-        port: u16,
-        processors: CpuSet,
-        log: &Path,
-        perf_counter: bool,
-    ) -> Result<Self> {
+    pub fn start(command: &[String], port: u16, processors: CpuSet, log: &Path, perf_counter: bool) -> Result<Self> {
         let (program, arguments) = command.split_first().context("the command is empty")?;
         let mut command = Command::new(program);
         command
@@ -88,11 +82,7 @@ impl RunningServer {
         while TcpStream::connect(self.address).is_err() {
             let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG))?;
             if status != WaitStatus::StillAlive {
-                bail!(
-                    "it exited during start-up ({}): {}",
-                    describe(status),
-                    self.last_error_line()
-                );
+                bail!("it exited during start-up ({}): {}", describe(status), self.last_error_line());
             }
             if Instant::now() > deadline {
                 bail!("no connection succeeded within {} seconds", START_TIMEOUT.as_secs());
@@ -219,8 +209,7 @@ fn descendants() -> Result<Vec<Stat>> {
     let mut found: Vec<Stat> = Vec::new();
     let mut parents = vec![i32::try_from(std::process::id())?];
     while !parents.is_empty() {
-        let children: Vec<Stat> =
-            others.extract_if(.., |stat| parents.contains(&stat.ppid)).collect();
+        let children: Vec<Stat> = others.extract_if(.., |stat| parents.contains(&stat.ppid)).collect();
         parents = children.iter().map(|stat| stat.pid).collect();
         found.extend(children);
     }

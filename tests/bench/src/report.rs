@@ -37,8 +37,7 @@ const FILE: &str = "tables.md";
 pub fn write(results: &Results, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join(FILE);
-    fs::write(&file, tables(results, Format::Markdown))
-        .with_context(|| format!("cannot write {}", file.display()))
+    fs::write(&file, tables(results, Format::Markdown)).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// All tables.
@@ -157,9 +156,7 @@ fn load_table(results: &Results, load: &Load, format: Format) -> String {
         }
     };
     let cpu = |server: &str| Some(spread(results.metric(server, load.name, Metric::ServerCpu)?));
-    let ratio = |server: &str| {
-        Some(spread(results.ratio(server, &[BASELINE], load.name, Metric::ServerCpu)?))
-    };
+    let ratio = |server: &str| Some(spread(results.ratio(server, &[BASELINE], load.name, Metric::ServerCpu)?));
     let columns: [(String, &Cell); 9] = [
         (format!("{}/s", load.units()), &median(Metric::Throughput, 0)),
         ("p50 µs".into(), &median(Metric::P50, 0)),
@@ -175,12 +172,9 @@ fn load_table(results: &Results, load: &Load, format: Format) -> String {
         let matches = |sample: &Sample| sample.server == **server && sample.load == load.name;
         results.samples.iter().any(matches)
     };
-    let servers: Vec<&String> =
-        results.servers.iter().map(|server| &server.name).filter(measured).collect();
-    let columns: Vec<_> = columns
-        .into_iter()
-        .filter(|(_, cell)| servers.iter().any(|server| cell(server).is_some()))
-        .collect();
+    let servers: Vec<&String> = results.servers.iter().map(|server| &server.name).filter(measured).collect();
+    let columns: Vec<_> =
+        columns.into_iter().filter(|(_, cell)| servers.iter().any(|server| cell(server).is_some())).collect();
     let header = columns.iter().map(|(title, _)| title.as_str());
     let mut table = table(format, &["server"].into_iter().chain(header).collect::<Vec<_>>());
     for server in servers {
@@ -204,10 +198,7 @@ fn count_table(results: &Results, format: Format) -> String {
 }
 
 fn target_table(results: &Results, format: Format) -> String {
-    let mut table = table(
-        format,
-        &["server", "load", "metric", "relative to", "target", "measured", "outcome"],
-    );
+    let mut table = table(format, &["server", "load", "metric", "relative to", "target", "measured", "outcome"]);
     for target in targets::all() {
         let metric = match target.metric {
             Metric::Throughput => "throughput",
@@ -235,15 +226,7 @@ fn target_table(results: &Results, format: Format) -> String {
             Outcome::Missed(measured) => (number(measured, 3), "missed"),
             Outcome::NotMeasured => (String::new(), "not measured"),
         };
-        table.add_row([
-            target.server.as_str(),
-            target.load,
-            metric,
-            &relative_to,
-            &limit,
-            &measured,
-            outcome,
-        ]);
+        table.add_row([target.server.as_str(), target.load, metric, &relative_to, &limit, &measured, outcome]);
     }
     render(table, 7)
 }
@@ -252,9 +235,7 @@ fn target_table(results: &Results, format: Format) -> String {
 fn skipped(results: &Results) -> Vec<(String, String, String)> {
     let mut rows: Vec<(String, String, String)> = Vec::new();
     for row in &results.skipped {
-        let same = |(server, _, reason): &&mut (String, String, String)| {
-            *server == row.server && *reason == row.reason
-        };
+        let same = |(server, _, reason): &&mut (String, String, String)| *server == row.server && *reason == row.reason;
         match rows.iter_mut().find(same) {
             Some((_, loads, _)) => {
                 loads.push_str(", ");

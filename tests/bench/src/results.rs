@@ -146,8 +146,7 @@ impl Results {
     /// Reads a file that [`write`](Self::write) wrote.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{}: invalid results file", path.display()))
+        serde_json::from_slice(&text).with_context(|| format!("{}: invalid results file", path.display()))
     }
 
     /// Writes the results to a JSON file.

@@ -36,12 +36,7 @@ impl Sampler {
     }
 
     /// Starts a server for a load, with an instrument's command line before its own.
-    pub fn start(
-        &mut self,
-        server: &Server,
-        load: &Load,
-        instrument: &[String],
-    ) -> Result<RunningServer> {
+    pub fn start(&mut self, server: &Server, load: &Load, instrument: &[String]) -> Result<RunningServer> {
         let port = self.ports.next().context("the cycle of ports never ends")?;
         let command = [instrument, &server.command(port, load.kind)].concat();
         let processors = self.environment.server_processors(server.processors)?;
@@ -62,13 +57,7 @@ impl Sampler {
     }
 
     /// Measures a server under a load for `seconds`, after a third of that as warm-up.
-    pub fn take(
-        &mut self,
-        server: &Server,
-        load: &Load,
-        round: usize,
-        seconds: Duration,
-    ) -> Result<Sample> {
+    pub fn take(&mut self, server: &Server, load: &Load, round: usize, seconds: Duration) -> Result<Sample> {
         let mut running = self.start(server, load, &[])?;
         let result = measure(&mut running, server, load, seconds);
         let last_error_line = running.last_error_line();
@@ -105,12 +94,7 @@ struct Measured {
     resident: u64,
 }
 
-fn measure(
-    running: &mut RunningServer,
-    server: &Server,
-    load: &Load,
-    seconds: Duration,
-) -> Result<Measured> {
+fn measure(running: &mut RunningServer, server: &Server, load: &Load, seconds: Duration) -> Result<Measured> {
     let mut clients = generator::connect(load.kind, running.address(), server.round_robin)?;
     clients.run(Until::Elapsed(seconds / 3))?;
     // Nothing is in flight before and after, so the CPU time is that of the counted round trips.

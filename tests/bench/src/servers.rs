@@ -199,16 +199,10 @@ pub fn all(project: &Project) -> Result<Vec<Server>> {
 
 fn peers(project: &Project) -> Result<Vec<Server>> {
     let path = project.path("tests/bench/peers/peers.toml");
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let peers: Peers = toml::from_str(&text).with_context(|| path.display().to_string())?;
     let server = |peer: Peer| {
-        ensure!(
-            !peer.command.is_empty(),
-            "{}: peer {}: the command is empty",
-            path.display(),
-            peer.name
-        );
+        ensure!(!peer.command.is_empty(), "{}: peer {}: the command is empty", path.display(), peer.name);
         let Peer { name, description, command, max_connections } = peer;
         let server = Server::new(name, description, Category::Peer, command);
         Ok(Server { max_connections, ..server })

@@ -20,11 +20,8 @@ impl Spread {
         numbers.sort_by(f64::total_cmp);
         let (min, max) = (*numbers.first()?, *numbers.last()?);
         let middle = numbers.len() / 2;
-        let median = if numbers.len() % 2 == 1 {
-            numbers[middle]
-        } else {
-            f64::midpoint(numbers[middle - 1], numbers[middle])
-        };
+        let median =
+            if numbers.len() % 2 == 1 { numbers[middle] } else { f64::midpoint(numbers[middle - 1], numbers[middle]) };
         Some(Self { min, median, max })
     }
 }
@@ -104,15 +101,8 @@ impl Results {
     }
 
     /// The metric divided by that of the best of `others` in the same round, over all rounds.
-    pub fn ratio(
-        &self,
-        server: &str,
-        others: &[&str],
-        load: &str,
-        metric: Metric,
-    ) -> Option<Spread> {
-        let others: Vec<_> =
-            others.iter().flat_map(|other| self.by_round(other, load, metric)).collect();
+    pub fn ratio(&self, server: &str, others: &[&str], load: &str, metric: Metric) -> Option<Spread> {
+        let others: Vec<_> = others.iter().flat_map(|other| self.by_round(other, load, metric)).collect();
         let best = |round| {
             let same_round = others.iter().filter(|(other, _)| *other == round);
             let spread = Spread::of(same_round.map(|(_, number)| *number))?;

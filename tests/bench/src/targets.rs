@@ -87,8 +87,7 @@ impl Target {
     pub fn outcome(&self, results: &Results) -> Outcome {
         let others: Vec<&str> = self.relative_to.iter().map(String::as_str).collect();
         // The best of several servers is only known if all of them were measured.
-        let complete =
-            others.iter().all(|other| results.metric(other, self.load, self.metric).is_some());
+        let complete = others.iter().all(|other| results.metric(other, self.load, self.metric).is_some());
         let measured = if others.is_empty() {
             results.metric(&self.server, self.load, self.metric)
         } else {

@@ -101,13 +101,10 @@ fn main() -> ExitCode {
 }
 
 fn compare_command(arguments: CompareArguments) -> anyhow::Result<bool> {
-    let CompareArguments { programs, left, right, scenarios, scenario, verbose, output } =
-        arguments;
+    let CompareArguments { programs, left, right, scenarios, scenario, verbose, output } = arguments;
     let options = compare::Options { scenario, verbose, output };
     match (left, right, scenarios) {
-        (Some(left), Some(right), Some(scenarios)) => {
-            compare::commands(&left, &right, &scenarios, options)
-        }
+        (Some(left), Some(right), Some(scenarios)) => compare::commands(&left, &right, &scenarios, options),
         _ => compare::programs(&programs, options),
     }
 }

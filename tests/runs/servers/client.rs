@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, setsockopt, sockopt,
-};
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::server::{DEADLINE, Server};
@@ -37,8 +35,7 @@ const TOO_MUCH: u64 = 64 << 20;
 const ROUNDS_IN_VAIN: usize = 100;
 
 /// In pieces of what size a client fills the server, one size after another until it fits.
-const PIECES: [usize; 10] =
-    [12_000, 14_000, 16_000, 18_000, 20_000, 22_000, 24_000, 26_000, 28_000, 30_000];
+const PIECES: [usize; 10] = [12_000, 14_000, 16_000, 18_000, 20_000, 22_000, 24_000, 26_000, 28_000, 30_000];
 
 /// One connection, and how far it has come.
 pub struct Client {
@@ -120,8 +117,8 @@ impl Client {
     fn prepared(server: &Server, prepare: fn(&OwnedFd) -> Result<()>) -> Result<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         let flags = SockFlag::SOCK_CLOEXEC;
-        let socket = socket::socket(AddressFamily::Inet, SockType::Stream, flags, None)
-            .context("a client has no socket")?;
+        let socket =
+            socket::socket(AddressFamily::Inet, SockType::Stream, flags, None).context("a client has no socket")?;
         prepare(&socket)?;
         let patience = TimeVal::seconds(i64::try_from(DEADLINE.as_secs())?);
         setsockopt(&socket, sockopt::SendTimeout, &patience)?;
@@ -141,9 +138,7 @@ impl Client {
 
     /// The next bytes of the stream after so many.
     fn bytes(&self, after: u64) -> &'static [u8] {
-        bytes_from(
-            usize::try_from((self.start as u64 + after) % PERIOD as u64).expect("it is small"),
-        )
+        bytes_from(usize::try_from((self.start as u64 + after) % PERIOD as u64).expect("it is small"))
     }
 
     /// Sends the next bytes, all of them.
@@ -151,9 +146,7 @@ impl Client {
         let mut left = length;
         while left > 0 {
             let piece = &self.bytes(self.sent)[..left.min(PIECE)];
-            self.stream
-                .write_all(piece)
-                .with_context(|| format!("cannot send after {} bytes", self.sent))?;
+            self.stream.write_all(piece).with_context(|| format!("cannot send after {} bytes", self.sent))?;
             self.sent += piece.len() as u64;
             left -= piece.len();
         }
@@ -243,11 +236,7 @@ impl Client {
                 in_vain += 1;
                 other.round_trip(1).context("another client, while one does not read")?;
             }
-            ensure!(
-                self.sent < TOO_MUCH,
-                "the server took {} bytes of a client that reads none",
-                self.sent
-            );
+            ensure!(self.sent < TOO_MUCH, "the server took {} bytes of a client that reads none", self.sent);
         }
         Ok(())
     }
@@ -284,9 +273,7 @@ impl Client {
                 Ok(sent)
             }
             Err(Errno::EAGAIN) => Ok(0),
-            Err(error) => {
-                Err(error).with_context(|| format!("cannot send after {} bytes", self.sent))
-            }
+            Err(error) => Err(error).with_context(|| format!("cannot send after {} bytes", self.sent)),
         }
     }
 
@@ -305,11 +292,7 @@ impl Client {
                 return Ok(());
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                bail!(
-                    "{} bytes were sent, {} came back, then nothing for {DEADLINE:?}",
-                    self.sent,
-                    self.received
-                );
+                bail!("{} bytes were sent, {} came back, then nothing for {DEADLINE:?}", self.sent, self.received);
             }
             Err(error) => return Err(error.into()),
         };
@@ -320,12 +303,7 @@ impl Client {
             bail!("byte {place} came back wrong; {} bytes were sent", self.sent);
         }
         self.received += length as u64;
-        ensure!(
-            self.received <= self.sent,
-            "{} bytes were sent, {} came back",
-            self.sent,
-            self.received
-        );
+        ensure!(self.received <= self.sent, "{} bytes were sent, {} came back", self.sent, self.received);
         Ok(())
     }
 }
@@ -338,17 +316,14 @@ pub fn take_turns(clients: &mut [Client], has_more: impl Fn(&Client) -> bool) ->
         flags.set(PollFlags::POLLOUT, has_more(client));
         flags
     };
-    let mut going: Vec<&mut Client> =
-        clients.iter_mut().filter(|client| client.end.is_none()).collect();
+    let mut going: Vec<&mut Client> = clients.iter_mut().filter(|client| client.end.is_none()).collect();
     ensure!(!going.is_empty(), "the server has ended all streams");
     let mut asked: Vec<PollFd> =
         going.iter().map(|client| PollFd::new(client.stream.as_fd(), interest(client))).collect();
     let ready = poll(&mut asked, PollTimeout::try_from(DEADLINE)?)?;
-    let told: Vec<PollFlags> =
-        asked.iter().map(|asked| asked.revents().unwrap_or(PollFlags::empty())).collect();
+    let told: Vec<PollFlags> = asked.iter().map(|asked| asked.revents().unwrap_or(PollFlags::empty())).collect();
     if ready == 0 {
-        let held: Vec<String> =
-            going.iter().map(|client| format!("{} of {}", client.received, client.sent)).collect();
+        let held: Vec<String> = going.iter().map(|client| format!("{} of {}", client.received, client.sent)).collect();
         bail!("nothing moved for {DEADLINE:?}; bytes that came back: {}", held.join(", "));
     }
     for (client, told) in going.iter_mut().zip(told) {
@@ -373,9 +348,7 @@ pub fn exchange(clients: &mut [Client], bytes: u64) -> Result<()> {
 
 /// Whether any of the clients is told something within that time.
 pub fn any_told(clients: &[Client], within: PollTimeout) -> Result<bool> {
-    let mut asked: Vec<PollFd> = clients
-        .iter()
-        .map(|client| PollFd::new(client.stream.as_fd(), PollFlags::POLLIN))
-        .collect();
+    let mut asked: Vec<PollFd> =
+        clients.iter().map(|client| PollFd::new(client.stream.as_fd(), PollFlags::POLLIN)).collect();
     Ok(poll(&mut asked, within)? > 0)
 }

@@ -150,8 +150,7 @@ pub fn flood_of_bytes(server: &mut Server) -> Result<()> {
             }
             floods.iter_mut().try_for_each(|client| client.finish_with(1))
         });
-        let served = (0..100)
-            .try_for_each(|_| busy.iter_mut().try_for_each(|client| client.round_trip(KIB)));
+        let served = (0..100).try_for_each(|_| busy.iter_mut().try_for_each(|client| client.round_trip(KIB)));
         over.store(true, Ordering::Relaxed);
         flood.join().expect("the flood does not panic").context("a flood")?;
         served.context("beside a flood")

@@ -129,10 +129,8 @@ fn told_in_many_ways(server: &mut Server, tell: fn(&mut Server) -> Result<()>) -
         let taken = server.acknowledged_from(&slow)?;
         tell(server)?;
         let told = server.told().context("it was told")?;
-        let result = other
-            .expect_end()
-            .context("an idle client")
-            .and_then(|()| expect_all_that_was_taken(&mut slow, taken));
+        let result =
+            other.expect_end().context("an idle client").and_then(|()| expect_all_that_was_taken(&mut slow, taken));
         // Where the machine was so slow that the grace was over, everything is done once more.
         if told.elapsed() < GRACE / 2 || started.elapsed() > DEADLINE {
             result?;
@@ -211,11 +209,7 @@ pub fn starts_again_at_once(server: &mut Server) -> Result<()> {
 fn expect_all_that_was_taken(client: &mut Client, taken: u64) -> Result<()> {
     let end = client.read_to_end()?;
     ensure!(end == End::Fin, "{end:?} came instead of the end, after {} bytes", client.received);
-    ensure!(
-        client.received >= taken,
-        "of {taken} bytes that were taken, {} came back",
-        client.received
-    );
+    ensure!(client.received >= taken, "of {taken} bytes that were taken, {} came back", client.received);
     Ok(())
 }
 
@@ -223,11 +217,6 @@ fn expect_all_that_was_taken(client: &mut Client, taken: u64) -> Result<()> {
 fn expect_reset(client: &mut Client) -> Result<()> {
     let end = client.read_to_end()?;
     let whole = client.received == client.sent;
-    ensure!(
-        whole || end == End::Reset,
-        "{end:?} came after {} of {} bytes",
-        client.received,
-        client.sent
-    );
+    ensure!(whole || end == End::Reset, "{end:?} came after {} of {} bytes", client.received, client.sent);
     Ok(())
 }

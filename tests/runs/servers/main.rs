@@ -160,24 +160,14 @@ const CHECKS: &[Check] = &[
     check("killed_at_once", start::killed_at_once),
     check("asks_after_clients", start::asks_after_clients),
     check("urgent_bytes", start::urgent_bytes),
-    Check {
-        servers: |name| name == "echo_server_fork",
-        ..check("children_are_reaped", models::children_are_reaped)
-    },
-    Check {
-        servers: |name| name == "echo_server_sigio",
-        ..check("signals_overflow", models::signals_overflow)
-    },
+    Check { servers: |name| name == "echo_server_fork", ..check("children_are_reaped", models::children_are_reaped) },
+    Check { servers: |name| name == "echo_server_sigio", ..check("signals_overflow", models::signals_overflow) },
     Check {
         servers: |name| ["echo_server_epoll", "echo_server_poll"].contains(&name),
         options: &["-b", "50"],
         ..check("polls_busily", models::polls_busily)
     },
-    Check {
-        servers: has_workers,
-        options: &["-w", "2"],
-        ..check("both_workers_serve", models::both_workers_serve)
-    },
+    Check { servers: has_workers, options: &["-w", "2"], ..check("both_workers_serve", models::both_workers_serve) },
     Check {
         servers: has_workers,
         options: &["-w", "2"],
@@ -251,8 +241,7 @@ fn trials() -> Result<Vec<Trial>> {
 
 fn run(check: &Check, subject: &Subject) -> Result<()> {
     // One whose words do not come here is told its port.
-    let (_holder, port) =
-        if subject.silent { hold_port().map(|(it, port)| (Some(it), port))? } else { (None, 0) };
+    let (_holder, port) = if subject.silent { hold_port().map(|(it, port)| (Some(it), port))? } else { (None, 0) };
     let mut server = Server::start(subject, port)?;
     let result = (check.run)(&mut server).and_then(|()| server.finish(check.says));
     result.map_err(|error| server.explain(error))

@@ -61,13 +61,9 @@ fn clients_of_both_workers(server: &Server) -> Result<Vec<Client>> {
     let mut clients = Client::several(server, CLIENTS_FOR_WORKERS)?;
     clients.iter_mut().try_for_each(|client| client.round_trip(100))?;
     // Each has its listening socket, and some of the connections.
-    let workers: Vec<usize> =
-        server.children()?.iter().map(|(worker, _)| sockets(worker).len()).collect();
+    let workers: Vec<usize> = server.children()?.iter().map(|(worker, _)| sockets(worker).len()).collect();
     let shared = workers.len() == 2 && workers.iter().all(|sockets| *sockets > 1);
     ensure!(shared, "the workers have so many sockets: {workers:?}");
-    ensure!(
-        workers.iter().sum::<usize>() == 2 + clients.len(),
-        "the workers have {workers:?} sockets"
-    );
+    ensure!(workers.iter().sum::<usize>() == 2 + clients.len(), "the workers have {workers:?} sockets");
     Ok(clients)
 }

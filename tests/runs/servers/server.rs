@@ -111,19 +111,9 @@ impl Server {
             .stderr(stderr.try_clone()?);
         // SAFETY: system calls, which may stand between fork and exec.
         unsafe { command.pre_exec(prepare) };
-        let child =
-            command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
-        let mut server = Self {
-            subject: subject.clone(),
-            child,
-            pid,
-            status: None,
-            stdout,
-            stderr,
-            port,
-            told: None,
-        };
+        let mut server = Self { subject: subject.clone(), child, pid, status: None, stdout, stderr, port, told: None };
         server.wait_until_listening().map_err(|error| server.explain(error))?;
         Ok(server)
     }
@@ -293,17 +283,14 @@ impl Server {
         wait_until("no connection and no zombie is left", || {
             let processes = self.processes()?;
             // The first process has the listening sockets of its workers, too.
-            let sockets: BTreeSet<u64> =
-                processes.iter().flat_map(|(process, _)| sockets(process)).collect();
+            let sockets: BTreeSet<u64> = processes.iter().flat_map(|(process, _)| sockets(process)).collect();
             let zombies = processes.iter().any(|(_, stat)| stat.state == 'Z');
             Ok(sockets.len() == self.listening_sockets()? && !zombies)
         })
     }
 
     fn listening_sockets(&self) -> Result<usize> {
-        let listens = |entry: &TcpNetEntry| {
-            entry.local_address.port() == self.port && entry.state == TcpState::Listen
-        };
+        let listens = |entry: &TcpNetEntry| entry.local_address.port() == self.port && entry.state == TcpState::Listen;
         Ok(procfs::net::tcp()?.iter().filter(|entry| listens(entry)).count())
     }
 
@@ -348,34 +335,24 @@ impl Server {
         let mut used = Duration::ZERO;
         let rested = wait_until("it rests", || {
             let before = self.processor_time()?;
-            ensure!(
-                !any_told(clients, PollTimeout::try_from(WATCHED)?)?,
-                "a client was told something"
-            );
+            ensure!(!any_told(clients, PollTimeout::try_from(WATCHED)?)?, "a client was told something");
             used = self.processor_time()?.saturating_sub(before);
             Ok(!rests || used <= NEARLY_NOTHING)
         });
-        rested
-            .with_context(|| format!("it used the processor for {used:?} of the last {WATCHED:?}"))
+        rested.with_context(|| format!("it used the processor for {used:?} of the last {WATCHED:?}"))
     }
 
     /// Changes a limit of each of its processes.
-    fn limit(
-        &self,
-        resource: Resource,
-        change: impl Fn(&Process, &mut libc::rlimit) -> Result<()>,
-    ) -> Result<()> {
+    fn limit(&self, resource: Resource, change: impl Fn(&Process, &mut libc::rlimit) -> Result<()>) -> Result<()> {
         for (process, _) in self.processes()? {
             let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
             let resource = resource as libc::__rlimit_resource_t;
             // SAFETY: `limit` is written to until the call returns; nothing is read.
-            let asked =
-                unsafe { libc::prlimit(process.pid, resource, ptr::null(), &raw mut limit) };
+            let asked = unsafe { libc::prlimit(process.pid, resource, ptr::null(), &raw mut limit) };
             Errno::result(asked).context("cannot ask for a limit")?;
             change(&process, &mut limit)?;
             // SAFETY: `limit` is read until the call returns; nothing is written.
-            let set =
-                unsafe { libc::prlimit(process.pid, resource, &raw const limit, ptr::null_mut()) };
+            let set = unsafe { libc::prlimit(process.pid, resource, &raw const limit, ptr::null_mut()) };
             Errno::result(set).context("cannot set a limit")?;
         }
         Ok(())
@@ -476,9 +453,8 @@ impl Server {
 
     /// Whether the kernel remembers a connection of this port that was ended from the server's side.
     pub fn is_remembered(&self) -> Result<bool> {
-        let remembered = |entry: TcpNetEntry| {
-            entry.local_address.port() == self.port && entry.state == TcpState::TimeWait
-        };
+        let remembered =
+            |entry: TcpNetEntry| entry.local_address.port() == self.port && entry.state == TcpState::TimeWait;
         Ok(procfs::net::tcp()?.into_iter().any(remembered))
     }
 }

@@ -193,9 +193,7 @@ pub fn says_a_shortage_once(server: &mut Server) -> Result<()> {
     let said = server.stderr()?;
     ensure!(said.lines().count() <= 3, "it said {} lines", said.lines().count());
     drop(clients);
-    wait_until("it reports that accept() has resumed", || {
-        Ok(server.stderr()?.contains("resumed after"))
-    })?;
+    wait_until("it reports that accept() has resumed", || Ok(server.stderr()?.contains("resumed after")))?;
     Client::new(server)?.finish_with(100)
 }
 
@@ -232,8 +230,7 @@ pub fn worker_is_killed(server: &mut Server) -> Result<()> {
     wait_until("it says so", || Ok(server.stderr()?.contains(&line)))?;
     wait_until("there are as many as before", || {
         let now = server.children()?;
-        Ok(now.len() == before.len()
-            && now.iter().all(|(worker, stat)| worker.pid != victim && stat.state != 'Z'))
+        Ok(now.len() == before.len() && now.iter().all(|(worker, stat)| worker.pid != victim && stat.state != 'Z'))
     })?;
     // Whichever worker's they are.
     Client::several(server, 20)?.iter_mut().try_for_each(|client| client.finish_with(100))
@@ -267,9 +264,7 @@ pub fn asks_after_clients(server: &mut Server) -> Result<()> {
         let timer = timer.and_then(|(_, rest)| rest.split_whitespace().nth(1));
         let timer = timer.and_then(|timer| timer.strip_prefix("02:"));
         // In hundredths of a second.
-        Ok(timer
-            .and_then(|left| u64::from_str_radix(left, 16).ok())
-            .is_some_and(|left| (5000..=6000).contains(&left)))
+        Ok(timer.and_then(|left| u64::from_str_radix(left, 16).ok()).is_some_and(|left| (5000..=6000).contains(&left)))
     })?;
     client.finish_with(100)
 }
@@ -303,12 +298,8 @@ pub fn too_many_descriptors(program: &str) -> Result<()> {
 
 /// More datagrams than its output has room for lines: each is answered, although nobody reads what the server says.
 pub fn datagrams_without_a_reader(program: &str) -> Result<()> {
-    let mut server = Command::new(program)
-        .arg("0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let mut server =
+        Command::new(program).arg("0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let result = answers_datagrams(&mut server);
     server.kill()?;
     server.wait()?;

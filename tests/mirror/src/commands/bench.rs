@@ -59,8 +59,7 @@ pub fn run() -> Result<bool> {
         twins: both(&project, "echo_server", one_word)?,
     });
     progress.show(3, "echo_server, many messages");
-    let [few, many] =
-        MESSAGES.map(|messages| both(&project, "echo_server", &exchange(one_word, messages)));
+    let [few, many] = MESSAGES.map(|messages| both(&project, "echo_server", &exchange(one_word, messages)));
     let (few, many) = (few?, many?);
     let messages = (MESSAGES[1] - MESSAGES[0]) as u64;
     figures.push(Figure {
@@ -101,9 +100,7 @@ fn sizes(project: &Project, program: &str, twins: &[Twin; 2], stripped: bool) ->
             );
             file = copy;
         }
-        *size = fs::metadata(&file)
-            .with_context(|| format!("no such program: {}", file.display()))?
-            .len();
+        *size = fs::metadata(&file).with_context(|| format!("no such program: {}", file.display()))?.len();
     }
     let kind = if stripped { "stripped" } else { "with debugging information" };
     Ok(Figure { what: format!("{program}, {kind}"), unit: "bytes", twins: sizes })
@@ -125,8 +122,7 @@ fn both(project: &Project, program: &str, scenario: &Scenario) -> Result<[u64; 2
             directory: project.output().join("bench").join(program).join(twin.label.to_lowercase()),
         };
         job.execute()?;
-        let counts =
-            fs::read_to_string(job.file("callgrind")).context("callgrind has written no file")?;
+        let counts = fs::read_to_string(job.file("callgrind")).context("callgrind has written no file")?;
         let total = counts.lines().find_map(|line| line.strip_prefix("totals: "));
         Ok(total.context("callgrind's file has no totals")?.trim().parse()?)
     };

@@ -55,9 +55,7 @@ pub fn commands(
     let file = scenarios.to_string_lossy();
     let repeat = ["compare", "--left", left, "--right", right, "--scenarios", &file];
     let repeat = || repeat.map(str::to_owned).to_vec();
-    all(&[pair], scenario.as_deref(), verbose, &folder, |_, scenario| {
-        again(repeat(), scenario, output.as_deref())
-    })
+    all(&[pair], scenario.as_deref(), verbose, &folder, |_, scenario| again(repeat(), scenario, output.as_deref()))
 }
 
 /// The command that shows a scenario's comparison again, ready to paste.
@@ -87,10 +85,7 @@ fn all(
     repeat: impl Fn(&str, &str) -> String,
 ) -> Result<bool> {
     let cases = cases(pairs, scenario)?;
-    check_injections(
-        &Tools::find()?.strace,
-        &cases.iter().map(|case| case.scenario).collect::<Vec<_>>(),
-    )?;
+    check_injections(&Tools::find()?.strace, &cases.iter().map(|case| case.scenario).collect::<Vec<_>>())?;
     // A user who names a scenario wants to see it.
     let verbose = verbose || scenario.is_some();
     let program_of = |case: &Case<'_>| case.pair.scenarios.program.clone();
@@ -112,8 +107,7 @@ fn all(
         |index, result| {
             let case = &cases[index];
             let (name, program) = (&case.scenario.name, program_of(case));
-            let is_of_another =
-                |other: Option<&Case<'_>>| other.is_none_or(|other| program_of(other) != program);
+            let is_of_another = |other: Option<&Case<'_>>| other.is_none_or(|other| program_of(other) != program);
             progress.clear();
             if verbose {
                 if is_of_another(index.checked_sub(1).map(|before| &cases[before])) {

@@ -22,21 +22,17 @@ struct Service {
 fn services() -> Vec<Service> {
     // The longest argument that execve accepts: 32 pages including the NUL (MAX_ARG_STRLEN).
     let stream = |server| Service { server, client: "echo_client", longest: 128 * 1024 - 1 };
-    let mut services: Vec<Service> =
-        ["echo_server"].into_iter().chain(MODELS).map(stream).collect();
+    let mut services: Vec<Service> = ["echo_server"].into_iter().chain(MODELS).map(stream).collect();
     // The longest datagram: 65535 bytes less the headers of IP and UDP.
-    let datagrams =
-        Service { server: "udp_echo_server", client: "udp_echo_client", longest: 65507 };
+    let datagrams = Service { server: "udp_echo_server", client: "udp_echo_client", longest: 65507 };
     services.push(datagrams);
     services
 }
 
 fn words(longest: usize) -> Vec<Word> {
     // Around the sizes of the programs' buffers (127 and 128), of pages and of segments.
-    let lengths = [
-        1, 2, 126, 127, 128, 129, 254, 255, 256, 1000, 4095, 4096, 16384, 65482, 65507, 65536,
-        100_000, 131_071,
-    ];
+    let lengths =
+        [1, 2, 126, 127, 128, 129, 254, 255, 256, 1000, 4095, 4096, 16384, 65482, 65507, 65536, 100_000, 131_071];
     let lengths = lengths.into_iter().filter(|length| *length <= longest);
     let length = |length| Word { name: format!("{length} bytes"), bytes: pattern_bytes(length) };
     let word = |name: &str, bytes: Vec<u8>| Word { name: name.to_owned(), bytes };
@@ -64,8 +60,7 @@ pub fn run() -> Result<bool> {
 fn pairings(project: &Project, service: &Service) -> Result<bool> {
     let words = words(service.longest);
     let tools = Tools::find()?;
-    let timeout =
-        find_program("timeout").context("timeout is missing: please install coreutils")?;
+    let timeout = find_program("timeout").context("timeout is missing: please install coreutils")?;
     let sides: [fn(&Project, &str) -> Twin; 2] = [Project::c, Project::rust];
     let mut pairings = Vec::new();
     for server in sides {

@@ -33,17 +33,12 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let [left, right] = case.observe(&output, processors()?[0], Instrument::TraceWithStacks)?;
     let twins = &case.pair.twins;
 
-    say!(
-        "{}  {}",
-        styled(&format!("{program}, {}", case.scenario.name), HEADING),
-        case.scenario.about
-    );
+    say!("{}  {}", styled(&format!("{program}, {}", case.scenario.name), HEADING), case.scenario.about);
     let normaliser = Normaliser::new(RULES);
     let traces = [&left, &right].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
     let rows = align_events([&traces[0], &traces[1]], &normaliser);
     let mut sources = Sources::default();
-    let mut origins_of =
-        |side: usize| sources.origins(&traces[side], twins[side].source.as_deref());
+    let mut origins_of = |side: usize| sources.origins(&traces[side], twins[side].source.as_deref());
     let origins = [origins_of(0)?, origins_of(1)?];
     let mut origins = origins.map(Vec::into_iter);
     let mut owners = traces.each_ref().map(|rows| owners(rows).into_iter());
@@ -56,10 +51,8 @@ pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
     let headings = twins.each_ref().map(heading);
     say!("  step line  {}  step line  {}", pad(&headings[0], column), headings[1]);
     for row in &rows {
-        let here = [0, 1]
-            .map(|side| row.sides[side].as_ref().and_then(|_| origins[side].next()).flatten());
-        let [left, right] =
-            [0, 1].map(|side| row.sides[side].as_ref().and_then(|_| owners[side].next()));
+        let here = [0, 1].map(|side| row.sides[side].as_ref().and_then(|_| origins[side].next()).flatten());
+        let [left, right] = [0, 1].map(|side| row.sides[side].as_ref().and_then(|_| owners[side].next()));
         if let Some(now) = left.or(right)
             && owner.as_ref() != Some(&now)
         {
@@ -129,12 +122,7 @@ mod tests {
                    3 close(4) = 0\n9 read(5, \"\", 1) = 0\n";
         assert_eq!(
             owners(log),
-            [
-                "process 1",
-                "process 2, forked by process 1",
-                "process 1",
-                "the other threads of process 2",
-            ]
+            ["process 1", "process 2, forked by process 1", "process 1", "the other threads of process 2",]
         );
     }
 }

@@ -14,14 +14,11 @@ use crate::common::out::print_error;
 pub fn lock(folder: &Path) -> Result<Flock<File>> {
     let shown = folder.display();
     fs::create_dir_all(folder).with_context(|| format!("cannot create {shown}"))?;
-    let file =
-        File::create(folder.join(".lock")).with_context(|| format!("cannot write to {shown}"))?;
+    let file = File::create(folder.join(".lock")).with_context(|| format!("cannot write to {shown}"))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
         Err((file, Errno::EWOULDBLOCK)) => {
-            print_error(&format!(
-                "mirror: another run is using {shown}: waiting for it to finish\n"
-            ));
+            print_error(&format!("mirror: another run is using {shown}: waiting for it to finish\n"));
             Flock::lock(file, FlockArg::LockExclusive)
                 .map_err(|(_, error)| error)
                 .with_context(|| format!("cannot lock {shown}"))

@@ -61,6 +61,5 @@ pub fn processors() -> Result<Vec<usize>> {
 pub fn pin(processor: usize) -> Result<()> {
     let mut processors = CpuSet::new();
     processors.set(processor)?;
-    sched_setaffinity(Pid::this(), &processors)
-        .with_context(|| format!("cannot run on processor {processor}"))
+    sched_setaffinity(Pid::this(), &processors).with_context(|| format!("cannot run on processor {processor}"))
 }

@@ -24,10 +24,8 @@ impl Tools {
 
     /// Finds them.
     pub fn find() -> Result<Self> {
-        let find = |name, package| {
-            find_program(name)
-                .with_context(|| format!("{name} is missing: please install {package}"))
-        };
+        let find =
+            |name, package| find_program(name).with_context(|| format!("{name} is missing: please install {package}"));
         Ok(Self {
             strace: find("strace", "strace")?,
             setpriv: find("setpriv", "util-linux")?,

@@ -40,10 +40,10 @@ pub fn align_lines<Text: AsRef<str> + Ord + Hash>(left: &[Text], right: &[Text])
             })),
             other => {
                 let (old, new) = (&left[other.old_range()], &right[other.new_range()]);
-                rows.extend((0..old.len().max(new.len())).map(|i| Row {
-                    same: false,
-                    sides: [old.get(i).map(text), new.get(i).map(text)],
-                }));
+                rows.extend(
+                    (0..old.len().max(new.len()))
+                        .map(|i| Row { same: false, sides: [old.get(i).map(text), new.get(i).map(text)] }),
+                );
             }
         }
     }

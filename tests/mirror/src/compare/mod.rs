@@ -20,12 +20,7 @@ mod scheduling;
 mod stated;
 
 /// Compares two runs of one scenario.
-pub fn compare(
-    scenario: &Scenario,
-    left: &Observation,
-    right: &Observation,
-    normaliser: &Normaliser,
-) -> Comparison {
+pub fn compare(scenario: &Scenario, left: &Observation, right: &Observation, normaliser: &Normaliser) -> Comparison {
     let mut differences = Vec::new();
     for (side, observation) in [left, right].into_iter().enumerate() {
         stated(scenario, side, observation, &mut differences);
@@ -60,15 +55,11 @@ pub fn between(
 }
 
 /// What differs between two runs, apart from what the scheduler decides: see `scheduling`.
-pub fn between_without_scheduling(
-    [left, right]: [&Observation; 2],
-    normaliser: &Normaliser,
-) -> Vec<Difference> {
+pub fn between_without_scheduling([left, right]: [&Observation; 2], normaliser: &Normaliser) -> Vec<Difference> {
     let mut differences = Vec::new();
     outcomes(left, right, &mut differences);
     let [left, right] = [left, right].map(|side| scheduling::without_scheduling(&side.trace));
-    let [left, right] =
-        [&left, &right].map(|rows| normaliser.apply(rows.iter().map(String::as_str)));
+    let [left, right] = [&left, &right].map(|rows| normaliser.apply(rows.iter().map(String::as_str)));
     differences.extend(first_difference("the traces", &align_lines(&left, &right)));
     differences
 }
@@ -91,10 +82,7 @@ fn outcomes(left: &Observation, right: &Observation, differences: &mut Vec<Diffe
         compare(&what, excerpts([&left.received, &right.received]));
     }
     let remaining_processes = |count| format!("{count} processes");
-    compare(
-        "the number of remaining processes",
-        both.map(|side| remaining_processes(side.remaining_processes)),
-    );
+    compare("the number of remaining processes", both.map(|side| remaining_processes(side.remaining_processes)));
     for path in paths(left, right) {
         let file = |side: &Observation| match side.files.iter().find(|file| file.path == path) {
             Some(FileRecord { mode, size, content, .. }) => {
@@ -104,8 +92,7 @@ fn outcomes(left: &Observation, right: &Observation, differences: &mut Vec<Diffe
         };
         compare(path, both.map(file));
     }
-    differences
-        .extend(first_difference("the packets", &align_lines(&left.packets, &right.packets)));
+    differences.extend(first_difference("the packets", &align_lines(&left.packets, &right.packets)));
 }
 
 /// The paths of all files that either side has left.
@@ -162,8 +149,7 @@ mod tests {
     #[test]
     fn an_extra_call_is_found_where_it_is() {
         let left = observation(&["a() = 0", "b() = 0", "c() = 0", "d() = 0", "e() = 0"]);
-        let right =
-            observation(&["a() = 0", "b() = 0", "c() = 0", "d() = 0", "x() = 0", "e() = 0"]);
+        let right = observation(&["a() = 0", "b() = 0", "c() = 0", "d() = 0", "x() = 0", "e() = 0"]);
         let comparison = compared(&left, &right);
         assert_eq!(comparison.differing_lines, 1);
         let [Difference::Lines { start, rows, .. }] = comparison.differences.as_slice() else {
@@ -179,10 +165,7 @@ mod tests {
         let mut right = observation(&[]);
         right.packets.push("TCP 127.0.0.1:1 > 127.0.0.1:2: FIN at 6".into());
         let comparison = compared(&left, &right);
-        assert!(matches!(
-            comparison.differences[..],
-            [Difference::Lines { what: "the packets", .. }]
-        ));
+        assert!(matches!(comparison.differences[..], [Difference::Lines { what: "the packets", .. }]));
     }
 
     #[test]
@@ -198,11 +181,7 @@ mod tests {
 
     #[test]
     fn every_byte_counts() {
-        let peer = |received: &[u8]| Peer {
-            name: "a".into(),
-            received: received.to_vec(),
-            stream: Stream::Ended,
-        };
+        let peer = |received: &[u8]| Peer { name: "a".into(), received: received.to_vec(), stream: Stream::Ended };
         let file = |content: &str| FileRecord {
             path: "/tmp/a".into(),
             mode: "- 0644".into(),
@@ -218,8 +197,7 @@ mod tests {
         let comparison = compared(&left, &right);
         assert_eq!(comparison.differences.len(), 3, "{comparison:?}");
         assert_eq!(comparison.verdict(), Verdict::Different);
-        let without_scheduling =
-            between_without_scheduling([&left, &right], &Normaliser::new(RULES));
+        let without_scheduling = between_without_scheduling([&left, &right], &Normaliser::new(RULES));
         assert_eq!(without_scheduling, comparison.differences);
     }
 }

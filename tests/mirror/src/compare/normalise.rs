@@ -58,10 +58,7 @@ impl Normaliser {
         for process in rows::by_process(trace, &threads) {
             let mut process = rows::by_descriptor(process);
             if polls != Polls::Never {
-                process = self
-                    .folds
-                    .iter()
-                    .fold(process, |process, matches| rows::fold(process, matches));
+                process = self.folds.iter().fold(process, |process, matches| rows::fold(process, matches));
             }
             rows.extend(process.events);
         }
@@ -105,11 +102,7 @@ impl Value {
         self.pattern.replace_all(text, put)
     }
 
-    fn replace_outside_strings<'a>(
-        &self,
-        line: Cow<'a, str>,
-        addresses: &mut Addresses,
-    ) -> Cow<'a, str> {
+    fn replace_outside_strings<'a>(&self, line: Cow<'a, str>, addresses: &mut Addresses) -> Cow<'a, str> {
         let mut replaced = String::new();
         let mut copied = 0;
         for part in outside_strings(&line) {
@@ -178,24 +171,15 @@ mod tests {
         ]);
         assert_eq!(
             lines,
-            [
-                "brk(NULL) = <address 1>",
-                "mmap(NULL, 12288, 0x22) = <address 2>",
-                "brk(<address 1>) = <address 1>",
-            ]
+            ["brk(NULL) = <address 1>", "mmap(NULL, 12288, 0x22) = <address 2>", "brk(<address 1>) = <address 1>",]
         );
     }
 
     #[test]
     fn low_addresses_of_programs_that_are_not_position_independent() {
         let normaliser = Normaliser::new(RULES);
-        let lines =
-            ["brk(NULL) = 0x4052a0", "brk(0x4272a0) = 0x4272a0", "read(3, 0x405300, 8) = 0"];
-        let names = [
-            "brk(NULL) = <address 1>",
-            "brk(<address 2>) = <address 2>",
-            "read(3, <address 3>, 8) = 0",
-        ];
+        let lines = ["brk(NULL) = 0x4052a0", "brk(0x4272a0) = 0x4272a0", "read(3, 0x405300, 8) = 0"];
+        let names = ["brk(NULL) = <address 1>", "brk(<address 2>) = <address 2>", "read(3, <address 3>, 8) = 0"];
         assert_eq!(normaliser.apply(lines), names);
         let flags = "fcntl(3, F_SETFL, 0x405300) = 0";
         assert_eq!(normaliser.apply(["brk(NULL) = 0x564d10d38000", flags])[1], flags);
@@ -237,8 +221,7 @@ mod tests {
 
     #[test]
     fn measurements_are_replaced_but_not_the_state() {
-        let line =
-            |value: &str, size| format!("getsockopt(4, SOL_TCP, TCP_INFO, {value}, [{size}]) = 0");
+        let line = |value: &str, size| format!("getsockopt(4, SOL_TCP, TCP_INFO, {value}, [{size}]) = 0");
         let lines = [line(r#""\1\0\"\7""#, 136), line(r#""\1""#, 1)];
         let lines = Normaliser::new(RULES).apply(lines.iter().map(String::as_str));
         assert_eq!(lines, [line("<measurements>", 136), line(r#""\1""#, 1)]);

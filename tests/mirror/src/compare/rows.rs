@@ -18,10 +18,7 @@ pub struct Process<'a> {
 
 /// Groups the events by process, in the order of the IDs: how processes interleave is up to the
 /// scheduler. `threads` maps each further thread to its process.
-pub fn by_process<'a>(
-    trace: impl IntoIterator<Item = &'a Event>,
-    threads: &HashMap<u32, u32>,
-) -> Vec<Process<'a>> {
+pub fn by_process<'a>(trace: impl IntoIterator<Item = &'a Event>, threads: &HashMap<u32, u32>) -> Vec<Process<'a>> {
     let mut processes: Vec<Process<'_>> = Vec::new();
     let mut places = HashMap::new();
     for event in trace {

@@ -21,13 +21,10 @@ pub fn without_scheduling(trace: &[Event]) -> Vec<String> {
         LazyLock::new(|| Regex::new(r"\bparent_tid=\[\d+\]").expect("the pattern is valid"));
     // In a line of /proc/self/mountinfo: the IDs of the mount, its parent and its device, and its
     // root on the device.
-    static MOUNT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"("|\\n)\d+ \d+ \d+:\d+ /\S* /"#).expect("the pattern is valid")
-    });
+    static MOUNT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"("|\\n)\d+ \d+ \d+:\d+ /\S* /"#).expect("the pattern is valid"));
     let threads = threads(trace);
-    let several = |event: &Event| {
-        threads.contains_key(&event.process) || threads.values().any(|p| *p == event.process)
-    };
+    let several = |event: &Event| threads.contains_key(&event.process) || threads.values().any(|p| *p == event.process);
     let handled = handled_sigchld(trace);
     let mut rows = Vec::new();
     for thread in by_process(trace, &HashMap::new()) {
@@ -75,8 +72,7 @@ fn is_wait(text: &str) -> bool {
 
 /// The child that this call has reaped, if any, and its status.
 fn reaped(text: &str) -> Option<(u32, &str)> {
-    static STATUS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\{.*\}").expect("the pattern is valid"));
+    static STATUS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\{.*\}").expect("the pattern is valid"));
     let (_, result) = text.rsplit_once(" = ").filter(|_| is_wait(text))?;
     let child = result.parse().ok().filter(|child| *child > 0)?;
     Some((child, STATUS.find(text).map_or("", |status| status.as_str())))
@@ -129,18 +125,13 @@ mod tests {
         assert_eq!(without_scheduling(&one), without_scheduling(&other));
         let more = "3 wait4(-1, NULL, WNOHANG, NULL) = 0\n";
         let more = parse(&format!("3 getpid() = 3\n{more}{more}"));
-        assert_eq!(
-            without_scheduling(&more).len(),
-            3,
-            "the number of waits that find no child counts"
-        );
+        assert_eq!(without_scheduling(&more).len(), 3, "the number of waits that find no child counts");
         let third = parse("3 clone(flags=SIGCHLD) = 4\n3 wait4(-1, NULL, 0, NULL) = 4\n");
         assert_ne!(without_scheduling(&one), without_scheduling(&third));
         let quick = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[0]}, 88) = 4\n");
         let slow = parse("3 clone3({flags=CLONE_THREAD} => {parent_tid=[4]}, 88) = 4\n");
         assert_eq!(without_scheduling(&quick), without_scheduling(&slow));
-        let mounts =
-            |text: &str| without_scheduling(&parse(&format!("3 read(3, {text}, 99) = 9\n")));
+        let mounts = |text: &str| without_scheduling(&parse(&format!("3 read(3, {text}, 99) = 9\n")));
         let first = mounts(r#""86 65 0:6 /a /b rw\n87 86 0:7 / /proc rw""#);
         assert_eq!(first, mounts(r#""163 65 0:8 / /b rw\n99 63 0:7 / /proc rw""#));
         assert_ne!(first, mounts(r#""63 65 0:8 / /b rw\n99 63 0:7 / /sys rw""#));

@@ -8,12 +8,7 @@ use crate::scenario::Scenario;
 use crate::scenario::template::{self, Mismatch};
 
 /// Adds the differences of one side from the scenario.
-pub fn stated(
-    scenario: &Scenario,
-    side: usize,
-    observation: &Observation,
-    differences: &mut Vec<Difference>,
-) {
+pub fn stated(scenario: &Scenario, side: usize, observation: &Observation, differences: &mut Vec<Difference>) {
     let mut expect = |what, expected: String, actual: String| {
         if expected != actual {
             differences.push(Difference::Stated { side, what, expected, actual });

@@ -28,23 +28,13 @@ pub struct Case<'a> {
 
 impl Case<'_> {
     /// Runs both twins and compares them.
-    pub fn run(
-        &self,
-        output: &Path,
-        processor: usize,
-        normaliser: &Normaliser,
-    ) -> Result<Comparison> {
+    pub fn run(&self, output: &Path, processor: usize, normaliser: &Normaliser) -> Result<Comparison> {
         let [left, right] = self.observe(output, processor, Instrument::Trace)?;
         Ok(compare(self.scenario, &left, &right, normaliser))
     }
 
     /// Runs both twins and reads their observations.
-    pub fn observe(
-        &self,
-        output: &Path,
-        processor: usize,
-        instrument: Instrument,
-    ) -> Result<[Observation; 2]> {
+    pub fn observe(&self, output: &Path, processor: usize, instrument: Instrument) -> Result<[Observation; 2]> {
         let [left, right] = self.jobs(output, processor, instrument)?;
         let observe = |job: Job| Observation::read(&job, job.execute()?);
         Ok([observe(left)?, observe(right)?])
@@ -52,12 +42,7 @@ impl Case<'_> {
 
     /// Runs both twins and compares them. If they are not the same, runs both again to check that
     /// each is the same as itself.
-    pub fn judge(
-        &self,
-        output: &Path,
-        processor: usize,
-        normaliser: &Normaliser,
-    ) -> Result<Comparison> {
+    pub fn judge(&self, output: &Path, processor: usize, normaliser: &Normaliser) -> Result<Comparison> {
         let first = self.observe(output, processor, Instrument::Trace)?;
         let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
         // The differences without scheduling, once a program has differed from itself.
@@ -74,8 +59,7 @@ impl Case<'_> {
                     return Ok(comparison);
                 }
                 let [left, right] = &first;
-                decided
-                    .get_or_insert_with(|| between_without_scheduling([left, right], normaliser));
+                decided.get_or_insert_with(|| between_without_scheduling([left, right], normaliser));
             }
         }
         if let Some(decided) = decided {
@@ -132,14 +116,9 @@ pub fn cases<'a>(pairs: &'a [Pair], scenario: Option<&str>) -> Result<Vec<Case<'
                 cases.push(Case { pair, scenario: pair.scenarios.find(name)? });
             }
             Some(name) => cases.extend(
-                pair.scenarios
-                    .scenarios
-                    .iter()
-                    .filter(|s| s.name == name)
-                    .map(|scenario| Case { pair, scenario }),
+                pair.scenarios.scenarios.iter().filter(|s| s.name == name).map(|scenario| Case { pair, scenario }),
             ),
-            None => cases
-                .extend(pair.scenarios.scenarios.iter().map(|scenario| Case { pair, scenario })),
+            None => cases.extend(pair.scenarios.scenarios.iter().map(|scenario| Case { pair, scenario })),
         }
     }
     if let (true, Some(name)) = (cases.is_empty(), scenario) {

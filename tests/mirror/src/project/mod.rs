@@ -48,9 +48,9 @@ impl Project {
     /// Finds the project that the current directory is in.
     pub fn find() -> Result<Self> {
         let here = std::env::current_dir()?;
-        let root = here.ancestors().find(|folder| {
-            folder.join("tests/scenarios").is_dir() && folder.join("c-reference").is_dir()
-        });
+        let root = here
+            .ancestors()
+            .find(|folder| folder.join("tests/scenarios").is_dir() && folder.join("c-reference").is_dir());
         let root = root.context(
             "not in the Sockmirror project (to compare programs of your own, use --left, \
              --right and --scenarios)",
@@ -72,9 +72,9 @@ impl Project {
     pub fn build(&self) -> Result<()> {
         // The jobserver's descriptors of a `make` that has started this tool are closed.
         let flags = std::env::var("MAKEFLAGS").unwrap_or_default();
-        let flags = flags.split(' ').filter(|flag| {
-            !flag.starts_with("--jobserver") && !flag.starts_with("-j") && !flag.is_empty()
-        });
+        let flags = flags
+            .split(' ')
+            .filter(|flag| !flag.starts_with("--jobserver") && !flag.starts_with("-j") && !flag.is_empty());
         let status = Command::new("make")
             .args(["--silent", "build"])
             .env("MAKEFLAGS", flags.collect::<Vec<_>>().join(" "))
@@ -83,18 +83,14 @@ impl Project {
             // Its output must not mix with this tool's.
             .stdout(std::io::stderr().as_fd().try_clone_to_owned()?)
             .status();
-        ensure!(
-            status.context("make is missing: please install it")?.success(),
-            "`make build` failed"
-        );
+        ensure!(status.context("make is missing: please install it")?.success(), "`make build` failed");
         Ok(())
     }
 
     /// The names of all programs, in the order of `Cargo.toml`, which is the tutorial's.
     pub fn programs(&self) -> Result<Vec<String>> {
         let path = self.path("Cargo.toml");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let manifest: Manifest = toml::from_str(&text)?;
         Ok(manifest.bin.into_iter().map(|program| program.name).collect())
     }

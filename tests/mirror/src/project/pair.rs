@@ -37,8 +37,7 @@ impl Twin {
         let mut command = shlex::split(command_line)
             .filter(|words| !words.is_empty())
             .with_context(|| format!("--{label}: invalid command line {command_line:?}"))?;
-        let file = find_program(&command[0])
-            .with_context(|| format!("--{label}: no such program: {}", command[0]))?;
+        let file = find_program(&command[0]).with_context(|| format!("--{label}: no such program: {}", command[0]))?;
         access(&file, AccessFlags::X_OK)
             .with_context(|| format!("--{label}: {} cannot be executed", file.display()))?;
         command[0] = file.to_string_lossy().into_owned();

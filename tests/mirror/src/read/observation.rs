@@ -58,15 +58,12 @@ impl Observation {
             fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
         };
         let Record { end, step_failures, peers, files, remaining_processes } = record;
-        let peer =
-            |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
+        let peer = |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
         let mut trace = trace::parse(&String::from_utf8_lossy(&read("strace")?));
         if let Some(event) = trace.iter().find(|event| event.is_truncated(MAX_STRING)) {
             let call = event.text.split_once('(').map_or("", |(call, _)| call);
             let limit = MAX_STRING >> 20;
-            let why = format!(
-                "{call} passes more than {limit} MiB in one call, which is too long to compare"
-            );
+            let why = format!("{call} passes more than {limit} MiB in one call, which is too long to compare");
             return Err(not_run(why).context(job.command[0].clone()));
         }
         // In the run the program is in the working directory; the host's file has its debugging

@@ -22,8 +22,8 @@ use crate::common::printable::printable;
 /// Reads a capture and lists each direction of each conversation, in the order of their first
 /// packets.
 pub fn read(path: &Path) -> Result<Vec<String>> {
-    let mut reader = PcapNgReader::new(File::open(path)?)
-        .with_context(|| format!("{}: not a capture file", path.display()))?;
+    let mut reader =
+        PcapNgReader::new(File::open(path)?).with_context(|| format!("{}: not a capture file", path.display()))?;
     let mut conversations = Conversations::default();
     while let Some(block) = reader.next_block() {
         if let Block::EnhancedPacket(packet) = block? {
@@ -61,12 +61,8 @@ impl Conversations {
     fn add(&mut self, frame: &[u8]) -> Result<()> {
         let packet = SlicedPacket::from_ethernet(frame)?;
         let (source, destination): (IpAddr, IpAddr) = match &packet.net {
-            Some(NetSlice::Ipv4(ip)) => {
-                (ip.header().source_addr().into(), ip.header().destination_addr().into())
-            }
-            Some(NetSlice::Ipv6(ip)) => {
-                (ip.header().source_addr().into(), ip.header().destination_addr().into())
-            }
+            Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+            Some(NetSlice::Ipv6(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
             _ => return Ok(()),
         };
         let ends = |source_port, destination_port| {

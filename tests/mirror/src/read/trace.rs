@@ -138,21 +138,14 @@ fn stack_owner(events: &[Event], index: usize) -> usize {
     let process = events[index].process;
     let before = events[..index].iter().rposition(|event| event.process == process);
     match before {
-        Some(before)
-            if events[index].text.starts_with("+++")
-                && events[before].text.starts_with("exit_group(") =>
-        {
+        Some(before) if events[index].text.starts_with("+++") && events[before].text.starts_with("exit_group(") => {
             before
         }
         _ => index,
     }
 }
 
-fn resumed<'a>(
-    text: &'a str,
-    process: u32,
-    unfinished: &mut HashMap<u32, usize>,
-) -> Option<(&'a str, usize)> {
+fn resumed<'a>(text: &'a str, process: u32, unfinished: &mut HashMap<u32, usize>) -> Option<(&'a str, usize)> {
     let (_, rest) = text.strip_prefix("<... ")?.split_once(" resumed>")?;
     Some((rest, unfinished.remove(&process)?))
 }
@@ -175,10 +168,7 @@ mod tests {
              4 --- SIGTERM {si_signo=SIGTERM} ---\n4 +++ killed by SIGTERM +++\n",
         );
         let texts: Vec<_> = events.iter().map(|e| e.text.as_str()).collect();
-        assert_eq!(
-            texts,
-            ["close(3) = 0", "--- SIGTERM {si_signo=SIGTERM} ---", "+++ killed by SIGTERM +++"]
-        );
+        assert_eq!(texts, ["close(3) = 0", "--- SIGTERM {si_signo=SIGTERM} ---", "+++ killed by SIGTERM +++"]);
         assert_eq!(events[0].stack[0], Frame { object: "/lib/libc.so.6".into(), address: 0xf8350 });
         assert_eq!(events[0].stack[1], Frame { object: "/a(b)/c".into(), address: 0x12 });
         let calls: Vec<_> = events.iter().map(Event::is_call).collect();
@@ -205,10 +195,7 @@ mod tests {
     #[test]
     fn created_processes() {
         let created = |text: &str| parse(&format!("4 {text}\n"))[0].created();
-        assert_eq!(
-            created("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x7f) = 5"),
-            Some(5)
-        );
+        assert_eq!(created("clone(child_stack=NULL, flags=SIGCHLD, child_tidptr=0x7f) = 5"), Some(5));
         assert_eq!(created("clone3({flags=CLONE_VM} => {parent_tid=[6]}, 88) = 6"), Some(6));
         assert_eq!(created("vfork() = -1 EAGAIN (Resource temporarily unavailable)"), None);
         assert_eq!(created("dup(5) = 6"), None);
@@ -233,9 +220,7 @@ mod tests {
 
     #[test]
     fn a_call_in_two_lines_is_one_event() {
-        let events = parse(
-            "4 wait4(-1,  <unfinished ...>\n5 exit_group(0) = ?\n4 <... wait4 resumed>NULL) = 5\n",
-        );
+        let events = parse("4 wait4(-1,  <unfinished ...>\n5 exit_group(0) = ?\n4 <... wait4 resumed>NULL) = 5\n");
         assert_eq!(events[0].text, "wait4(-1, NULL) = 5");
         assert_eq!(events[1].text, "exit_group(0) = ?");
         assert_eq!(events.len(), 2);

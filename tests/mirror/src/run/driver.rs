@@ -79,9 +79,7 @@ impl<'a> Run<'a> {
         let mut watch = Watch::new()?;
         for step in &job.scenario.before {
             if let Err(error) = peers.take(step) {
-                return Err(not_run(format!(
-                    "before the start: step \"{step}\" failed: {error:#}"
-                )));
+                return Err(not_run(format!("before the start: step \"{step}\" failed: {error:#}")));
             }
             watch.flush()?;
         }
@@ -108,9 +106,7 @@ impl<'a> Run<'a> {
     /// Waits until the program has ended or sleeps for good, kills what is left, and collects the
     /// findings.
     pub fn finish(mut self) -> Result<Record> {
-        self.wait_for(|run| {
-            Ok(if run.has_ended()? { Arrival::Complete } else { Arrival::Missing })
-        })?;
+        self.wait_for(|run| Ok(if run.has_ended()? { Arrival::Complete } else { Arrival::Missing }))?;
         let remaining_processes = self.watch.processes().len();
         self.kill_remaining()?;
         let end = self.end()?;
@@ -122,8 +118,7 @@ impl<'a> Run<'a> {
             collector.finish()?;
         }
         if matches!(self.job.instrument, Instrument::Callgrind(_)) {
-            fs::copy(CALLGRIND, self.job.file("callgrind"))
-                .context("callgrind has written no file")?;
+            fs::copy(CALLGRIND, self.job.file("callgrind")).context("callgrind has written no file")?;
         }
         let program = Path::new(WORK).join(&self.job.name);
         let files = list_files(&WRITABLE, &self.job.file("files"));
@@ -164,10 +159,7 @@ impl<'a> Run<'a> {
 
     /// Waits until the program sleeps or has ended and the condition no longer holds. Meanwhile the
     /// peers read.
-    pub fn wait_while(
-        &mut self,
-        mut condition: impl FnMut(&mut Self) -> Result<bool>,
-    ) -> Result<()> {
+    pub fn wait_while(&mut self, mut condition: impl FnMut(&mut Self) -> Result<bool>) -> Result<()> {
         self.watch.peer_acted(&mut self.log)?;
         loop {
             let ended = self.child.try_wait()?.is_some();

@@ -8,8 +8,7 @@ pub const HOST_NAME: &str = "mirror";
 
 /// Files that no run has even if the host has them: they would change how every program behaves, or
 /// identify the host.
-pub const ABSENT: [&str; 6] =
-    ["ld.so.preload", "machine-id", "mtab", "motd", "environment", "timezone"];
+pub const ABSENT: [&str; 6] = ["ld.so.preload", "machine-id", "mtab", "motd", "environment", "timezone"];
 
 /// The files in `/etc` with their contents. `hosts` are the names that a scenario adds.
 pub fn files(hosts: &BTreeMap<String, Vec<IpAddr>>) -> Vec<(&'static str, Vec<u8>)> {
@@ -85,10 +84,7 @@ mod tests {
         let hosts = BTreeMap::from([("a.example".to_owned(), addresses)]);
         let files: BTreeMap<_, _> = files(&hosts).into_iter().collect();
         let text = String::from_utf8_lossy(&files["hosts"]);
-        assert_eq!(
-            text,
-            "127.0.0.1 localhost\n127.0.1.1 mirror\n192.0.2.1 a.example\n::1 a.example\n"
-        );
+        assert_eq!(text, "127.0.0.1 localhost\n127.0.1.1 mirror\n192.0.2.1 a.example\n::1 a.example\n");
     }
 
     #[test]

@@ -58,11 +58,8 @@ fn run(directory: &Path) -> Result<ExitCode> {
     if let Instrument::Callgrind(valgrind) = &job.instrument {
         visible.extend(hidden_by_the_run([valgrind]));
     }
-    let world = World {
-        program: Some((Path::new(&job.command[0]), &job.name)),
-        visible,
-        hosts: job.scenario.hosts.clone(),
-    };
+    let world =
+        World { program: Some((Path::new(&job.command[0]), &job.name)), visible, hosts: job.scenario.hosts.clone() };
     job.directory = world.enter(directory)?;
     let record = Run::start(&job).and_then(|mut run| {
         run.take_steps()?;
@@ -73,7 +70,6 @@ fn run(directory: &Path) -> Result<ExitCode> {
         Err(error) if error.is::<NotRun>() => Err(format!("{error:#}")),
         Err(error) => return Err(error),
     };
-    fs::write(job.file(FINDINGS), serde_json::to_vec(&findings)?)
-        .context("cannot write the findings")?;
+    fs::write(job.file(FINDINGS), serde_json::to_vec(&findings)?).context("cannot write the findings")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -102,9 +102,7 @@ pub fn inside(directory: &Path) -> Result<()> {
 
 /// Whether a TCP listener or a UDP socket is bound to the port.
 fn is_bound(port: u16) -> Result<bool> {
-    let listens = |socket: &TcpNetEntry| {
-        socket.local_address.port() == port && socket.state == TcpState::Listen
-    };
+    let listens = |socket: &TcpNetEntry| socket.local_address.port() == port && socket.state == TcpState::Listen;
     let takes = |socket: &UdpNetEntry| socket.local_address.port() == port;
     Ok(net::tcp()?.iter().any(listens) || net::udp()?.iter().any(takes))
 }

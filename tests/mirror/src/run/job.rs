@@ -83,17 +83,14 @@ impl Job {
         ensure!(file.is_file(), "no such program: {} (`make build` builds all)", file.display());
         let folder = self.directory.display();
         if self.directory.exists() {
-            fs::remove_dir_all(&self.directory)
-                .with_context(|| format!("cannot empty {folder}"))?;
+            fs::remove_dir_all(&self.directory).with_context(|| format!("cannot empty {folder}"))?;
         }
         fs::create_dir_all(&self.directory).with_context(|| format!("cannot create {folder}"))?;
         let job = self.file("job.json");
-        fs::write(&job, serde_json::to_vec(self)?)
-            .with_context(|| format!("cannot write {}", job.display()))?;
+        fs::write(&job, serde_json::to_vec(self)?).with_context(|| format!("cannot write {}", job.display()))?;
         in_namespaces("run", &self.directory)?;
         let findings = self.file(FINDINGS);
-        let findings =
-            fs::read(&findings).with_context(|| format!("cannot read {}", findings.display()))?;
+        let findings = fs::read(&findings).with_context(|| format!("cannot read {}", findings.display()))?;
         let findings: Findings = serde_json::from_slice(&findings)?;
         findings.map_err(|reason| not_run(reason).context(self.command[0].clone()))
     }

@@ -53,8 +53,7 @@ pub fn raise() -> Result<()> {
 /// Sets the limits of a run.
 pub fn set() -> Result<()> {
     for (resource, soft, hard) in LIMITS {
-        setrlimit(resource, soft, hard)
-            .with_context(|| format!("cannot set {resource:?} to {}", value(hard)))?;
+        setrlimit(resource, soft, hard).with_context(|| format!("cannot set {resource:?} to {}", value(hard)))?;
     }
     Ok(())
 }

@@ -45,13 +45,9 @@ impl Log {
     /// Reads from the pipe that strace writes to, and copies to this file. `polls`: the program
     /// never sleeps.
     pub fn open(pipe: &Path, file: &Path, polls: bool) -> Result<Self> {
-        let pipe = File::options()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(pipe)
-            .context("cannot read strace's log")?;
-        let file =
-            File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
+        let pipe =
+            File::options().read(true).custom_flags(libc::O_NONBLOCK).open(pipe).context("cannot read strace's log")?;
+        let file = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
         Ok(Self::new(Box::new(pipe), file, polls))
     }
 
@@ -75,10 +71,7 @@ impl Log {
             };
             self.file.write_all(&buffer[..length]).context("cannot copy strace's log")?;
             self.length += length;
-            ensure!(
-                self.length <= MAX_LOG,
-                not_run(format!("the trace is longer than {} MiB", MAX_LOG >> 20))
-            );
+            ensure!(self.length <= MAX_LOG, not_run(format!("the trace is longer than {} MiB", MAX_LOG >> 20)));
             self.take(&buffer[..length]);
         }
         Ok(self.length > before)
@@ -163,8 +156,7 @@ fn execution_failure(text: &str) -> Option<String> {
     if text.starts_with("execve(") && text.ends_with(" = 0") {
         return None;
     }
-    let why =
-        text.rsplit_once(" = -1 ").map_or("strace could not start the program", |(_, why)| why);
+    let why = text.rsplit_once(" = -1 ").map_or("strace could not start the program", |(_, why)| why);
     Some(why.to_owned())
 }
 
@@ -272,11 +264,9 @@ mod tests {
         assert!(!log.is_idle().unwrap());
         let pause = "3 nanosleep({tv_sec=0, tv_nsec=1000}, NULL) = 0\n";
         let pipe_again = [accept, pause, accept, pause].concat();
-        pipe.0.borrow_mut().extend(
-            pipe_again
-                .replace("AGAIN", "= -1 EAGAIN (Resource temporarily unavailable)")
-                .as_bytes(),
-        );
+        pipe.0
+            .borrow_mut()
+            .extend(pipe_again.replace("AGAIN", "= -1 EAGAIN (Resource temporarily unavailable)").as_bytes());
         assert!(log.is_idle().unwrap(), "a program may pause between its rounds");
     }
 }

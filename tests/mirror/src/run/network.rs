@@ -52,8 +52,7 @@ pub fn set_sysctls(sysctls: &BTreeMap<String, String>) -> Result<()> {
 
 fn set(settings: &[(&str, &str)]) -> Result<()> {
     for (name, value) in settings {
-        fs::write(Path::new("/proc/sys").join(name), value)
-            .with_context(|| format!("cannot set {name} to {value}"))?;
+        fs::write(Path::new("/proc/sys").join(name), value).with_context(|| format!("cannot set {name} to {value}"))?;
     }
     Ok(())
 }

@@ -68,20 +68,14 @@ impl Peers {
 
     /// What each peer saw, in the order of the connections.
     pub fn records(&self) -> Vec<PeerRecord> {
-        let record = |c: &Connection| PeerRecord {
-            name: c.name.clone(),
-            file: c.file.0.clone(),
-            stream: c.stream,
-        };
+        let record = |c: &Connection| PeerRecord { name: c.name.clone(), file: c.file.0.clone(), stream: c.stream };
         self.connections.iter().map(record).collect()
     }
 
     /// Takes a step that does not depend on what the program does.
     pub fn take(&mut self, step: &Step) -> Result<()> {
         match step {
-            Step::Connect { peer, port } => {
-                self.connect(peer, *port).context("the connection failed")
-            }
+            Step::Connect { peer, port } => self.connect(peer, *port).context("the connection failed"),
             Step::ConnectRefused { peer, port } => match self.connect(peer, *port) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
                 Err(error) => Err(error).context("the connection failed, but was not refused"),
@@ -97,9 +91,7 @@ impl Peers {
             Step::HalfClose { peer } => Ok(self.socket(peer)?.shutdown(Shutdown::Write)?),
             Step::Close { peer } => self.close(peer),
             Step::Reset { peer } => self.reset(peer),
-            Step::OpenDatagram { peer, port } => {
-                self.open_datagram(peer, UdpSocket::bind(loopback(*port))?)
-            }
+            Step::OpenDatagram { peer, port } => self.open_datagram(peer, UdpSocket::bind(loopback(*port))?),
             Step::Join { peer, group, port } => self.open_datagram(peer, member(*group, *port)?),
             Step::SendDatagram { peer, address, port, text } => {
                 self.datagrams(peer)?.send_to(&text.bytes(), (*address, *port))?;
@@ -111,8 +103,8 @@ impl Peers {
 
     /// Listens on a port of 127.0.0.1.
     fn listen(&mut self, name: &str, port: u16) -> Result<()> {
-        let listener = TcpListener::bind(loopback(port))
-            .with_context(|| format!("{name} cannot listen on port {port}"))?;
+        let listener =
+            TcpListener::bind(loopback(port)).with_context(|| format!("{name} cannot listen on port {port}"))?;
         self.listeners.insert(name.to_owned(), listener);
         Ok(())
     }

@@ -129,8 +129,7 @@ impl Collector {
     /// Fails if the program has exceeded the maximum.
     pub fn check(&self) -> Result<()> {
         let limit = MAX_OUTPUT >> 20;
-        let why =
-            || not_run(format!("the program has written more than {limit} MiB to {}", self.name));
+        let why = || not_run(format!("the program has written more than {limit} MiB to {}", self.name));
         ensure!(!self.over_limit.load(Ordering::Relaxed), why());
         Ok(())
     }

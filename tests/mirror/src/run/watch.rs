@@ -46,8 +46,7 @@ impl Watch {
     /// Watches all other processes of the PID namespace.
     pub fn new() -> Result<Self> {
         let address = (Ipv4Addr::LOCALHOST, PORT);
-        let loopback = UdpSocket::bind(address)
-            .context("cannot bind to the UDP port of the tool's own on loopback")?;
+        let loopback = UdpSocket::bind(address).context("cannot bind to the UDP port of the tool's own on loopback")?;
         loopback.connect(address)?;
         loopback.set_read_timeout(Some(Duration::from_secs(10)))?;
         Ok(Self { loopback, tracer: None })
@@ -84,9 +83,8 @@ impl Watch {
     /// The processes of the program, children included, in the order of their IDs. Zombies are left
     /// out.
     pub fn processes(&self) -> Vec<u32> {
-        let is_programs = |process: &u32| {
-            *process != std::process::id() && !self.is_tracer(*process) && !is_zombie(*process)
-        };
+        let is_programs =
+            |process: &u32| *process != std::process::id() && !self.is_tracer(*process) && !is_zombie(*process);
         numbers("/proc").into_iter().filter(is_programs).collect()
     }
 

@@ -61,9 +61,7 @@ pub struct World<'a> {
 }
 
 /// Those of the host's files that a run's own folders hide, and that must be made visible.
-pub fn hidden_by_the_run<'a>(
-    files: impl IntoIterator<Item = &'a PathBuf>,
-) -> Vec<(PathBuf, PathBuf)> {
+pub fn hidden_by_the_run<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Vec<(PathBuf, PathBuf)> {
     let hidden = |file: &&PathBuf| WRITABLE.iter().any(|folder| file.starts_with(folder));
     files.into_iter().filter(hidden).map(|file| (file.clone(), file.clone())).collect()
 }
@@ -82,11 +80,8 @@ impl World<'_> {
             Some((file, name)) => Some((path(file)?, name)),
             None => None,
         };
-        let visible: Vec<(OwnedFd, &Path)> = self
-            .visible
-            .iter()
-            .map(|(file, name)| Ok((path(file)?, name.as_path())))
-            .collect::<Result<_>>()?;
+        let visible: Vec<(OwnedFd, &Path)> =
+            self.visible.iter().map(|(file, name)| Ok((path(file)?, name.as_path()))).collect::<Result<_>>()?;
 
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
             .context("cannot make the mounts private")?;
@@ -151,8 +146,7 @@ impl World<'_> {
 fn make_proc_and_sys() -> Result<()> {
     let (proc, files, sys) = (in_new_root("/proc"), in_new_root(PROC_FILES), in_new_root("/sys"));
     fs::create_dir(&proc)?;
-    mount(Some("proc"), &proc, Some("proc"), MsFlags::empty(), None::<&str>)
-        .context("cannot mount /proc")?;
+    mount(Some("proc"), &proc, Some("proc"), MsFlags::empty(), None::<&str>).context("cannot mount /proc")?;
     for (name, content) in kernel::PROC {
         let file = files.join(name);
         write(&file, content)?;
@@ -209,8 +203,7 @@ fn bind_host_folders() -> Result<()> {
 fn make_loader_cache() -> Result<()> {
     let cache = Path::new("/etc/ld.so.cache");
     let ldconfig = ["/usr/sbin/ldconfig", "/sbin/ldconfig"].map(Path::new);
-    let (false, Some(ldconfig)) = (cache.exists(), ldconfig.iter().find(|file| file.exists()))
-    else {
+    let (false, Some(ldconfig)) = (cache.exists(), ldconfig.iter().find(|file| file.exists())) else {
         return Ok(());
     };
     // Makes no links (-X) and does not use the auxiliary cache (-i).
@@ -242,8 +235,7 @@ fn make_dev() -> Result<()> {
     let pts = dev.join("pts");
     fs::create_dir(&pts)?;
     let options = Some("newinstance,ptmxmode=0666,mode=0620");
-    mount(Some("devpts"), &pts, Some("devpts"), MsFlags::empty(), options)
-        .context("cannot mount devpts")
+    mount(Some("devpts"), &pts, Some("devpts"), MsFlags::empty(), options).context("cannot mount devpts")
 }
 
 /// Where a path of the run is while the root is being built.
@@ -281,8 +273,7 @@ fn install(file: &OwnedFd, to: &Path) -> Result<()> {
 fn bind_read_only(file: &OwnedFd, to: &Path) -> Result<()> {
     let from = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     if from.is_dir() {
         fs::create_dir_all(to)?;
@@ -307,8 +298,7 @@ fn writable(path: &Path) -> Result<()> {
 fn set_attributes(path: &Path, set: u64, clear: u64, recursive: bool) -> Result<()> {
     let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())?;
     let flags = if recursive { libc::AT_RECURSIVE } else { 0 };
-    let attributes =
-        libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
     // SAFETY: the path is a C string, and the size is that of the structure.
     let result = unsafe {
         libc::syscall(

@@ -100,9 +100,7 @@ impl Check<'_> {
             }
         }
         for name in sysctls.keys() {
-            let what = format!(
-                "sysctls: {name:?}: a setting of the network was expected, as \"net.core.somaxconn\""
-            );
+            let what = format!("sysctls: {name:?}: a setting of the network was expected, as \"net.core.somaxconn\"");
             self.expect(is_setting_of_the_network(name), "sysctls", &what);
         }
     }
@@ -228,17 +226,13 @@ pub(super) fn step_check(step: &Step) -> Result<(), String> {
         Step::Send { text, .. } | Step::Expect { text, .. } if text.is_empty() => {
             Err("text is empty: at least one byte was expected".into())
         }
-        Step::SendDatagram { text, .. } | Step::ExpectDatagram { text, .. }
-            if text.len() > LONGEST_DATAGRAM =>
-        {
+        Step::SendDatagram { text, .. } | Step::ExpectDatagram { text, .. } if text.len() > LONGEST_DATAGRAM => {
             Err(format!("a datagram holds {LONGEST_DATAGRAM} bytes at most"))
         }
         Step::Join { group, .. } if !Ipv4Addr::is_multicast(group) => {
             Err(format!("group = {group}: 224.0.0.0 to 239.255.255.255 was expected"))
         }
-        Step::Signal { signal } => {
-            inject::signal(signal).map(|_| ()).map_err(|reason| format!("signal: {reason}"))
-        }
+        Step::Signal { signal } => inject::signal(signal).map(|_| ()).map_err(|reason| format!("signal: {reason}")),
         _ => Ok(()),
     }
 }

@@ -54,13 +54,7 @@ impl<'a> Dialogues<'a> {
         Ok(dialogues)
     }
 
-    fn add(
-        &mut self,
-        source: &'a Source,
-        line: usize,
-        name: &str,
-        list: &DeValue<'a>,
-    ) -> Result<(), String> {
+    fn add(&mut self, source: &'a Source, line: usize, name: &str, list: &DeValue<'a>) -> Result<(), String> {
         if !is_plain_name(name) {
             return Err("letters, digits, '_' and '-' were expected".to_owned());
         }
@@ -86,9 +80,7 @@ impl<'a> Dialogues<'a> {
                     Err(format!(": it uses itself, by way of '{other}'"))
                 }
                 Some(other) => self.get(other).map(|_| ()).map_err(|reason| format!(": {reason}")),
-                None => {
-                    check_step(element).map_err(|reason| format!(", step {}{reason}", index + 1))
-                }
+                None => check_step(element).map_err(|reason| format!(", step {}{reason}", index + 1)),
             };
             if let Err(reason) = reason {
                 let line = dialogue.source.line(&element.span());
@@ -142,12 +134,7 @@ impl<'a> Dialogues<'a> {
 
     /// Adds the dialogues of a file that it does not use, and the files of dialogues, with the lines
     /// where it names them, of which it uses none.
-    pub(super) fn check_used(
-        &self,
-        own: &Source,
-        others: &[(usize, Source)],
-        mistakes: &mut Mistakes,
-    ) {
+    pub(super) fn check_used(&self, own: &Source, others: &[(usize, Source)], mistakes: &mut Mistakes) {
         let of = |source: &Source| {
             let path = source.path().to_owned();
             self.all.iter().filter(move |(_, dialogue)| dialogue.source.path() == path)

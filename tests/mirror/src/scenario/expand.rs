@@ -147,12 +147,7 @@ struct Defaults<'a> {
 }
 
 impl<'a> Defaults<'a> {
-    fn of(
-        source: &Source,
-        file: &DeTable<'a>,
-        dialogues: &Dialogues<'a>,
-        mistakes: &mut Mistakes,
-    ) -> Self {
+    fn of(source: &Source, file: &DeTable<'a>, dialogues: &Dialogues<'a>, mistakes: &mut Mistakes) -> Self {
         let fields = file.get("defaults").and_then(|defaults| defaults.get_ref().as_table());
         let mut fields = fields.cloned().unwrap_or_default();
         for name in NEVER_DEFAULTS {

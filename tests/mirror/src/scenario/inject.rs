@@ -21,25 +21,15 @@ static ERRORS: LazyLock<BTreeMap<String, i32>> = LazyLock::new(|| {
 });
 
 /// Errors that only the kernel itself knows, and strace; those that make it start a call again.
-const OF_THE_KERNEL: [&str; 4] =
-    ["ERESTARTSYS", "ERESTARTNOINTR", "ERESTARTNOHAND", "ERESTART_RESTARTBLOCK"];
+const OF_THE_KERNEL: [&str; 4] = ["ERESTARTSYS", "ERESTARTNOINTR", "ERESTARTNOHAND", "ERESTART_RESTARTBLOCK"];
 
 /// Second names of errors in C, which strace does not know.
 const SECOND_NAMES: [(&str, &str); 3] =
     [("EWOULDBLOCK", "EAGAIN"), ("EDEADLOCK", "EDEADLK"), ("ENOTSUP", "EOPNOTSUPP")];
 
 /// What may stand after the calls' names.
-const OPTIONS: [&str; 9] = [
-    "error",
-    "retval",
-    "signal",
-    "syscall",
-    "delay_enter",
-    "delay_exit",
-    "poke_enter",
-    "poke_exit",
-    "when",
-];
+const OPTIONS: [&str; 9] =
+    ["error", "retval", "signal", "syscall", "delay_enter", "delay_exit", "poke_enter", "poke_exit", "when"];
 
 /// The number of an error.
 pub(super) fn error_number(name: &str) -> Result<i32, String> {
@@ -67,10 +57,7 @@ pub(super) fn signal(name: &str) -> Result<Signal, String> {
 }
 
 /// What may have been meant, in words; nothing, if no candidate is near.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> String {
+pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let distance = |candidate: &&str| strsim::damerau_levenshtein(word, candidate);
     let nearest = candidates.into_iter().min_by_key(distance);
     let near = nearest.filter(|candidate| distance(candidate) <= (word.len() / 4).max(1));
@@ -116,9 +103,7 @@ fn check_value(name: &str, value: &str) -> Result<(), String> {
         "retval" => check_return_value(value),
         "signal" => check_signal(value),
         "when" if is_occasion(value) => Ok(()),
-        "when" => Err(format!(
-            "when={value}: FIRST[..LAST][+STEP] was expected, as in 1, 2+, 3+2 or 4..6"
-        )),
+        "when" => Err(format!("when={value}: FIRST[..LAST][+STEP] was expected, as in 1, 2+, 3+2 or 4..6")),
         // strace will say.
         _ => Ok(()),
     }
@@ -134,8 +119,7 @@ fn check_error(value: &str) -> Result<(), String> {
 }
 
 fn check_return_value(value: &str) -> Result<(), String> {
-    let hexadecimal =
-        value.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let hexadecimal = value.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
     let returned = hexadecimal.map(i128::from).or_else(|| value.parse::<i128>().ok());
     match returned {
         // What the kernel returns where a call fails.
@@ -220,8 +204,7 @@ pub fn check_injections(strace: &Path, scenarios: &[&Scenario]) -> Result<()> {
 
 /// Lets strace read injections, and nothing else.
 fn ask(strace: &Path, injections: &[&str]) -> Result<Output> {
-    let options =
-        injections.iter().flat_map(|injection| ["-e".into(), format!("inject={injection}")]);
+    let options = injections.iter().flat_map(|injection| ["-e".into(), format!("inject={injection}")]);
     Command::new(strace)
         .args(options)
         // Prints the version once the options are read.

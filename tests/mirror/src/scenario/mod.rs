@@ -170,8 +170,7 @@ impl Scenario {
 /// such error, which is a mistake that is told.
 fn explanation(error: &str) -> String {
     let words = |number| std::io::Error::from_raw_os_error(number).to_string();
-    inject::error_number(error)
-        .map_or_else(|_| String::new(), |number| words(number).replace("(os error", "(errno"))
+    inject::error_number(error).map_or_else(|_| String::new(), |number| words(number).replace("(os error", "(errno"))
 }
 
 fn is_plain_name(name: &str) -> bool {

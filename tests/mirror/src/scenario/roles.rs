@@ -75,8 +75,7 @@ impl<'a> Roles<'a> {
                 self.connections.insert(peer, Connection::default());
             }
             Step::ConnectRefused { port, .. } => {
-                if let Some((peer, _)) = self.listeners.iter().find(|(_, listens)| *listens == port)
-                {
+                if let Some((peer, _)) = self.listeners.iter().find(|(_, listens)| *listens == port) {
                     return Err(format!("{peer:?} listens on port {port}"));
                 }
             }
@@ -121,9 +120,7 @@ impl<'a> Roles<'a> {
             }
             Step::OpenDatagram { peer, port } => self.open_datagrams(peer, *port, false)?,
             Step::Join { peer, port, .. } => self.open_datagrams(peer, *port, true)?,
-            Step::SendDatagram { peer, .. }
-            | Step::ExpectDatagram { peer, .. }
-            | Step::ExpectNoDatagram { peer } => {
+            Step::SendDatagram { peer, .. } | Step::ExpectDatagram { peer, .. } | Step::ExpectNoDatagram { peer } => {
                 if !self.datagrams.contains_key(peer.as_str()) {
                     return Err(format!("no peer {peer:?} has a datagram socket here"));
                 }
@@ -153,19 +150,13 @@ impl<'a> Roles<'a> {
         let reason = match self.connections.get(peer) {
             Some(Connection { gone: None, .. }) => None,
             Some(Connection { gone: Some(reason), .. }) => Some(reason.clone()),
-            None if self.listeners.contains_key(peer) => {
-                Some("it listens, and has not accepted".to_owned())
-            }
-            None if self.datagrams.contains_key(peer) => {
-                Some("it has a datagram socket".to_owned())
-            }
+            None if self.listeners.contains_key(peer) => Some("it listens, and has not accepted".to_owned()),
+            None if self.datagrams.contains_key(peer) => Some("it has a datagram socket".to_owned()),
             None => Some(self.connected()),
         };
         match (reason, self.connections.get_mut(peer)) {
             (None, Some(connection)) => Ok(connection),
-            (reason, _) => {
-                Err(format!("no peer {peer:?} is connected here: {}", reason.unwrap_or_default()))
-            }
+            (reason, _) => Err(format!("no peer {peer:?} is connected here: {}", reason.unwrap_or_default())),
         }
     }
 

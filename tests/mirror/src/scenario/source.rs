@@ -146,9 +146,8 @@ impl Mistakes {
     /// have it from the defaults.
     pub(super) fn add_of_scenario(&mut self, path: &Path, line: usize, name: &str, what: String) {
         let owner = format!("scenario '{name}'");
-        let is_of_another = |other: &Mistake| {
-            other.path == path && other.line == line && other.what == what && other.owner != owner
-        };
+        let is_of_another =
+            |other: &Mistake| other.path == path && other.line == line && other.what == what && other.owner != owner;
         if !self.0.iter().any(is_of_another) {
             self.0.push(Mistake { path: path.to_owned(), line, owner, what });
         }
@@ -161,9 +160,10 @@ impl Mistakes {
         }
         // Those of one line stay in their order.
         self.0.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-        let told = self.0.iter().map(|Mistake { path, line, owner, what }| {
-            format!("{}:{line}: {owner}{what}", path.display())
-        });
+        let told = self
+            .0
+            .iter()
+            .map(|Mistake { path, line, owner, what }| format!("{}:{line}: {owner}{what}", path.display()));
         bail!("{}", told.collect::<Vec<_>>().join("\n"))
     }
 }

@@ -35,10 +35,7 @@ pub fn check(template: &str, relations: &[String], text: &str) -> Result<(), Mis
 pub fn check_form(template: &str, relations: &[String]) -> Result<()> {
     let open = |found: Captures<'_>| (found["name"].to_owned(), 1);
     let values: Values = placeholder().captures_iter(template).map(open).collect();
-    ensure!(
-        !values.is_empty(),
-        "stdout_like has no placeholder {{name}}: use stdout for fixed text"
-    );
+    ensure!(!values.is_empty(), "stdout_like has no placeholder {{name}}: use stdout for fixed text");
     for relation in relations {
         holds(relation, &values)?;
     }
@@ -100,10 +97,7 @@ mod tests {
     fn relations_between_integers() {
         let template = "first {a} (bytes)\nthen {b}\n";
         assert_eq!(checked(template, "b == 4 * a", "first 10 (bytes)\nthen 40\n"), Ok(()));
-        assert!(matches!(
-            checked(template, "b == 4 * a", "first 10 (bytes)\nthen 41\n"),
-            Err(Mismatch::Relation(..))
-        ));
+        assert!(matches!(checked(template, "b == 4 * a", "first 10 (bytes)\nthen 41\n"), Err(Mismatch::Relation(..))));
         assert_eq!(checked(template, "a < b", "first 10 bytes\nthen 40\n"), Err(Mismatch::Text));
         assert_eq!(checked("{a} {a}", "a > 0 && a != 2", "1 1"), Ok(()));
         assert_eq!(checked("{a} {a}", "a > 0", "1 2"), Err(Mismatch::Text));

@@ -50,11 +50,7 @@ fn told_of_steps(steps: &[&str]) -> String {
 fn what_is_wrong_with_a_field() {
     for (fields, line, expected) in [
         ("", 2, "one of exit = STATUS and killed_by = \"SIGNAL\" was expected"),
-        (
-            "exit = 0\nkilled_by = 'SIGTERM'",
-            5,
-            "one of exit = STATUS and killed_by = \"SIGNAL\" was expected",
-        ),
+        ("exit = 0\nkilled_by = 'SIGTERM'", 5, "one of exit = STATUS and killed_by = \"SIGNAL\" was expected"),
         ("exit = 999", 5, "exit = 999: 0 to 255 was expected"),
         ("exit = -1", 5, "exit = -1: 0 to 255 was expected"),
         (
@@ -70,11 +66,7 @@ fn what_is_wrong_with_a_field() {
         ),
         ("killed_by = 'SIGCHLD'", 5, "killed_by: SIGCHLD ends no program"),
         ("exit = 0\nerrata = [1,\n0]", 7, "errata: 0: the errata are numbered from 1"),
-        (
-            "exit = 0\narguments = ['a',\n\"\\u0000\"]",
-            7,
-            "argument 2: an argument cannot hold a NUL",
-        ),
+        ("exit = 0\narguments = ['a',\n\"\\u0000\"]", 7, "argument 2: an argument cannot hold a NUL"),
         (
             "exit = 0\narguments = [{ hex = '0' }]",
             6,
@@ -92,21 +84,9 @@ fn what_is_wrong_with_a_field() {
         ),
         ("exit = 0\nephemeral_ports = 0", 6, "ephemeral_ports = 0: 1 to 1000 was expected"),
         ("exit = 0\nephemeral_ports = 1001", 6, "ephemeral_ports = 1001: 1 to 1000 was expected"),
-        (
-            "exit = 0\nhosts = { 'a b' = ['192.0.2.1'] }",
-            6,
-            "hosts: \"a b\" is not possible as a name in /etc/hosts",
-        ),
-        (
-            "exit = 0\nhosts = { '' = ['192.0.2.1'] }",
-            6,
-            "hosts: \"\" is not possible as a name in /etc/hosts",
-        ),
-        (
-            "exit = 0\nhosts = { 'a#b' = ['192.0.2.1'] }",
-            6,
-            "hosts: \"a#b\" is not possible as a name in /etc/hosts",
-        ),
+        ("exit = 0\nhosts = { 'a b' = ['192.0.2.1'] }", 6, "hosts: \"a b\" is not possible as a name in /etc/hosts"),
+        ("exit = 0\nhosts = { '' = ['192.0.2.1'] }", 6, "hosts: \"\" is not possible as a name in /etc/hosts"),
+        ("exit = 0\nhosts = { 'a#b' = ['192.0.2.1'] }", 6, "hosts: \"a#b\" is not possible as a name in /etc/hosts"),
         ("exit = 0\nhosts = { a = [] }", 6, "hosts: an address of \"a\" was expected"),
         (
             "exit = 0\nsysctls = { 'kernel.hostname' = 'x' }",
@@ -125,26 +105,10 @@ fn what_is_wrong_with_a_field() {
         ),
         ("exit = 0\nwire = ['a',\n' ']", 7, "wire: \" \": a part of a line was expected"),
         ("exit = 0\nwire = [\"a\\nb\"]", 6, "wire: \"a\\nb\": a part of a line was expected"),
-        (
-            "exit = 0\nstdout = 'x'\nstdout_like = '{n}'",
-            7,
-            "one of stdout and stdout_like was expected",
-        ),
-        (
-            "exit = 0\nstdout_like = 'x'",
-            6,
-            "stdout_like has no placeholder {name}: use stdout for fixed text",
-        ),
-        (
-            "exit = 0\nwhere = ['n > 0']",
-            6,
-            "where: stdout_like was expected, of whose integers it speaks",
-        ),
-        (
-            "exit = 0\nstdout_like = '{n}'\nwhere = ['n > 0',\n'm > 0']",
-            8,
-            "where \"m > 0\": stdout_like has no {m}",
-        ),
+        ("exit = 0\nstdout = 'x'\nstdout_like = '{n}'", 7, "one of stdout and stdout_like was expected"),
+        ("exit = 0\nstdout_like = 'x'", 6, "stdout_like has no placeholder {name}: use stdout for fixed text"),
+        ("exit = 0\nwhere = ['n > 0']", 6, "where: stdout_like was expected, of whose integers it speaks"),
+        ("exit = 0\nstdout_like = '{n}'\nwhere = ['n > 0',\n'm > 0']", 8, "where \"m > 0\": stdout_like has no {m}"),
         (
             "exit = 0\ninject = ['bind:error=EADRINUSE']",
             6,
@@ -181,18 +145,9 @@ fn what_is_wrong_with_a_field() {
 #[test]
 fn what_is_wrong_with_a_step() {
     for (step, expected) in [
-        (
-            "peer = ' ', does = 'listen', port = 1",
-            "(\"  listens on 1\"): peer: a name was expected",
-        ),
-        (
-            "peer = 'b', does = 'connect', port = 0",
-            "(\"b connects to 0\"): port = 0: 1 to 65535 was expected",
-        ),
-        (
-            "peer = 'b', does = 'listen', port = 0",
-            "(\"b listens on 0\"): port = 0: 1 to 65535 was expected",
-        ),
+        ("peer = ' ', does = 'listen', port = 1", "(\"  listens on 1\"): peer: a name was expected"),
+        ("peer = 'b', does = 'connect', port = 0", "(\"b connects to 0\"): port = 0: 1 to 65535 was expected"),
+        ("peer = 'b', does = 'listen', port = 0", "(\"b listens on 0\"): port = 0: 1 to 65535 was expected"),
         (
             "peer = 'b', does = 'connect_refused', port = 0",
             "(\"b is refused at 0\"): port = 0: 1 to 65535 was expected",
@@ -286,8 +241,7 @@ fn what_is_wrong_with_a_file() {
     );
     // Of one line in its order.
     let on_one_line = told_of("exit = 0\ninject = ['x:b=1', 'x:a=1']\nerrata = [0]");
-    let order: Vec<_> =
-        ["\"b\"", "\"a\"", "s.toml:7"].iter().map(|part| on_one_line.find(part)).collect();
+    let order: Vec<_> = ["\"b\"", "\"a\"", "s.toml:7"].iter().map(|part| on_one_line.find(part)).collect();
     assert!(order.is_sorted() && order[0].is_some(), "{on_one_line}");
     // The name that one gets with its error is another one's.
     let other = "[[scenario]]\nname = 'a_eio'\nabout = 'x'\nexit = 0";
@@ -312,12 +266,8 @@ fn the_shared_file_is_named() {
         told(&format!("\n{}", good.replace("= 0", "= 256"))),
         "one:5: scenario 'b': exit = 256: 0 to 255 was expected"
     );
-    assert_eq!(
-        told(&good.replace("'b'", "'a'")),
-        "one:1: scenario 'a': another one has this name, at s.toml:3"
-    );
-    let scenarios =
-        load(&format!("{good}inject = ['bind:error=EIO',\n'bind:error=EINTR']")).unwrap();
+    assert_eq!(told(&good.replace("'b'", "'a'")), "one:1: scenario 'a': another one has this name, at s.toml:3");
+    let scenarios = load(&format!("{good}inject = ['bind:error=EIO',\n'bind:error=EINTR']")).unwrap();
     let origin = &scenarios.iter().find(|scenario| scenario.name == "b").unwrap().origin;
     assert_eq!((origin.line, origin.inject_lines.as_slice()), (1, [5, 6].as_slice()));
     assert_eq!(origin.file, Path::new("one"));
@@ -331,17 +281,12 @@ fn one_scenario_for_each_error() {
     ))
     .unwrap();
     let seen = |s: &Scenario| (s.name.clone(), s.inject.concat(), s.stderr.bytes());
-    let expected = |name: &str, inject: &str, stderr: &str| {
-        (name.to_owned(), inject.to_owned(), stderr.as_bytes().to_vec())
-    };
+    let expected =
+        |name: &str, inject: &str, stderr: &str| (name.to_owned(), inject.to_owned(), stderr.as_bytes().to_vec());
     assert_eq!(
         scenarios.iter().map(seen).collect::<Vec<_>>(),
         [
-            expected(
-                "a_emfile",
-                "accept:error=EMFILE",
-                "p: accept: Too many open files (errno 24)\n"
-            ),
+            expected("a_emfile", "accept:error=EMFILE", "p: accept: Too many open files (errno 24)\n"),
             expected("a_eproto", "accept:error=EPROTO", "p: accept: Protocol error (errno 71)\n"),
         ]
     );
@@ -373,41 +318,26 @@ fn defaults_are_those_of_the_same_file() {
     let ends: Vec<_> = scenarios.iter().map(|scenario| scenario.exit).collect();
     assert_eq!(ends, [Some(0), Some(1)]);
     let without = format!("{:#}", load(&other("")).unwrap_err());
-    assert_eq!(
-        without,
-        "one:1: scenario 'b': one of exit = STATUS and killed_by = \"SIGNAL\" was expected"
-    );
+    assert_eq!(without, "one:1: scenario 'b': one of exit = STATUS and killed_by = \"SIGNAL\" was expected");
 }
 
 #[test]
 fn what_is_wrong_with_defaults() {
-    let told = |defaults: &str, scenarios: &str| {
-        told(&format!("program = 'p'\n[defaults]\n{defaults}\n{scenarios}"))
-    };
+    let told = |defaults: &str, scenarios: &str| told(&format!("program = 'p'\n[defaults]\n{defaults}\n{scenarios}"));
     let two = format!("{SCENARIO_A}exit = 0\n{}exit = 0", SCENARIO_A.replace("'a'", "'b'"));
     // Told once, although two scenarios have it.
     assert_eq!(
         told("ephemeral_ports = 0", &two),
         "s.toml:3: scenario 'a': ephemeral_ports = 0: 1 to 1000 was expected"
     );
-    assert_eq!(
-        told("steps = [\n{ peer = 'x', does = 'dance' }]", &two).lines().count(),
-        1,
-        "the form of a step"
-    );
-    assert_eq!(
-        told("exit = 1\nstdout = ''", &two),
-        "s.toml:3: defaults: every scenario overrides exit"
-    );
+    assert_eq!(told("steps = [\n{ peer = 'x', does = 'dance' }]", &two).lines().count(), 1, "the form of a step");
+    assert_eq!(told("exit = 1\nstdout = ''", &two), "s.toml:3: defaults: every scenario overrides exit");
     assert_eq!(
         told("name = 'x'\nabout = 'x'", &two),
         "s.toml:3: defaults: each scenario has its own name\n\
          s.toml:4: defaults: each scenario has its own about"
     );
-    assert_eq!(
-        told("before = ['one']", &two),
-        "s.toml:3: defaults: before: unknown dialogue \"one\""
-    );
+    assert_eq!(told("before = ['one']", &two), "s.toml:3: defaults: before: unknown dialogue \"one\"");
     let message = told("agruments = []", &two);
     assert!(message.starts_with("s.toml:3: TOML parse error"), "{message}");
     assert!(message.contains("unknown field `agruments`"), "{message}");
@@ -447,9 +377,7 @@ fn dialogues_of_other_files() {
          steps = ['ends']"
     );
     let dialogues = DIALOGUES.replace("program = 'p'\n", "");
-    let told = |own: &str, dialogues: &str| {
-        format!("{:#}", load_with(own, &[("d", dialogues)]).unwrap_err())
-    };
+    let told = |own: &str, dialogues: &str| format!("{:#}", load_with(own, &[("d", dialogues)]).unwrap_err());
     let scenarios = load_with(&own, &[("d", &dialogues)]).unwrap();
     assert_eq!(steps(&scenarios), ["a connects to 7", "a sends 1 bytes", "a closes"]);
     assert_eq!(
@@ -461,15 +389,10 @@ fn dialogues_of_other_files() {
         "s.toml:2: dialogue_files: no dialogue of this file is used"
     );
     assert_eq!(
-        told(
-            &own.replace("ends = ['visits']", "comes = [{ peer = 'a', does = 'close' }]"),
-            &dialogues
-        ),
+        told(&own.replace("ends = ['visits']", "comes = [{ peer = 'a', does = 'close' }]"), &dialogues),
         "d:2: dialogue 'comes': another one has this name, at s.toml:4"
     );
-    assert!(
-        told(&own, &format!("program = 'p'\n{dialogues}")).starts_with("d:1: TOML parse error")
-    );
+    assert!(told(&own, &format!("program = 'p'\n{dialogues}")).starts_with("d:1: TOML parse error"));
     // A shared file's folder is the one that it names others in.
     let own = format!("program = 'p'\nshared = ['f/one']\n{SCENARIO_A}exit = 0");
     let shared = "dialogue_files = ['d']\n[[scenario]]\nname = 'b'\nabout = 'x'\nexit = 0\nsteps = ['comes']";
@@ -485,22 +408,13 @@ fn what_is_wrong_with_dialogues() {
     let step = "{ peer = 'a', does = 'connect', port = 7 }";
     for (dialogues, expected) in [
         ("x = ['x']".to_owned(), "dialogue 'x': it uses itself"),
-        (
-            format!("x = [{step},\n'y']\ny = ['z']\nz = ['x']"),
-            "dialogue 'x': it uses itself, by way of 'y'",
-        ),
+        (format!("x = [{step},\n'y']\ny = ['z']\nz = ['x']"), "dialogue 'x': it uses itself, by way of 'y'"),
         ("x = ['other']".to_owned(), "dialogue 'x': unknown dialogue \"other\""),
-        (
-            format!("x = [{step},\n'xx']"),
-            "dialogue 'x': unknown dialogue \"xx\"; did you mean \"x\"?",
-        ),
+        (format!("x = [{step},\n'xx']"), "dialogue 'x': unknown dialogue \"xx\"; did you mean \"x\"?"),
         ("x = []".to_owned(), "dialogue 'x': it is empty: at least one step was expected"),
         ("x = 5".to_owned(), "dialogue 'x': a list of steps was expected"),
         (format!("'x y' = [{step}]"), "dialogue 'x y': letters, digits, '_' and '-' were expected"),
-        (
-            "x = [{ peer = 'a', does = 'connect' }]".to_owned(),
-            "dialogue 'x', step 1: missing field `port`",
-        ),
+        ("x = [{ peer = 'a', does = 'connect' }]".to_owned(), "dialogue 'x', step 1: missing field `port`"),
         (
             format!("x = [{step},\n{}]", step.replace('7', "0")),
             "dialogue 'x', step 2 (\"a connects to 0\"): port = 0: 1 to 65535 was expected",
@@ -531,10 +445,7 @@ fn what_is_wrong_with_a_repeated_string() {
         ("repeat = 'x', times = 0", "times = 0: a number from 1 on was expected"),
         ("repeat = '', times = 2", "repeat is empty: at least one byte was expected"),
         ("repeat = 'x', times = 2, from = 0", "from = 0: {n} was expected in repeat"),
-        (
-            "repeat = '{n}', times = 20000000",
-            "times = 20000000: at most 100000000 bytes were expected",
-        ),
+        ("repeat = '{n}', times = 20000000", "times = 20000000: at most 100000000 bytes were expected"),
     ] {
         for field in ["stdout", "stderr"] {
             assert_eq!(
@@ -543,14 +454,8 @@ fn what_is_wrong_with_a_repeated_string() {
             );
         }
         let connects = "{ peer = 'a', does = 'connect', port = 1 }";
-        let told = told_of_steps(&[
-            connects,
-            &format!("{{ peer = 'a', does = 'send', text = {{ {text} }} }}"),
-        ]);
-        assert!(
-            told.starts_with("s.toml:8: scenario 'a', step 2 (") && told.ends_with(expected),
-            "{told}"
-        );
+        let told = told_of_steps(&[connects, &format!("{{ peer = 'a', does = 'send', text = {{ {text} }} }}")]);
+        assert!(told.starts_with("s.toml:8: scenario 'a', step 2 (") && told.ends_with(expected), "{told}");
     }
 }
 

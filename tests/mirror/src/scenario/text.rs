@@ -107,14 +107,11 @@ impl Piece {
             }
             Piece::Hex { hex } => {
                 let digits: String = hex.split_whitespace().collect();
-                let are_pairs = digits.len().is_multiple_of(2)
-                    && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let are_pairs = digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
                 let what = || format!("hex = {hex:?}: pairs of hexadecimal digits were expected");
                 are_pairs.then_some(()).ok_or_else(what)
             }
-            Piece::Repeat { times: 0, .. } => {
-                Err("times = 0: a number from 1 on was expected".to_owned())
-            }
+            Piece::Repeat { times: 0, .. } => Err("times = 0: a number from 1 on was expected".to_owned()),
             Piece::Repeat { repeat, .. } if repeat.is_empty() => {
                 Err("repeat is empty: at least one byte was expected".to_owned())
             }
@@ -136,11 +133,9 @@ impl Piece {
             Piece::Repeat { repeat, times, from } => {
                 let counters = repeat.matches(COUNTER).count();
                 let others = repeat.len() - counters * COUNTER.len();
-                let times_of = |number: u64, size: usize| {
-                    usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(size)
-                };
-                times_of((*times).into(), others)
-                    .saturating_add(times_of(digits(&counted(*times, *from)), counters))
+                let times_of =
+                    |number: u64, size: usize| usize::try_from(number).unwrap_or(usize::MAX).saturating_mul(size);
+                times_of((*times).into(), others).saturating_add(times_of(digits(&counted(*times, *from)), counters))
             }
         }
     }
@@ -150,11 +145,8 @@ impl Piece {
             Piece::Plain(text) => text.as_bytes().to_vec(),
             Piece::Pattern { pattern } => pattern_bytes(*pattern),
             Piece::Hex { hex } => {
-                let digits: Vec<u8> = hex
-                    .chars()
-                    .filter_map(|c| c.to_digit(16))
-                    .filter_map(|d| u8::try_from(d).ok())
-                    .collect();
+                let digits: Vec<u8> =
+                    hex.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
                 digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
             }
             Piece::Repeat { repeat, times, from } => counted(*times, *from)
@@ -181,9 +173,7 @@ fn digits(numbers: &Range<u64>) -> u64 {
 /// Printable bytes that repeat only after 94 × 94, so that a piece of a buffer's size that is lost,
 /// doubled or out of place does not look like the right one.
 pub fn pattern_bytes(length: usize) -> Vec<u8> {
-    (0..length)
-        .map(|i| b'!' + u8::try_from((i + i / 94) % 94).expect("a remainder of 94 fits in a byte"))
-        .collect()
+    (0..length).map(|i| b'!' + u8::try_from((i + i / 94) % 94).expect("a remainder of 94 fits in a byte")).collect()
 }
 
 #[cfg(test)]

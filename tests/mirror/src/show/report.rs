@@ -46,16 +46,10 @@ pub fn differences(comparison: &Comparison, labels: [&str; 2]) -> String {
 }
 
 /// The differences of a program from itself.
-pub fn differs_from_itself(
-    Undecided { side, differences }: &Undecided,
-    labels: [&str; 2],
-) -> String {
+pub fn differs_from_itself(Undecided { side, differences }: &Undecided, labels: [&str; 2]) -> String {
     let label = labels[*side];
     let again = format!("{label}, again");
-    format!(
-        "    {label} differs from itself, so the two cannot be compared:\n{}",
-        listed(differences, [label, &again])
-    )
+    format!("    {label} differs from itself, so the two cannot be compared:\n{}", listed(differences, [label, &again]))
 }
 
 /// Differences, for a person to read.
@@ -104,13 +98,7 @@ fn numbered_rows(mut line: [usize; 2], rows: &[Row], labels: [&str; 2]) -> Strin
         let cells = [left, right].map(|side| pad(&crop(side, from, column), column));
         let mark = if row.same { ' ' } else { '≠' };
         let style = if row.same { FAINT } else { BAD };
-        let shown = format!(
-            "  {mark} {:>4}  {} {:>4}  {}",
-            numbers[0],
-            cells[0],
-            numbers[1],
-            cells[1].trim_end()
-        );
+        let shown = format!("  {mark} {:>4}  {} {:>4}  {}", numbers[0], cells[0], numbers[1], cells[1].trim_end());
         let _ = writeln!(text, "  {}", styled(&shown, style));
     }
     text

@@ -29,24 +29,14 @@ pub struct Origin {
 impl Sources {
     /// The place in `source` that led to each event; `None` for the kernel, the dynamic loader and
     /// the C library's start and exit.
-    pub fn origins(
-        &mut self,
-        events: &[&Event],
-        source: Option<&Path>,
-    ) -> Result<Vec<Option<Origin>>> {
+    pub fn origins(&mut self, events: &[&Event], source: Option<&Path>) -> Result<Vec<Option<Origin>>> {
         let source = source.context("the source is not known")?;
-        let text = std::fs::read_to_string(source)
-            .with_context(|| format!("cannot read {}", source.display()))?;
+        let text = std::fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
         let steps = steps(&text);
         events.iter().map(|event| self.origin(event, source, &steps)).collect()
     }
 
-    fn origin(
-        &mut self,
-        event: &Event,
-        source: &Path,
-        steps: &[(u32, u32)],
-    ) -> Result<Option<Origin>> {
+    fn origin(&mut self, event: &Event, source: &Path, steps: &[(u32, u32)]) -> Result<Option<Origin>> {
         let mut lines = Vec::new();
         for frame in &event.stack {
             lines.extend(self.lines(frame, source)?);
@@ -58,10 +48,7 @@ impl Sources {
     /// The lines of `source` for a return address: several, innermost first, if functions were
     /// inlined.
     fn lines(&mut self, frame: &Frame, source: &Path) -> Result<Vec<u32>> {
-        let loader = self
-            .objects
-            .entry(frame.object.clone())
-            .or_insert_with(|| Loader::new(&frame.object).ok());
+        let loader = self.objects.entry(frame.object.clone()).or_insert_with(|| Loader::new(&frame.object).ok());
         let Some(loader) = loader else {
             return Ok(Vec::new());
         };
@@ -104,9 +91,6 @@ mod tests {
     fn a_line_belongs_to_the_step_above_it() {
         let steps = steps("x\n    /* [1] Begin */\n\ny\n// [2] End\nz // [3]\n");
         assert_eq!(steps, [(2, 1), (5, 2)]);
-        assert_eq!(
-            [1, 2, 4, 9].map(|line| step_of(&steps, line)),
-            [None, Some(1), Some(1), Some(2)]
-        );
+        assert_eq!([1, 2, 4, 9].map(|line| step_of(&steps, line)), [None, Some(1), Some(1), Some(2)]);
     }
 }

@@ -41,11 +41,7 @@ impl Totals {
     pub fn answer(&self) -> Result<bool> {
         let differ = self.different + self.not_as_stated > 0;
         if !differ && self.undecided + self.not_run > 0 {
-            bail!(
-                "not all scenarios could be compared: {} undecided, {} not run",
-                self.undecided,
-                self.not_run
-            );
+            bail!("not all scenarios could be compared: {} undecided, {} not run", self.undecided, self.not_run);
         }
         Ok(!differ)
     }
@@ -67,10 +63,7 @@ impl Totals {
             return format!("{verdict}  {name}  {scenarios}, {calls}");
         }
         let lines = self.differing_lines;
-        format!(
-            "{verdict}  {name}  {scenarios}: {}; {calls}, {lines} trace lines differ",
-            self.counts(&[])
-        )
+        format!("{verdict}  {name}  {scenarios}: {}; {calls}, {lines} trace lines differ", self.counts(&[]))
     }
 
     /// The line for all.
@@ -145,9 +138,10 @@ impl Findings {
 
     fn add_finding(&mut self, scenario: &str, differences: Vec<Difference>, text: String) {
         let differences: Vec<_> = differences.iter().map(Difference::without_context).collect();
-        let known = self.findings.iter_mut().find(|known| {
-            known.differences == differences && (!differences.is_empty() || known.text == text)
-        });
+        let known = self
+            .findings
+            .iter_mut()
+            .find(|known| known.differences == differences && (!differences.is_empty() || known.text == text));
         match known {
             Some(known) => known.scenarios.push(scenario.to_owned()),
             None => {
@@ -180,14 +174,7 @@ mod tests {
         let (calls, packets) = ([1, 1], [0, 0]);
         let undecided = None;
         let scheduling_ignored = false;
-        Ok(Comparison {
-            calls,
-            packets,
-            differing_lines: 0,
-            differences,
-            undecided,
-            scheduling_ignored,
-        })
+        Ok(Comparison { calls, packets, differing_lines: 0, differences, undecided, scheduling_ignored })
     }
 
     #[test]
@@ -219,8 +206,7 @@ mod tests {
 
     #[test]
     fn findings_of_the_same_scenarios_stand_together() {
-        let differs =
-            |what: &str| Difference::Between { what: what.into(), sides: ["a".into(), "b".into()] };
+        let differs = |what: &str| Difference::Between { what: what.into(), sides: ["a".into(), "b".into()] };
         let mut findings = Findings::default();
         for name in ["one", "two"] {
             let result = comparison(vec![differs("stdout"), differs("stderr")]);

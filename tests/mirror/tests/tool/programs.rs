@@ -65,9 +65,7 @@ impl Programs {
             "unistd.h",
         ];
         let headers: String = headers.iter().map(|h| format!("#include <{h}>\n")).collect();
-        let text = format!(
-            "#define _GNU_SOURCE\n{headers}{HELPERS}int main(void)\n{{\n{body}\nreturn 0;\n}}\n"
-        );
+        let text = format!("#define _GNU_SOURCE\n{headers}{HELPERS}int main(void)\n{{\n{body}\nreturn 0;\n}}\n");
         let (source, program) = (self.file(&format!("{name}.c"), &text), self.path(name));
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
         let mut words = compiler.split_whitespace();

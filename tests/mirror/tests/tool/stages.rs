@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of `src`, each of which uses only itself and those before it.
-const STAGES: [&str; 8] =
-    ["common", "scenario", "run", "read", "compare", "show", "project", "commands"];
+const STAGES: [&str; 8] = ["common", "scenario", "run", "read", "compare", "show", "project", "commands"];
 
 /// A module's path from the crate's root.
 type Module = Vec<String>;
@@ -20,8 +19,7 @@ fn uses() -> BTreeMap<Module, BTreeSet<Module>> {
     rust_files(&root, &mut files);
     let module = |file: &PathBuf| {
         let path = file.strip_prefix(&root).unwrap().with_extension("");
-        let mut names: Module =
-            path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        let mut names: Module = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
         names.pop_if(|name| name == "mod");
         names
     };
@@ -34,9 +32,9 @@ fn uses() -> BTreeMap<Module, BTreeSet<Module>> {
         let longest = |path: Module| {
             let known = |length: &usize| modules.contains(&path[..*length]);
             let length = (1..=path.len()).rev().find(known);
-            length.map(|length| path[..length].to_vec()).unwrap_or_else(|| {
-                panic!("{}: crate::{}: no such module", user.join("::"), path.join("::"))
-            })
+            length
+                .map(|length| path[..length].to_vec())
+                .unwrap_or_else(|| panic!("{}: crate::{}: no such module", user.join("::"), path.join("::")))
         };
         let mut used: BTreeSet<Module> = paths.into_iter().map(longest).collect();
         used.retain(|module| !user.starts_with(module));
@@ -58,8 +56,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The paths in a module's text that begin with `crate` or `super`, in `use` or anywhere else.
 fn paths(text: &str, module: &Module) -> Vec<Module> {
-    let code: String =
-        text.lines().map(|line| format!("{}\n", line.split("//").next().unwrap())).collect();
+    let code: String = text.lines().map(|line| format!("{}\n", line.split("//").next().unwrap())).collect();
     let mut paths = Vec::new();
     for (start, prefix) in [("crate::", &[][..]), ("super::", &module[..module.len() - 1])] {
         for (place, _) in code.match_indices(start) {

@@ -109,12 +109,10 @@ fn a_tool_that_is_missing_is_named() {
     let strace: Vec<_> = strace.into_iter().filter(|path| path.exists()).collect();
     let command = programs.compare("/bin/true", "/bin/true", "exit = 0");
     let paths: Vec<String> = strace.iter().map(|path| path.display().to_string()).collect();
-    let mounts: Vec<String> =
-        paths.iter().map(|path| format!("mount --bind {} {path}", tools.display())).collect();
+    let mounts: Vec<String> = paths.iter().map(|path| format!("mount --bind {} {path}", tools.display())).collect();
     // A folder cannot be mounted on a file, but an empty file that is not executable can.
     let empty = programs.file("empty", "");
-    let mounts =
-        mounts.join(" && ").replace(&tools.display().to_string(), &empty.display().to_string());
+    let mounts = mounts.join(" && ").replace(&tools.display().to_string(), &empty.display().to_string());
     let script = format!("PATH=/usr/bin:/bin; {hide} '{mounts} && exec {command:?}'");
     Said::from(shell(&script)).is(2, "strace");
 }

@@ -140,9 +140,7 @@ fn a_child_that_lives_on() {
     let said = [CONNECT, "{ peer = \"a\", does = \"expect\", text = \"hello\" }", CLOSE];
     same_as_itself(&programs, &program, &steps(&said, "exit = 3"));
     let ends = programs.c("q", &body.replace("pause();", ""), &[]);
-    programs
-        .verdict(&program, &ends, &steps(&said, "exit = 3"))
-        .is(1, "the number of remaining processes differs");
+    programs.verdict(&program, &ends, &steps(&said, "exit = 3")).is(1, "the number of remaining processes differs");
 }
 
 #[test]
@@ -260,10 +258,9 @@ fn a_file_written_through_memory() {
         let [left, right] = ["hello", "hallo"].map(|word| programs.c(word, &writes(word), &[]));
         programs.verdict(&left, &right, "exit = 0").is(1, "/out differs");
         programs.verdict(&left, &left, "exit = 0").is(0, "1 the same");
-        let kept = fs::read(programs.path(&format!(
-            "output/p/run/left/files/{}/out",
-            if folder == "." { "mirror" } else { "tmp" }
-        )));
+        let kept = fs::read(
+            programs.path(&format!("output/p/run/left/files/{}/out", if folder == "." { "mirror" } else { "tmp" })),
+        );
         assert_eq!(kept.unwrap(), b"hello");
     }
 }
@@ -281,8 +278,7 @@ fn a_difference_that_scenarios_share_is_shown_once() {
     let programs = Programs::new();
     let left = programs.c("left", "getppid();", &[]);
     let right = programs.c("right", "getppid(); getppid();", &[]);
-    let another =
-        |name: &str| format!("[[scenario]]\nname = \"{name}\"\nabout = \"It runs.\"\nexit = 0\n");
+    let another = |name: &str| format!("[[scenario]]\nname = \"{name}\"\nabout = \"It runs.\"\nexit = 0\n");
     let scenarios = ["exit = 0\n".to_owned(), another("again"), another("once_more")].concat();
     let said = programs.verdict(&left, &right, &scenarios);
     said.is(1, "in 3 scenarios: run, again, once_more\n");
@@ -316,8 +312,7 @@ fn both_do_what_the_scenario_does_not_state() {
 #[test]
 fn a_program_that_differs_from_itself() {
     let programs = Programs::new();
-    let body =
-        "struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); printf(\"%ld\\n\", t.tv_nsec);";
+    let body = "struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); printf(\"%ld\\n\", t.tv_nsec);";
     let program = programs.c("p", body, &[]);
     let said = programs.verdict(&program, &program, "stdout_like = \"{x}\\n\"\nexit = 0");
     said.is(2, "1 undecided");
@@ -327,9 +322,7 @@ fn a_program_that_differs_from_itself() {
 #[test]
 fn output_without_end() {
     let programs = Programs::new();
-    programs
-        .verdict("yes", "yes", "exit = 0")
-        .is(2, "the program has written more than 128 MiB to stdout");
+    programs.verdict("yes", "yes", "exit = 0").is(2, "the program has written more than 128 MiB to stdout");
 }
 
 #[test]

@@ -17,8 +17,7 @@ pub fn listen() -> Result<TcpListener> {
     let (Some(port), None) = (arguments.next(), arguments.next()) else {
         bail!("expected one argument: PORT");
     };
-    let port: u16 =
-        port.parse().with_context(|| format!("invalid port {port:?}: expected 0 to 65535"))?;
+    let port: u16 = port.parse().with_context(|| format!("invalid port {port:?}: expected 0 to 65535"))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("cannot bind port {port} of 127.0.0.1"))?;
     // std uses a backlog of 128; a second listen raises it.

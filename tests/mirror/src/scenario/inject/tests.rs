@@ -123,9 +123,7 @@ fn scenario(name: &str, line: usize, inject: &[&str]) -> Scenario {
 
 #[test]
 fn strace_knows_the_calls() {
-    let check = |scenarios: &[Scenario]| {
-        check_injections(Path::new(STRACE), &scenarios.iter().collect::<Vec<_>>())
-    };
+    let check = |scenarios: &[Scenario]| check_injections(Path::new(STRACE), &scenarios.iter().collect::<Vec<_>>());
     let good = scenario("good", 3, &["accept:error=EIO", "bind:retval=0"]);
     check(std::slice::from_ref(&good)).unwrap();
     let bad = scenario("bad", 8, &["bind:retval=0", "bimd:error=EIO", "lisen:retval=0"]);

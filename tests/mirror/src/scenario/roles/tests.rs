@@ -48,64 +48,31 @@ fn steps_that_no_run_can_take() {
         ),
         ("b connect_refused 1, b send", "no peer \"b\" is connected here: none is"),
         ("b open_datagram 7, b send", "no peer \"b\" is connected here: it has a datagram socket"),
-        (
-            "b listen 7, b expect",
-            "no peer \"b\" is connected here: it listens, and has not accepted",
-        ),
+        ("b listen 7, b expect", "no peer \"b\" is connected here: it listens, and has not accepted"),
         ("a connect 1, a close, a send", "no peer \"a\" is connected here: it closed in step 2"),
-        (
-            "a connect 1, a reset, a expect",
-            "no peer \"a\" is connected here: it reset its connection in step 2",
-        ),
+        ("a connect 1, a reset, a expect", "no peer \"a\" is connected here: it reset its connection in step 2"),
         ("a connect 1, a close, a close", "no peer \"a\" is connected here: it closed in step 2"),
         (
             "b listen 7, a connect 7, a close | a half_close",
             "no peer \"a\" is connected here: it closed in step 3 before the start",
         ),
-        (
-            "a connect 1, a half_close, a send",
-            "the peer cannot send: it shut down its sending side in step 2",
-        ),
-        (
-            "a connect 1, a half_close, a half_close",
-            "the peer cannot send: it shut down its sending side in step 2",
-        ),
+        ("a connect 1, a half_close, a send", "the peer cannot send: it shut down its sending side in step 2"),
+        ("a connect 1, a half_close, a half_close", "the peer cannot send: it shut down its sending side in step 2"),
         (
             "a connect 1, a stop_reading, a half_close, a fill",
             "the peer cannot send: it shut down its sending side in step 3",
         ),
-        (
-            "a connect 1, a expect_reset, a send",
-            "the peer cannot send: its connection was reset in step 2",
-        ),
-        (
-            "a connect 1, a expect_reset, a expect_end",
-            "no end can come: its connection was reset in step 2",
-        ),
-        (
-            "a connect 1, a expect_reset, a expect",
-            "nothing more can come: its connection was reset in step 2",
-        ),
-        (
-            "a connect 1, a expect_end, a expect",
-            "nothing more can come: its stream ended in step 2",
-        ),
-        (
-            "a connect 1, a expect_end, a expect_nothing",
-            "nothing more can come: its stream ended in step 2",
-        ),
-        (
-            "a connect 1, a expect_end, a expect_reset",
-            "no reset can come: its stream ended in step 2",
-        ),
+        ("a connect 1, a expect_reset, a send", "the peer cannot send: its connection was reset in step 2"),
+        ("a connect 1, a expect_reset, a expect_end", "no end can come: its connection was reset in step 2"),
+        ("a connect 1, a expect_reset, a expect", "nothing more can come: its connection was reset in step 2"),
+        ("a connect 1, a expect_end, a expect", "nothing more can come: its stream ended in step 2"),
+        ("a connect 1, a expect_end, a expect_nothing", "nothing more can come: its stream ended in step 2"),
+        ("a connect 1, a expect_end, a expect_reset", "no reset can come: its stream ended in step 2"),
         (
             "a connect 1, a stop_reading, a fill, a expect_end, a expect_filling",
             "nothing more can come: its stream ended in step 4",
         ),
-        (
-            "a connect 1, a fill",
-            "the peer reads, so its connection never fills: stop_reading was expected before",
-        ),
+        ("a connect 1, a fill", "the peer reads, so its connection never fills: stop_reading was expected before"),
         (
             "a connect 1, a stop_reading, a expect_filling",
             "the peer has not filled its connection: fill was expected before",

@@ -71,11 +71,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn accept_all(
-    listener: &TcpListener,
-    poll: &Poll,
-    connections: &mut Slab<Connection>,
-) -> anyhow::Result<()> {
+fn accept_all(listener: &TcpListener, poll: &Poll, connections: &mut Slab<Connection>) -> anyhow::Result<()> {
     loop {
         let mut stream = match listener.accept() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

@@ -11,10 +11,7 @@ use monoio::net::{TcpListener, TcpStream};
 use monoio::{IoUringDriver, RuntimeBuilder};
 
 fn main() -> Result<()> {
-    RuntimeBuilder::<IoUringDriver>::new()
-        .build()
-        .context("cannot set up io_uring")?
-        .block_on(serve())
+    RuntimeBuilder::<IoUringDriver>::new().build().context("cannot set up io_uring")?.block_on(serve())
 }
 
 async fn serve() -> Result<()> {
