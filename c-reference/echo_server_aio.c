@@ -12,7 +12,7 @@
  *
  * The kernel has no part in it: glibc hands each request to a thread, which makes the call (pread(), which fails on a
  * socket, and then read()) and blocks in it. So each client costs a thread, idle or not. The cost of a message grows
- * with the number of clients, because the library searches all requests for the one that it is asked about.
+ * with the number of clients, because the library searches the list of all requests for each one.
  *
  * The signal for completions is SIGIO, which is pending only once, however many requests have completed. So it cannot
  * be lost, as one queued signal for each request would be when the queue is full; but all requests must be checked.
@@ -62,7 +62,7 @@ int main(int argc, char *argv[])
     int listener, number, sock;
     bool listening = false;
 
-    /* [1] Take the port, and block signals. SIGPIPE is ignored: a write to a client that is gone fails instead */
+    /* [1] Read the port, and block the signals. SIGPIPE is ignored: a write to a client that is gone fails instead */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     signals = block_signals(PROGRAM);
@@ -111,7 +111,7 @@ int main(int argc, char *argv[])
             /* [8] Requests have completed: continue with those connections */
             reap_completions(&exchanges);
         } else {
-            /* [9] A signal starts the shutdown, which is complete when all connections are closed; or ends a pause */
+            /* [9] Handle a signal: it starts the shutdown, which ends with the last connection; or ends a pause */
             aio_on_signal(&exchanges, number);
 
             /* [10] A thread is still missing: extend the pause. In the end, give up the connections without one */

@@ -62,12 +62,12 @@ int main(int argc, char *argv[])
     int listener, epoll, signals, sock, timeout, wanted, count = 0;
     bool listening = true, signalled;
 
-    /* [1] Take options and port, and block signals */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
     set = block_signals(PROGRAM);
 
-    /* [2] Listen, and open a descriptor for the signals. With workers, each of them continues from here */
+    /* [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_NONBLOCK | SOCK_CLOEXEC);
     server = new_server(PROGRAM, listener);
     signals = open_signalfd(PROGRAM, &set);
@@ -120,7 +120,7 @@ int main(int argc, char *argv[])
             }
         }
 
-        /* [8] A signal starts the shutdown, which is complete when all connections are closed */
+        /* [8] Handle a signal: it starts the shutdown, which ends with the last connection */
         if (signalled)
             handle_signalfd(&server, signals);
 

@@ -12,10 +12,11 @@
  * A client that sends much causes many signals. So all pending signals are taken before any socket is served, and then
  * each socket that they name has one turn: nobody waits longer than one turn of each of the others.
  *
- * A signal reports that something has arrived, not that something is there. So the server must look for what no signal
- * reports: what arrived before a socket had its owner, while accept() was paused, or while a connection waited to
- * send; and what is left after a turn. Such a socket is put at the end of the queue with a signal of the server's own. The
- * queue has a limit (RLIMIT_SIGPENDING). When it is full, the kernel sends SIGIO, and all sockets are checked.
+ * A signal reports that something has arrived, not that something is there. So the server must look for what no
+ * signal reports: what arrived before a socket had its owner, while accept() was paused, or while a connection
+ * waited to send; and what is left after a turn. Such a socket is put at the end of the queue with a signal of the
+ * server's own. The queue has a limit (RLIMIT_SIGPENDING). When it is full, the kernel sends SIGIO, and all sockets
+ * are checked.
  *
  * Call: `echo_server_sigio PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
@@ -51,7 +52,7 @@ int main(int argc, char *argv[])
     int listener, number, sock;
     bool listening = false, urgent = false, requeued;
 
-    /* [1] Take the port, and block signals: they stay pending until they are taken */
+    /* [1] Read the port, and block the signals: they stay pending until they are taken */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
     signals = block_signals(PROGRAM);
@@ -99,7 +100,7 @@ int main(int argc, char *argv[])
                 urgent = true;
                 schedule_all(&server, &round);
             } else {
-                /* [9] A signal starts the shutdown, which is complete when all connections are closed */
+                /* [9] Handle a signal: it starts the shutdown, which ends with the last connection */
                 handle_signal(&server, number);
             }
 

@@ -49,12 +49,12 @@ int main(int argc, char *argv[])
     int listener, signals, sock, number;
     bool polling = false, accepting = false, signalled;
 
-    /* [1] Take options and port, and block signals */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
     settings = read_settings(PROGRAM, USAGE, "+:w:h", argc, argv);
     set = block_signals(PROGRAM);
 
-    /* [2] Listen, and open a descriptor for the signals. With workers, each of them continues from here */
+    /* [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here */
     listener = start_listening(PROGRAM, &settings, &set, SOCK_CLOEXEC);
     signals = open_signalfd(PROGRAM, &set);
 
@@ -109,7 +109,7 @@ int main(int argc, char *argv[])
             }
         }
 
-        /* [10] A signal starts the shutdown, which is complete when all connections are closed */
+        /* [10] Handle a signal: it starts the shutdown, which ends with the last connection */
         if (signalled) {
             number = read_signalfd(&streams.server, signals);
             uring_on_signal(&streams, number);

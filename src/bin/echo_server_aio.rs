@@ -11,7 +11,7 @@
 //!
 //! The kernel has no part in it: glibc hands each request to a thread, which makes the call (pread(), which fails on a
 //! socket, and then read()) and blocks in it. So each client costs a thread, idle or not. The cost of a message grows
-//! with the number of clients, because the library searches all requests for the one that it is asked about.
+//! with the number of clients, because the library searches the list of all requests for each one.
 //!
 //! The signal for completions is SIGIO, which is pending only once, however many requests have completed. So it cannot
 //! be lost, as one queued signal for each request would be when the queue is full; but all requests must be checked.
@@ -61,8 +61,8 @@ fn requeue_if_ready(listener: c_int) {
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut listening = false;
 
-    // [1] Take the port, and block signals. SIGPIPE is ignored: a write to a client that is gone fails instead
-    // SAFETY: nothing was done yet.
+    // [1] Read the port, and block the signals. SIGPIPE is ignored: a write to a client that is gone fails instead
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     let mut signals = block_signals(PROGRAM);
@@ -82,7 +82,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [3] Listen, and request a signal when a connection is waiting. Connections block: it is threads that wait
     // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     server.flags = SOCK_CLOEXEC;
     // SAFETY: the server is new, and only the functions of the module use its connections.
@@ -128,7 +128,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 reap_completions(&mut exchanges);
             }
             Ok(number) => {
-                // [9] A signal starts the shutdown, which is complete when all connections are closed; or ends a pause
+                // [9] Handle a signal: it starts the shutdown, which ends with the last connection; or ends a pause
                 aio_on_signal(&mut exchanges, number);
 
                 // [10] A thread is still missing: extend the pause. In the end, give up the connections without one

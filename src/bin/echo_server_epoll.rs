@@ -67,16 +67,16 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut listening = true;
     let mut signalled: bool;
 
-    // [1] Take options and port, and block signals
-    // SAFETY: nothing was done yet.
+    // [1] Read options and port, and block the signals
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
-    // [2] Listen, and open a descriptor for the signals. With workers, each of them continues from here
+    // [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here
     // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_NONBLOCK | SOCK_CLOEXEC) };
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     let signals = open_signalfd(PROGRAM, &set);
     server.busy_poll = settings.busy_poll;
@@ -140,7 +140,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             }
         }
 
-        // [8] A signal starts the shutdown, which is complete when all connections are closed
+        // [8] Handle a signal: it starts the shutdown, which ends with the last connection
         if signalled {
             handle_signalfd(&mut server, signals);
         }

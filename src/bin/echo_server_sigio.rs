@@ -11,10 +11,11 @@
 //! A client that sends much causes many signals. So all pending signals are taken before any socket is served, and then
 //! each socket that they name has one turn: nobody waits longer than one turn of each of the others.
 //!
-//! A signal reports that something has arrived, not that something is there. So the server must look for what no signal
-//! reports: what arrived before a socket had its owner, while accept() was paused, or while a connection waited to
-//! send; and what is left after a turn. Such a socket is put at the end of the queue with a signal of the server's own. The
-//! queue has a limit (RLIMIT_SIGPENDING). When it is full, the kernel sends SIGIO, and all sockets are checked.
+//! A signal reports that something has arrived, not that something is there. So the server must look for what no
+//! signal reports: what arrived before a socket had its owner, while accept() was paused, or while a connection
+//! waited to send; and what is left after a turn. Such a socket is put at the end of the queue with a signal of the
+//! server's own. The queue has a limit (RLIMIT_SIGPENDING). When it is full, the kernel sends SIGIO, and all sockets
+//! are checked.
 //!
 //! Call: `echo_server_sigio PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
@@ -49,8 +50,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut listening = false;
     let mut urgent = false;
 
-    // [1] Take the port, and block signals: they stay pending until they are taken
-    // SAFETY: nothing was done yet.
+    // [1] Read the port, and block the signals: they stay pending until they are taken
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
     let mut signals = block_signals(PROGRAM);
@@ -65,7 +66,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [2] Listen, and request a signal for each connection
     // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut signals, SOCK_NONBLOCK | SOCK_CLOEXEC) };
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let mut server = unsafe { new_server(PROGRAM, listener) };
     let mut round = new_round();
     announce_ready(PROGRAM, &mut settings);
@@ -111,7 +112,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                 urgent = true;
                 schedule_all(&mut server, &mut round);
             } else {
-                // [9] A signal starts the shutdown, which is complete when all connections are closed
+                // [9] Handle a signal: it starts the shutdown, which ends with the last connection
                 handle_signal(&mut server, number);
             }
 

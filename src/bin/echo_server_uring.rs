@@ -50,19 +50,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut accepting = false;
     let mut signalled: bool;
 
-    // [1] Take options and port, and block signals
-    // SAFETY: nothing was done yet.
+    // [1] Read options and port, and block the signals
+    // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
     let mut settings = read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
-    // [2] Listen, and open a descriptor for the signals. With workers, each of them continues from here
+    // [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here
     // SAFETY: the process has one thread.
     let listener = unsafe { start_listening(PROGRAM, &mut settings, &mut set, SOCK_CLOEXEC) };
     let signals = open_signalfd(PROGRAM, &set);
 
     // [3] Create the rings, and the buffers to receive into
-    // SAFETY: the socket is the server's.
+    // SAFETY: nobody else has the socket.
     let server = unsafe { new_server(PROGRAM, listener) };
     // SAFETY: the server is new, and only the functions of the module use its connections.
     let mut streams = unsafe { new_streams(server) };
@@ -118,7 +118,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             }
         }
 
-        // [10] A signal starts the shutdown, which is complete when all connections are closed
+        // [10] Handle a signal: it starts the shutdown, which ends with the last connection
         if signalled {
             let number = read_signalfd(&mut streams.server, signals);
             uring_on_signal(&mut streams, number);
