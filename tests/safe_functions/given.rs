@@ -63,16 +63,25 @@ pub fn settings() -> Settings {
 
 /// The exchanges of a server with a connection, whose client is in this process. Completions are ignored.
 pub fn exchanges() -> Exchanges<'static> {
+    exchanges_with(|_| {})
+}
+
+/// The same, of which something happens to the client.
+pub fn exchanges_with(change: impl FnOnce(c_int)) -> Exchanges<'static> {
     // SAFETY: no handler.
     unsafe { signal(libc::SIGIO, libc::SIG_IGN) }.unwrap();
     // SAFETY: the server is new, and the rows use the functions of the module alone.
     let mut exchanges = unsafe { new_exchanges(server()) };
+    // Connections block, so that a request is in progress until the client does something.
+    exchanges.server.flags = libc::SOCK_CLOEXEC;
     let address = own_address(PROGRAM, exchanges.server.listener());
-    connect_to(PROGRAM, socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap(), &address);
+    let client = socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+    connect_to(PROGRAM, client, &address);
     let sock = accept_connection(&mut exchanges.server);
     assert!(sock >= 0);
     // SAFETY: it was just accepted.
     unsafe { start_exchange(&mut exchanges, sock) };
+    change(client);
     exchanges
 }
 

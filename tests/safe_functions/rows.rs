@@ -20,7 +20,7 @@ use nix::unistd::pipe2;
 use sockmirror::stdio::{Format, stderr, stdout};
 use sockmirror::string::CharPtr;
 use sockmirror::sys::epoll::epoll_create1;
-use sockmirror::sys::socket::socket;
+use sockmirror::sys::socket::{shutdown, socket};
 use sockmirror::unistd::getpid;
 
 use sockmirror::server::connections::{Server, accept_connection, handle_signal};
@@ -28,7 +28,7 @@ use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
 
-use crate::given::{arguments, exchanges, needs_uring, round, server, settings, streams};
+use crate::given::{arguments, exchanges, exchanges_with, needs_uring, round, server, settings, streams};
 
 /// Who says what a function says.
 pub const PROGRAM: &CStr = c"safe_functions";
@@ -734,6 +734,15 @@ fn aio(rows: &mut Vec<Row>) {
             }
             server::aio_requests::reap_completions(&mut exchanges)
         }
+    }
+    row! { rows, "until the client is gone" => Returns,
+        {
+            let mut exchanges = exchanges_with(|client| shutdown(client, libc::SHUT_WR).unwrap());
+            while exchanges.server.open > 0 {
+                sockmirror::server::aio_requests::reap_completions(&mut exchanges);
+            };
+        }
+        server::aio_requests::reap_completions(&mut exchanges)
     }
     row! { rows, "" => Returns, server::aio_requests::wait_longer_for_thread(&mut exchanges()) }
     row! { rows, "when the last wait is over" => Returns,
