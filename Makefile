@@ -99,7 +99,7 @@ test: set-up build ## all tests
 	@sh tests/set-up.sh python3
 	$(CARGO) test --workspace
 
-bench: set-up build ## sizes and instructions, side by side; then the servers and what people would take instead
+bench: set-up build ## sizes and instructions, side by side; then the servers and what others use
 	@sh tests/set-up.sh valgrind
 	@CARGO='$(CARGO)' sh tests/bench/peers/build.sh
 	$(MIRROR) bench

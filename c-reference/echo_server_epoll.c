@@ -33,10 +33,10 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_epoll"
-#define USAGE                                                                        \
-    "./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT\n"                      \
-    "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)\n"      \
-    "  -w  serve with so many processes, 1 to 64 (this process alone)"
+#define USAGE                                                             \
+    "./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT\n"           \
+    "  -b  poll busily for this long before sleeping, 0 to 1000000 (0)\n" \
+    "  -w  serve with this many worker processes, 1 to 64 (none)"
 #define MAX_EVENTS 512
 /* The events of a connection that waits to receive: data, end of file, and urgent data. A recv() stops before an urgent
    byte; then it has not drained the socket, although it returns less than the buffer holds. */

@@ -32,7 +32,7 @@
 #define PROGRAM "echo_server_poll"
 #define USAGE                                     \
     "./echo_server_poll [-b MICROSECONDS] PORT\n" \
-    "  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)"
+    "  -b  poll busily for this long before sleeping, 0 to 1000000 (0)"
 /* The places in the list of the listening socket, of the signals and of the first connection. */
 #define LISTENER 0
 #define SIGNALS 1

@@ -35,9 +35,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_uring"
-#define USAGE                                                                        \
-    "./echo_server_uring [-w WORKERS] PORT\n"                                        \
-    "  -w  serve with so many processes, 1 to 64 (this process alone)"
+#define USAGE                                 \
+    "./echo_server_uring [-w WORKERS] PORT\n" \
+    "  -w  serve with this many worker processes, 1 to 64 (none)"
 
 int main(int argc, char *argv[])
 {

@@ -42,8 +42,8 @@ use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_epoll";
 const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT
-  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)
-  -w  serve with so many processes, 1 to 64 (this process alone)";
+  -b  poll busily for this long before sleeping, 0 to 1000000 (0)
+  -w  serve with this many worker processes, 1 to 64 (none)";
 const MAX_EVENTS: usize = 512;
 // The events of a connection that waits to receive: data, end of file, and urgent data. A recv() stops before an urgent
 // byte; then it has not drained the socket, although it returns less than the buffer holds.

@@ -38,7 +38,7 @@ use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_poll";
 const USAGE: &CStr = c"./echo_server_poll [-b MICROSECONDS] PORT
-  -b  ask again and again for so long before sleeping, 0 to 1000000 (0)";
+  -b  poll busily for this long before sleeping, 0 to 1000000 (0)";
 // The places in the list of the listening socket, of the signals and of the first connection.
 const LISTENER: usize = 0;
 const SIGNALS: usize = 1;

@@ -41,7 +41,7 @@ use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_uring";
 const USAGE: &CStr = c"./echo_server_uring [-w WORKERS] PORT
-  -w  serve with so many processes, 1 to 64 (this process alone)";
+  -w  serve with this many worker processes, 1 to 64 (none)";
 
 sockmirror::entry!(main);
 
