@@ -56,7 +56,7 @@ impl Arguments {
     }
 }
 
-// SAFETY: a null pointer is none of a string.
+// SAFETY: a CharPtr may be null.
 const NULL: CharPtr = unsafe { CharPtr::new(core::ptr::null()) };
 
 impl Index<usize> for Arguments {
@@ -170,7 +170,7 @@ impl<T> DerefMut for Shared<T> {
 macro_rules! entry {
     ($main:ident) => {
         #[unsafe(export_name = "main")]
-        extern "C" fn c_main(argc: libc::c_int, argv: *mut *mut libc::c_char) -> libc::c_int {
+        unsafe extern "C" fn c_main(argc: libc::c_int, argv: *mut *mut libc::c_char) -> libc::c_int {
             // SAFETY: the C start-up code passes as many strings as argc says, for as long as the process lives.
             $main(argc, unsafe { $crate::runtime::Arguments::new(argc, argv) })
         }

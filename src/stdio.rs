@@ -387,20 +387,37 @@ const fn takes(format: &CStr, arguments: &[Kind]) -> bool {
             continue;
         }
 
-        // Flags, width and precision; a star takes an int.
-        while matches!(format[at], b'-' | b'+' | b' ' | b'0'..=b'9' | b'#' | b'.' | b'*') {
+        // Flags, then a width, then a precision, as C has them: in another order C may pass over an argument.
+        while matches!(format[at], b'-' | b'+' | b' ' | b'0' | b'#') {
+            at += 1;
+        }
+
+        let mut precision = false;
+
+        loop {
             if format[at] == b'*' {
                 if !takes_integer(arguments, next, size_of::<c_int>()) {
                     return false;
                 }
 
+                at += 1;
                 next += 1;
+            } else {
+                while format[at].is_ascii_digit() {
+                    at += 1;
+                }
             }
 
+            if precision || format[at] != b'.' {
+                break;
+            }
+
+            precision = true;
             at += 1;
         }
 
         let mut size = size_of::<c_int>();
+        let modifier = at;
 
         if format[at] == b'z' {
             size = size_of::<size_t>();
@@ -413,16 +430,19 @@ const fn takes(format: &CStr, arguments: &[Kind]) -> bool {
                 size = size_of::<c_longlong>();
                 at += 1;
             }
-        }
-
-        // C widens to an int what hh and h name.
-        while size == size_of::<c_int>() && format[at] == b'h' {
+        } else if format[at] == b'h' {
+            // C widens to an int what h and hh name.
             at += 1;
+
+            if format[at] == b'h' {
+                at += 1;
+            }
         }
 
         let taken = match format[at] {
-            b'd' | b'i' | b'u' | b'x' | b'X' | b'o' | b'c' => takes_integer(arguments, next, size),
-            b's' => next < arguments.len() && matches!(arguments[next], Kind::String),
+            b'd' | b'i' | b'u' | b'x' | b'X' | b'o' => takes_integer(arguments, next, size),
+            b'c' => at == modifier && takes_integer(arguments, next, size),
+            b's' => at == modifier && next < arguments.len() && matches!(arguments[next], Kind::String),
             _ => false,
         };
 
@@ -472,7 +492,14 @@ mod tests {
 
     #[test]
     fn a_format_takes_nothing_else() {
-        let not_taken: [(&CStr, &[Kind]); 14] = [
+        let not_taken: [(&CStr, &[Kind]); 21] = [
+            (c"%ls", &[TEXT]),
+            (c"%zs", &[TEXT]),
+            (c"%lc", &[LONG]),
+            (c"%1*d", &[INT, INT]),
+            (c"%5-d", &[INT]),
+            (c"%.5.5d", &[INT]),
+            (c"%hhhd", &[INT]),
             (c"", &[INT]),
             (c"%d", &[]),
             (c"%d", &[TEXT]),

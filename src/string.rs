@@ -66,7 +66,7 @@ macro_rules! zeroed {
 
 zeroed! {
     addrinfo aioinit c_char epoll_event io_uring_buf io_uring_buf_reg io_uring_cqe io_uring_params io_uring_sqe iovec
-    itimerval mmsghdr sockaddr_in tcp_info timeval
+    itimerval mmsghdr sockaddr_in tcp_info timeval u64
 }
 
 // SAFETY: an array consists of its elements.
@@ -230,7 +230,8 @@ pub unsafe fn strpbrk(s: *const c_char, accept: *const c_char) -> *mut c_char {
 /// ```
 ///
 /// Returns a pointer to a C string of libc's own, which the next call may overwrite (in glibc since 2.32,
-/// only one of the same thread). A number that is no error has a text too: `Unknown error 4095`.
+/// only one of the same thread). A number that is no error has a text too: `Unknown error
+/// 4095` in C. Here it is `Unknown error`, because C's is freed by the next call.
 ///
 /// # Source
 ///
@@ -247,8 +248,13 @@ pub unsafe fn strpbrk(s: *const c_char, accept: *const c_char) -> *mut c_char {
 #[inline]
 #[must_use]
 pub fn strerror(errnum: c_int) -> CharPtr {
+    // Rust: the C library frees the text of a number that is no error (above EHWPOISON, 133, or a gap) at the next call.
+    if !(0..=133).contains(&errnum) || errnum == 41 || errnum == 58 {
+        return c"Unknown error".into();
+    }
+
     // SAFETY: every number has a text, which lies in memory of libc's own.
     let text = unsafe { libc::strerror(errnum) };
-    // SAFETY: that memory always ends with a NUL.
+    // SAFETY: that of an error is constant.
     unsafe { CharPtr::new(text) }
 }

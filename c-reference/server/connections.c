@@ -274,7 +274,7 @@ bool count_received(struct server *server, int sock, size_t length)
  */
 int is_fully_received(int sock, uint64_t received)
 {
-    uint64_t info[BYTES_RECEIVED + 1];
+    uint64_t info[BYTES_RECEIVED + 1] = {0};
     socklen_t length = sizeof(info);
 
     if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, info, &length) < 0)

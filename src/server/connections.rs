@@ -14,7 +14,7 @@ use crate::errno::{Errno, errno};
 use crate::runtime::Table;
 use crate::stdio::{fprintf, stderr};
 use crate::stdlib::{free, malloc, realloc};
-use crate::string::{Zeroed, memcpy, memset, strerror};
+use crate::string::{Zeroed, memcpy, memset, strerror, zeroed};
 use crate::sys::socket::{accept4, getsockopt, recv, send, setsockopt, shutdown};
 use crate::time::{clock_gettime, nanosleep};
 use crate::unistd::{close, read};
@@ -395,7 +395,7 @@ pub fn count_received(server: &mut Server<'_>, sock: c_int, length: size_t) -> b
 /// as one more. Whether recv() finds more would not tell: a thread may have received it just now.
 #[cold]
 pub fn is_fully_received(sock: c_int, received: u64) -> Result<bool, Errno> {
-    let mut info = [0_u64; BYTES_RECEIVED + 1];
+    let mut info: [u64; BYTES_RECEIVED + 1] = zeroed();
     let mut length = size_of::<[u64; BYTES_RECEIVED + 1]>() as socklen_t;
 
     // SAFETY: `length` is the size of `info`.
