@@ -210,9 +210,10 @@ static long start_workers(const char *program, struct workers *workers, struct s
 
     close(ready_pipe[1]);
 
-    /* A worker that fails says why. Once it has exited, the pipe is at its end, one byte short. */
-    for (long i = 0; i < workers->count && !workers->failed; i++)
-        workers->failed = read(ready_pipe[0], &byte, 1) != 1;
+    /* A worker that fails says why. Once it has exited, the pipe is at its end, one byte short. Even if the last one
+       could not be made, the others are waited for, so that they are all at the same point when they are stopped. */
+    for (long i = 0; i < workers->count && pids[i] > 0; i++)
+        workers->failed = read(ready_pipe[0], &byte, 1) != 1 || workers->failed;
 
     close(ready_pipe[0]);
 

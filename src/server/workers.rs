@@ -243,14 +243,15 @@ fn start_workers(program: &CStr, workers: &mut Workers, settings: &mut Settings,
     // SAFETY: the workers' end.
     _ = unsafe { close(ready_pipe[1]) };
 
-    // A worker that fails says why. Once it has exited, the pipe is at its end, one byte short.
-    for _ in 0..workers.count {
-        if workers.failed {
+    // A worker that fails says why. Once it has exited, the pipe is at its end, one byte short. Even if the last one could
+    // not be made, the others are waited for, so that they are all at the same point when they are stopped.
+    for i in 0..workers.count {
+        if pids[i].load(Relaxed) <= 0 {
             break;
         }
 
         // SAFETY: one byte may be written.
-        workers.failed = unsafe { read(ready_pipe[0], (&raw mut byte).cast(), 1) } != Ok(1);
+        workers.failed = unsafe { read(ready_pipe[0], (&raw mut byte).cast(), 1) } != Ok(1) || workers.failed;
     }
 
     // SAFETY: opened above, for this process alone.
