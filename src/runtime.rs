@@ -5,7 +5,8 @@
 //! the trace of its C twin. The programs here do without: each is `#![no_std]` and `#![no_main]`,
 //! and has [`entry!`](crate::entry) define what surrounds its `main`.
 
-use crate::string::{CharPtr, Zeroed, zeroed};
+pub(crate) use crate::string::Zeroed;
+use crate::string::{CharPtr, zeroed};
 use core::ops::{Deref, DerefMut, Index, IndexMut};
 use libc::{c_char, c_int};
 

@@ -82,11 +82,22 @@ void reset_connection(struct server *server, int sock, const char *call, int err
     close_connection(server, sock);
 }
 
-/* realloc(): grows the table until it has an entry for a descriptor. */
+/* realloc(): grows an array of `before` elements, each of `size` bytes, to `capacity`, and sets the new ones to zero.
+   Returns NULL, and leaves the array as it is, if there is no memory. */
+void *grow_array(void *array, size_t size, int before, int capacity)
+{
+    char *grown;
+
+    if ((grown = realloc(array, capacity * size)) != NULL)
+        memset(grown + before * size, 0, (capacity - before) * size);
+
+    return grown;
+}
+
+/* Grows the table until it has an entry for a descriptor. */
 static bool grow_table(struct server *server, int sock)
 {
     struct connection *connections;
-    const size_t size = sizeof(*connections);
     int before = server->capacity;
     int capacity = before > 0 ? before : 64;
 
@@ -96,10 +107,9 @@ static bool grow_table(struct server *server, int sock)
     while (capacity <= sock)
         capacity *= 2;
 
-    if ((connections = realloc(server->connections, capacity * size)) == NULL)
+    if ((connections = grow_array(server->connections, sizeof(*connections), before, capacity)) == NULL)
         return false;
 
-    memset(connections + before, 0, (capacity - before) * size);
     server->connections = connections;
     server->capacity = capacity;
     return true;

@@ -75,6 +75,7 @@ struct server {
 
 struct server new_server(const char *program, int listener);
 void accept_failed(struct server *server, int error);
+void *grow_array(void *array, size_t size, int before, int capacity);
 bool add_connection(struct server *server, int sock);
 int accept_connection(struct server *server);
 int poll_timeout(struct server *server, int ready);

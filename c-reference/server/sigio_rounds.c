@@ -12,8 +12,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "signals.h"
@@ -86,23 +84,21 @@ void schedule_accept(struct round *round, bool may_have_missed)
     round->may_have_missed = round->may_have_missed || may_have_missed;
 }
 
-/* realloc(): gives a connection a turn in this round. If there is no memory for that, serves it at once. */
+/* Gives a connection a turn in this round. If there is no memory for that, serves it at once. */
 void schedule(struct server *server, struct round *round, int sock, bool may_have_missed)
 {
     struct turn *table, *turn;
-    const size_t size = sizeof(*table);
     int capacity = server->capacity;
 
     if (!is_open(server, sock))
         return;
 
     if (round->capacity < capacity) {
-        if ((table = realloc(round->table, capacity * size)) == NULL) {
+        if ((table = grow_array(round->table, sizeof(*table), round->capacity, capacity)) == NULL) {
             serve_if_open(server, sock, true);
             return;
         }
 
-        memset(table + round->capacity, 0, (capacity - round->capacity) * size);
         round->table = table;
         round->capacity = capacity;
     }

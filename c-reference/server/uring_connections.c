@@ -133,26 +133,24 @@ static void advance(struct streams *streams, int sock)
 static void start_stream(struct streams *streams, int sock)
 {
     struct stream *table, *stream;
-    const size_t size = sizeof(*table);
     int capacity;
 
     if (!add_connection(&streams->server, sock))
         return;
 
     if (streams->capacity < (capacity = streams->server.capacity)) {
-        if ((table = realloc(streams->table, capacity * size)) == NULL) {
+        if ((table = grow_array(streams->table, sizeof(*table), streams->capacity, capacity)) == NULL) {
             explain_errno(streams->server.program, "realloc", errno);
             close_connection(&streams->server, sock);
             return;
         }
 
-        memset(table + streams->capacity, 0, (capacity - streams->capacity) * size);
         streams->table = table;
         streams->capacity = capacity;
     }
 
     stream = &streams->table[sock];
-    memset(stream, 0, size);
+    memset(stream, 0, sizeof(*stream));
     stream->first = NO_BUFFER;
     advance(streams, sock);
 }

@@ -187,7 +187,26 @@ pub fn reset_connection(server: &mut Server<'_>, sock: c_int, call: &CStr, error
     close_connection(server, sock);
 }
 
-/// realloc(): grows the table until it has an entry for a descriptor.
+/// realloc(): grows an array of `before` elements, each of `size` bytes, to `capacity`, and sets the new ones to zero.
+/// Returns NULL, and leaves the array as it is, if there is no memory.
+///
+/// # Safety
+///
+/// `array` is null, or what this function returned for `before` elements; it is not used afterwards, unless the result
+/// is null. `capacity` is not less than `before`.
+#[cold]
+pub(crate) unsafe fn grow_array(array: *mut c_void, size: size_t, before: c_int, capacity: c_int) -> *mut c_void {
+    // SAFETY: null, or what realloc gave out the last time.
+    let grown = unsafe { realloc(array, capacity as usize * size) };
+    if !grown.is_null() {
+        // SAFETY: these are the elements that realloc has added.
+        unsafe { memset(grown.wrapping_add(before as usize * size), 0, (capacity - before) as usize * size) };
+    }
+
+    grown
+}
+
+/// Grows the table until it has an entry for a descriptor.
 #[cold]
 fn grow_table(server: &mut Server<'_>, sock: c_int) -> bool {
     let before = server.capacity;
@@ -201,15 +220,13 @@ fn grow_table(server: &mut Server<'_>, sock: c_int) -> bool {
         capacity *= 2;
     }
 
-    let size = size_of::<Connection>();
-    // SAFETY: null, or what realloc gave out the last time.
-    let connections = unsafe { realloc(server.connections.as_mut_ptr().cast(), capacity as usize * size) };
+    // SAFETY: the table has `before` entries, and `capacity` is more.
+    let connections =
+        unsafe { grow_array(server.connections.as_mut_ptr().cast(), size_of::<Connection>(), before, capacity) };
     if connections.is_null() {
         return false;
     }
 
-    // SAFETY: these are the entries that realloc has added.
-    unsafe { memset(connections.wrapping_add(before as usize * size), 0, (capacity - before) as usize * size) };
     // SAFETY: there are `capacity` entries, the new ones all zero.
     server.connections = unsafe { Table::new(connections.cast(), capacity) };
     server.capacity = capacity;

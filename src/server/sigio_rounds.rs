@@ -5,16 +5,14 @@
 //! after its turn is put at the end of the signal queue, and so into a later round.
 
 use crate::poll::poll;
-use crate::runtime::Table;
+use crate::runtime::{Table, Zeroed};
 use crate::signal::{kill, sigqueue};
-use crate::stdlib::realloc;
-use crate::string::{Zeroed, memset};
 use crate::unistd::getpid;
 use core::ptr::null_mut;
 use libc::{POLLIN, POLLOUT, SIGIO, SIGRTMIN, c_int, c_short, c_void, pollfd, sigval};
 
 use crate::server::connections::{
-    MAX_ACCEPTS, Server, WANT_READ, WANT_WRITE, YIELD, accept_connection, can_accept, has_pending, is_open,
+    MAX_ACCEPTS, Server, WANT_READ, WANT_WRITE, YIELD, accept_connection, can_accept, grow_array, has_pending, is_open,
     reset_connection, serve,
 };
 use crate::server::signals::enable_sigio;
@@ -121,27 +119,22 @@ pub fn schedule_accept(round: &mut Round, may_have_missed: bool) {
     round.may_have_missed = round.may_have_missed || may_have_missed;
 }
 
-/// realloc(): gives a connection a turn in this round. If there is no memory for that, serves it at once.
+/// Gives a connection a turn in this round. If there is no memory for that, serves it at once.
 pub fn schedule(server: &mut Server<'_>, round: &mut Round, sock: c_int, may_have_missed: bool) {
     let capacity = server.capacity;
-    let size = size_of::<Turn>();
 
     if !is_open(server, sock) {
         return;
     }
 
     if round.capacity < capacity {
-        // SAFETY: null, or what realloc() gave out the last time.
-        let table = unsafe { realloc(round.table.as_mut_ptr().cast(), capacity as usize * size) };
+        // SAFETY: the table has `round.capacity` elements, and `capacity` is more.
+        let table = unsafe { grow_array(round.table.as_mut_ptr().cast(), size_of::<Turn>(), round.capacity, capacity) };
         if table.is_null() {
             serve_if_open(server, sock, true);
             return;
         }
 
-        // SAFETY: these are the elements that realloc() has added.
-        unsafe {
-            memset(table.wrapping_add(round.capacity as usize * size), 0, (capacity - round.capacity) as usize * size)
-        };
         // SAFETY: there are `capacity` elements, the new ones all zero.
         round.table = unsafe { Table::new(table.cast(), capacity) };
         round.capacity = capacity;

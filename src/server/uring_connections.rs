@@ -20,7 +20,7 @@ use crate::linux::io_uring::{
 };
 use crate::runtime::Table;
 use crate::stdlib::{free, realloc};
-use crate::string::{Zeroed, memcpy, memset, zeroed};
+use crate::string::{Zeroed, memcpy, zeroed};
 use crate::sys::socket::shutdown;
 use crate::unistd::close;
 use core::ffi::CStr;
@@ -30,7 +30,7 @@ use libc::{EAGAIN, ECANCELED, EINTR, ENOBUFS, ETIMEDOUT, MSG_DONTWAIT, MSG_WAITA
 use crate::common::explain::explain_errno;
 use crate::server::connections::{
     ABORT, CONTINUE, Connection, Pending, Server, accept_failed, add_connection, close_connection, count_received,
-    is_fully_received, is_open, reset_on_close, shutdown_request, stop_accepting,
+    grow_array, is_fully_received, is_open, reset_on_close, shutdown_request, stop_accepting,
 };
 use crate::server::uring::{
     BUFFER_COUNT, Uring, buffer_address, new_uring, prep_cancel, prep_recv_multishot, prep_send, provide_buffer,
@@ -202,8 +202,6 @@ fn advance(streams: &mut Streams<'_>, sock: c_int) {
 ///
 /// As for [`add_connection`].
 unsafe fn start_stream(streams: &mut Streams<'_>, sock: c_int) {
-    let size = size_of::<Stream>();
-
     // SAFETY: the caller vouches for the socket.
     if !unsafe { add_connection(&mut streams.server, sock) } {
         return;
@@ -211,22 +209,15 @@ unsafe fn start_stream(streams: &mut Streams<'_>, sock: c_int) {
 
     let capacity = streams.server.capacity;
     if streams.capacity < capacity {
-        // SAFETY: null, or what realloc() gave out the last time.
-        let table = unsafe { realloc(streams.table.as_mut_ptr().cast(), capacity as usize * size) };
+        // SAFETY: the table has `streams.capacity` elements, and `capacity` is more.
+        let table =
+            unsafe { grow_array(streams.table.as_mut_ptr().cast(), size_of::<Stream>(), streams.capacity, capacity) };
         if table.is_null() {
             explain_errno(streams.server.program, c"realloc", errno());
             close_connection(&mut streams.server, sock);
             return;
         }
 
-        // SAFETY: these are the elements that realloc() has added.
-        unsafe {
-            memset(
-                table.wrapping_add(streams.capacity as usize * size),
-                0,
-                (capacity - streams.capacity) as usize * size,
-            )
-        };
         // SAFETY: there are `capacity` elements, the new ones all zero.
         streams.table = unsafe { Table::new(table.cast(), capacity) };
         streams.capacity = capacity;
