@@ -13,13 +13,15 @@
 
 #[path = "common/root.rs"]
 mod root;
+#[path = "common/trials.rs"]
+mod trials;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use root::root;
 use tree_sitter::{Node, Parser, Tree};
 
@@ -88,14 +90,7 @@ const CHECKS: [(&str, Check); 6] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::from(2)
-        }
-    }
+    trials::run(trials)
 }
 
 fn trials() -> Result<Vec<Trial>> {

@@ -1,9 +1,12 @@
 //! What the tests that run programs share.
 
+#[path = "../common/trials.rs"]
+mod trials;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Failed, Trial};
 use mirror::project::Project;
 
 /// The main function of a test file whose tests make runs.
@@ -11,14 +14,7 @@ pub fn run(trials: fn() -> Result<Vec<Trial>>) -> ExitCode {
     if let Some(status) = mirror::run::take_over() {
         return status;
     }
-    let arguments = Arguments::from_args();
-    match trials() {
-        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::from(2)
-        }
-    }
+    self::trials::run(trials)
 }
 
 /// A trial that tells the whole of an error, down to its cause.
