@@ -25,7 +25,7 @@
 //! | `socket()` (206-226) | `socket` | [`sys::socket`] | `echo_server`, `echo_client`, `socket_types` |
 //! | `close()` (228-232) | `close` | [`unistd`] | `echo_server`, `echo_client` |
 //! | The reference counter (228-232) | `fork` `waitpid` | [`unistd`], [`sys::wait`] | `reference_count` |
-//! | | `sigemptyset` `sigaddset` `sigprocmask` | [`signal`] | `reference_count` |
+//! | | `sigemptyset` `sigaddset` `sigdelset` `sigprocmask` | [`signal`] | `reference_count` |
 //! | `shutdown()` (234-238) | `shutdown` | [`sys::socket`] | `half_close` |
 //! | `bind()`, `listen()`, `accept()` (253-285) | `bind` `listen` `accept` | [`sys::socket`] | `echo_server`, `listen_backlog` |
 //! | The socket pair (253-269, 306-320) | `getsockname` `getpeername` | [`sys::socket`] | `socket_pair` |
@@ -35,17 +35,17 @@
 //! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`sys::socket`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
 //! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`netinet::tcp`] | `handshake` |
 //! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`sys::socket`] | `multicast_receiver`, `multicast_sender` |
-//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_SET` … | [`mod@poll`], [`sys::select`] | `peer`, `echo_server_poll`, `echo_server_select` |
+//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_ZERO` `FD_SET` `FD_CLR` `FD_ISSET` | [`mod@poll`], [`sys::select`] | `peer`, `echo_server_poll`, `echo_server_select` |
 //! | I/O models (671-end) | `epoll_create1` `epoll_ctl` `epoll_wait` | [`sys::epoll`] | `echo_server_epoll` |
 //! | | `sigwaitinfo` `sigtimedwait` `sigqueue` `kill` `signal`; `signalfd` | [`signal`], [`sys::signalfd`] | the servers of the I/O models |
 //! | | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
 //! | | `syscall`: `io_uring_setup` `io_uring_enter` `io_uring_register`; `mmap` | [`linux::io_uring`], [`unistd`], [`sys::mman`] | `echo_server_uring` |
-//! | | `accept4`; `fcntl` `open`; `ioctl`; `stat` `fstat` | [`sys::socket`], [`mod@fcntl`], [`sys::ioctl`], [`sys::stat`] | the servers of the I/O models, `no_delay` |
-//! | | `read` `write` `dup2` `pipe2` `getpid` `getppid` `alarm` `getopt` | [`unistd`] | the servers of the I/O models |
+//! | | `accept4` `sendmmsg`; `fcntl` `open`; `ioctl`; `stat` `fstat` | [`sys::socket`], [`mod@fcntl`], [`sys::ioctl`], [`sys::stat`] | the servers of the I/O models, `no_delay` |
+//! | | `read` `write` `dup2` `pipe2` `getpid` `getppid` `setpgid` `alarm` `getopt` `optarg` `optind` `optopt` | [`unistd`] | the servers of the I/O models |
 //! | | `prctl`, `getrlimit` `setrlimit`, `setitimer`, `clock_gettime` `nanosleep` | [`sys::prctl`], [`sys::resource`], [`sys::time`], [`time`] | the servers of the I/O models |
 //! | errno (222) | `errno` | [`mod@errno`] | all |
 //! | Echo program (405-669) | `printf` `fprintf` `fwrite` `fflush` `ferror` `stdout` `stderr` | [`stdio`] | all |
-//! | | `atoi` `strtol` `strtoll` `malloc` `free` `exit` `abort` | [`stdlib`] | all |
+//! | | `atoi` `strtol` `strtoll` `malloc` `realloc` `free` `exit` `abort` | [`stdlib`] | all |
 //! | | `memset` `memcpy` `strlen` `strcmp` `strchr` `strpbrk` `strerror` | [`string`] | all |
 //!
 //! What programs share has the names that it has in `c-reference`:

@@ -132,7 +132,7 @@ pub unsafe fn write(fd: c_int, buf: *const c_void, count: size_t) -> Result<ssiz
 ///
 /// # Errors
 ///
-/// - `EBADF`: `oldfd` is not open, or `newfd` is no number that a descriptor can have.
+/// - `EBADF`: `oldfd` is not open, or `newfd` is outside the range of descriptors.
 /// - `EBUSY`: another thread opens something that gets the same number at this moment.
 /// - `EINTR`: a signal was caught while the old one was closed (other kernels).
 ///
@@ -305,7 +305,7 @@ pub fn alarm(seconds: c_uint) -> c_uint {
 /// letter, and prints nothing for either.
 ///
 /// Returns the letter, and [`optarg`] is its value; −1 after the last one, and [`optind`] is the first word
-/// that is left. `?` is a letter that is no option, `:` one whose value is missing; [`optopt`] is the letter.
+/// that is left. `?` reports an unknown option, `:` one whose value is missing; [`optopt`] is its letter.
 ///
 /// # Safety
 ///

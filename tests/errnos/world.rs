@@ -109,7 +109,7 @@ pub fn ip(host: [u8; 4], port: u16) -> *mut sockaddr {
     address.cast()
 }
 
-/// The address of a UNIX socket. One that begins with a NUL is no file.
+/// The address of a UNIX socket. One that begins with a NUL is not a file.
 pub fn unix(path: &str) -> *mut sockaddr {
     let address: *mut sockaddr_un = zero();
     // SAFETY: the address was just made, and nobody else has it.

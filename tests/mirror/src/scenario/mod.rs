@@ -100,8 +100,8 @@ pub struct Origin {
     pub inject_lines: Vec<usize>,
 }
 
-/// Whether a program asks for what it waits for, again and again, instead of sleeping until it is
-/// there. How often it asks in vain is then not compared.
+/// Whether a program polls for what it waits for instead of sleeping until it is there. The number of
+/// polls that find nothing is then not compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Polls {
