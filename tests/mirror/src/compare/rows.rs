@@ -56,7 +56,9 @@ enum Place {
 }
 
 /// Groups the calls of all threads but the first by descriptor. A call without a descriptor goes to
-/// the one that its thread used last. Waits for locks are left out.
+/// the one that its thread used last. Waits for locks are left out, and calls that a thread makes
+/// while another one's exit_group ends the process: whether it still gets so far depends on the
+/// scheduler, and strace 6.1 then shows the other thread's call as this one's.
 pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
     static NAMED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:p?(?:read|write)v?(?:64|2)?|(?:recv|send)[a-z]*|f(?:data)?sync)\((\d+)")
@@ -68,7 +70,12 @@ pub fn by_descriptor(process: Process<'_>) -> Process<'_> {
     }
     let mut last: HashMap<u32, u64> = HashMap::new();
     let mut rows = Vec::new();
-    for event in events.into_iter().filter(|event| !event.text.starts_with("futex(")) {
+    let mut ended = false;
+    for event in events {
+        if event.text.starts_with("futex(") || ended && event.is_call() {
+            continue;
+        }
+        ended |= event.text.starts_with("exit_group(");
         let named = NAMED.captures(&event.text).and_then(|named| named[1].parse().ok());
         last.extend(named.map(|descriptor| (event.process, descriptor)));
         let place = match last.get(&event.process) {
@@ -154,6 +161,19 @@ mod tests {
             ]
         );
         assert_eq!(by_descriptor(forked.clone()), forked);
+    }
+
+    #[test]
+    fn calls_while_exit_group_ends_the_process_are_left_out() {
+        let log = format!("{LOG}6 exit_group(0 <unfinished ...>\n6 +++ exited with 0 +++\n3 +++ exited with 0 +++\n");
+        let trace = parse(&log);
+        let [process, _] = by_process(&trace, &threads(&trace)).try_into().unwrap();
+        let rows = texts(&by_descriptor(process));
+        let ends: Vec<_> = rows.iter().filter(|row| row.contains("exit")).collect();
+        assert_eq!(
+            ends,
+            ["3 exit_group(0) = ?", "3 +++ exited with 0 +++", "4 +++ exited with 0 +++", "6 +++ exited with 0 +++"]
+        );
     }
 
     #[test]
