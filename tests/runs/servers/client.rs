@@ -197,6 +197,12 @@ impl Client {
         end.context("it has ended")
     }
 
+    /// From now on takes much at a time, however little it asked for: on a busy machine, thousands of small windows would
+    /// need more time than the server grants.
+    pub fn open_window(&self) -> Result<()> {
+        Ok(setsockopt(&self.stream, sockopt::RcvBuf, &LARGE)?)
+    }
+
     /// Reads so many bytes; or until the server ends the stream, and tells how it does.
     pub fn read_to_end_or(&mut self, length: u64) -> Result<Option<End>> {
         let aim = self.received + length;

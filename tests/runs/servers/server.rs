@@ -35,6 +35,20 @@ use crate::client::{Client, any_told};
 /// nothing waits for it to pass.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Signals that come within this time are one request to a server.
+pub const COALESCE: Duration = Duration::from_millis(30);
+
+/// The order in which the processes of a server get a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The first process before its children.
+    Downwards,
+    /// The first process after its children.
+    Upwards,
+    /// The first process, and then all of them.
+    Twice,
+}
+
 /// How long a server that was told to end waits for its clients.
 pub const GRACE: Duration = Duration::from_secs(5);
 
@@ -79,6 +93,7 @@ pub struct Server {
     stderr: File,
     port: u16,
     told: Option<Instant>,
+    spread: Duration,
 }
 
 impl Server {
@@ -113,7 +128,17 @@ impl Server {
         unsafe { command.pre_exec(prepare) };
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
-        let mut server = Self { subject: subject.clone(), child, pid, status: None, stdout, stderr, port, told: None };
+        let mut server = Self {
+            subject: subject.clone(),
+            child,
+            pid,
+            status: None,
+            stdout,
+            stderr,
+            port,
+            told: None,
+            spread: Duration::ZERO,
+        };
         server.wait_until_listening().map_err(|error| server.explain(error))?;
         Ok(server)
     }
@@ -196,10 +221,15 @@ impl Server {
     }
 
     /// Sends a signal to all its processes, as a terminal does, or a service manager: the first one first, or last.
-    pub fn signal_all(&mut self, signal: Signal, first: bool) -> Result<()> {
-        self.told.get_or_insert_with(Instant::now);
+    pub fn signal_all(&mut self, signal: Signal, order: Order) -> Result<()> {
+        let first = self.pid.as_raw();
         let mut processes: Vec<i32> = self.processes()?.iter().map(|(it, _)| it.pid).collect();
-        processes.sort_by_key(|pid| (*pid == self.pid.as_raw()) != first);
+        processes.sort_by_key(|pid| (*pid == first) == (order == Order::Upwards));
+        if order == Order::Twice {
+            processes.insert(0, first);
+        }
+        // Nothing comes between the signals: what comes too late is a second request.
+        let begin = Instant::now();
         for process in processes {
             // One that is told by another one may have ended.
             match kill(Pid::from_raw(process), signal) {
@@ -207,7 +237,14 @@ impl Server {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.spread = begin.elapsed();
+        self.told.get_or_insert(begin);
         Ok(())
+    }
+
+    /// How long it took to send the signals to all processes.
+    pub fn spread(&self) -> Duration {
+        self.spread
     }
 
     /// Sends it a signal.

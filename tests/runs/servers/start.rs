@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup};
 
 use crate::client::Client;
-use crate::server::{DEADLINE, Server, wait_until};
+use crate::server::{DEADLINE, Order, Server, wait_until};
 
 /// More than a set of select() has room for, and fewer than a process may have.
 const MANY: i32 = 1030;
@@ -176,7 +176,7 @@ pub fn serves_and_ends(server: &mut Server) -> Result<()> {
 pub fn stays_without_a_terminal(server: &mut Server) -> Result<()> {
     let mut client = Client::new(server)?;
     client.round_trip(100)?;
-    server.signal_all(Signal::SIGHUP, true)?;
+    server.signal_all(Signal::SIGHUP, Order::Downwards)?;
     server.expect_rest(std::slice::from_ref(&client))?;
     client.finish_with(100)?;
     Client::new(server)?.finish_with(100)
