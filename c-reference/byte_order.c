@@ -4,6 +4,9 @@
  * The tutorial's section on byte ordering (lines 170-204). It shows the bytes of a number before and after htonl (32
  * bits) and htons (16 bits), that ntohl and ntohs undo the conversion, and which byte order this machine has.
  *
+ * The order matters between equal machines, too (erratum 45): ports and addresses are in headers, whose order is the
+ * network's.
+ *
  * Usage: `byte_order [VALUE]`; the default is 0x01020304. Read next: `socket_address`, which uses htons.
  *
  * The tutorial's figure numbers the bytes from the lowest, so its number is 0x04030201.
@@ -18,6 +21,8 @@
 
 #define PROGRAM "byte_order"
 #define USAGE "./byte_order [VALUE]"
+/* The port of the tutorial's server. */
+#define PORT 5000
 
 /* Prints bytes in memory order. */
 static void print_bytes(const void *number, size_t size)
@@ -49,7 +54,7 @@ int main(int argc, char *argv[])
 {
     /* Erratum 10: the tutorial has long and short, but these functions take and return exactly 32 and 16 bits. */
     uint32_t host_long, net_long;
-    uint16_t host_short, net_short;
+    uint16_t host_short, net_short, wrong_port;
     uint16_t one;
     unsigned char first;
 
@@ -82,8 +87,12 @@ int main(int argc, char *argv[])
     print_short("after htons", net_short);
     print_short("then ntohs", ntohs(net_short));
 
-    /* [5] Compare with the types that the tutorial has for these functions */
-    printf("\nhtonl gives %zu bytes; a long has %zu.\n", sizeof(net_long), sizeof(long));
+    /* [5] Forget htons: in a header, the bytes of the port are another number */
+    wrong_port = ntohs(PORT);
+    printf("\nPort %d without htons is %d%s.\n", PORT, wrong_port, wrong_port == PORT ? ", the same" : "");
+
+    /* [6] Compare with the types that the tutorial has for these functions */
+    printf("htonl gives %zu bytes; a long has %zu.\n", sizeof(net_long), sizeof(long));
     printf("htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n", sizeof(net_short), net_short,
            (short)net_short);
 

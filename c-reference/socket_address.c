@@ -3,7 +3,7 @@
  *
  * The tutorial's sections on IP, ports, loopback and the address structures (lines 71-82, 88-95 and 143-168). It shows
  * where every field of a sockaddr_in lies in memory, the same bytes seen as a sockaddr, the conversion from text to 32
- * bits and back, the class of the address, and the range that the port is in.
+ * bits and back, the class of the address, the range that the port is in, and the services that have names for ports.
  *
  * Usage: `socket_address IP PORT`. Byte order is the subject of `byte_order`. Read next: `resolve`.
  *
@@ -11,6 +11,7 @@
  * with dots (erratum 15), and its bits are those that this program prints (erratum 16).
  */
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -72,10 +73,24 @@ static const char *port_range(in_port_t port)
     return "dynamic, 49152 - 65535";
 }
 
+/* Prints the port of a service, whatever the protocol. */
+static void print_service(const char *name)
+{
+    const struct servent *service;
+
+    service = getservbyname(name, NULL);
+
+    if (service == NULL)
+        printf("Service:   %s is unknown here\n", name);
+    else
+        printf("Service:   %s is port %u\n", name, ntohs(service->s_port));
+}
+
 int main(int argc, char *argv[])
 {
     struct sockaddr_in addr;
     const struct sockaddr *generic;
+    const struct servent *service;
     in_addr_t address, host_address;
     in_port_t port;
     size_t data_offset;
@@ -120,10 +135,23 @@ int main(int argc, char *argv[])
 
     printf("inet_ntoa gives %s.\n\n", inet_ntoa(addr.sin_addr));
 
-    /* [6] Classify the address and the port */
+    /* [6] Classify the address */
     loopback = host_address >> 24 == 127;
-    printf("Class:     %s\nLoopback:  %s\nPort %-5u %s\n", address_class(host_address),
-           loopback ? "yes, 127.0.0.0 - 127.255.255.255" : "no", port, port_range(port));
+    printf("Class:     %s\nLoopback:  %s\n", address_class(host_address),
+           loopback ? "yes, 127.0.0.0 - 127.255.255.255" : "no");
+
+    /* [7] Classify the port, and look up its service, usually in /etc/services */
+    service = getservbyport(addr.sin_port, NULL);
+    printf("Port %-5u %s", port, port_range(port));
+
+    if (service != NULL)
+        printf(" (%s)", service->s_name);
+
+    printf("\n");
+
+    /* [8] Look up the ports of two services by their names */
+    print_service("echo");
+    print_service("http");
 
     succeed(PROGRAM);
 }

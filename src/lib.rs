@@ -20,6 +20,7 @@
 //! | tutorial (lines) | C | here | programs |
 //! |---|---|---|---|
 //! | Socket address structures (143-168) | `inet_addr` `inet_aton` `inet_ntoa` | [`arpa::inet`] | `echo_client`, `socket_address` |
+//! | Ports (88-91) | `getservbyname` `getservbyport` | [`netdb`] | `socket_address` |
 //! | Byte ordering (170-204) | `htonl` `htons` `ntohl` `ntohs` | [`arpa::inet`] | `byte_order`, all with an address |
 //! | Domain address (84-86, 525-531) | `getaddrinfo` `freeaddrinfo` `gai_strerror` | [`netdb`] | `resolve` |
 //! | `socket()` (206-226) | `socket` | [`sys::socket`] | `echo_server`, `echo_client`, `socket_types` |
@@ -41,6 +42,7 @@
 //! | | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
 //! | | `syscall`: `io_uring_setup` `io_uring_enter` `io_uring_register`; `mmap` | [`linux::io_uring`], [`unistd`], [`sys::mman`] | `echo_server_uring` |
 //! | | `accept4` `sendmmsg`; `fcntl` `open`; `ioctl`; `stat` `fstat` | [`sys::socket`], [`mod@fcntl`], [`sys::ioctl`], [`sys::stat`] | the servers of the I/O models, `no_delay` |
+//! | A socket's descriptor (206-208) | `lseek`; `read` `write`; `fstat` | [`unistd`], [`sys::stat`] | `socket_types` |
 //! | | `read` `write` `dup2` `pipe2` `getpid` `getppid` `setpgid` `alarm` `getopt` `optarg` `optind` `optopt` | [`unistd`] | the servers of the I/O models |
 //! | | `prctl`, `getrlimit` `setrlimit`, `setitimer`, `clock_gettime` `nanosleep` | [`sys::prctl`], [`sys::resource`], [`sys::time`], [`time`] | the servers of the I/O models |
 //! | errno (222) | `errno` | [`mod@errno`] | all |

@@ -1,7 +1,7 @@
-//! `<netdb.h>`: from a name to addresses.
+//! `<netdb.h>`: from a name to addresses, and from a service to a port.
 
 use crate::string::CharPtr;
-use libc::{addrinfo, c_char, c_int};
+use libc::{addrinfo, c_char, c_int, servent};
 
 /// `getaddrinfo(node, service, hints, res)` — every address behind a name.
 ///
@@ -104,4 +104,59 @@ pub fn gai_strerror(errcode: c_int) -> CharPtr {
     let text = unsafe { libc::gai_strerror(errcode) };
     // SAFETY: it is never changed.
     unsafe { CharPtr::new(text) }
+}
+
+/// `getservbyname(name, proto)` — the port of a service.
+///
+/// ```c
+/// struct servent *getservbyname(const char *name, const char *proto);
+/// ```
+///
+/// `name` is the official name of the service or an alias of it, as `http` and `www`. `proto` is the name of the
+/// protocol, as `tcp`, or null for any. The function reads what `/etc/nsswitch.conf` names: usually `/etc/services`.
+///
+/// Returns a structure of libc's own, or a null pointer if there is no such service, or if the files cannot be read:
+/// `errno` does not tell the two apart, hence no `Result`. `s_name` is the official name, `s_aliases` the others, up to a
+/// null pointer, `s_proto` the protocol. `s_port` has the port in network byte order, in an int: `ntohs` takes its 16
+/// bits.
+///
+/// # Safety
+///
+/// `name` points to a C string, and `proto` is null or points to one. There is one thread, because the structure and its
+/// strings are the same for all (MT-Unsafe); they stay until the next call of this function.
+///
+/// # Source
+///
+/// getservbyname(3), services(5); tutorial, line 91.
+#[inline]
+#[must_use]
+pub unsafe fn getservbyname(name: *const c_char, proto: *const c_char) -> *mut servent {
+    // SAFETY: the caller vouches for the strings and for one thread.
+    unsafe { libc::getservbyname(name, proto) }
+}
+
+/// `getservbyport(port, proto)` — the service that a port belongs to.
+///
+/// ```c
+/// struct servent *getservbyport(int port, const char *proto);
+/// ```
+///
+/// `port` is in network byte order. `proto` and the structure are as for [`getservbyname`]. A service has the name; what
+/// listens on the port of this machine may be anything.
+///
+/// Returns a structure of libc's own, or a null pointer, for the reasons that [`getservbyname`] has.
+///
+/// # Safety
+///
+/// `proto` is null or points to a C string. There is one thread, because the structure and its strings are the same for
+/// all (MT-Unsafe); they stay until the next call of this function.
+///
+/// # Source
+///
+/// getservbyport(3), services(5); tutorial, line 91.
+#[inline]
+#[must_use]
+pub unsafe fn getservbyport(port: c_int, proto: *const c_char) -> *mut servent {
+    // SAFETY: the caller vouches for the string and for one thread.
+    unsafe { libc::getservbyport(port, proto) }
 }

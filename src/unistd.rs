@@ -7,7 +7,7 @@
 
 use crate::errno::{Errno, cvt};
 use crate::string::CharPtr;
-use libc::{c_char, c_int, c_uint, c_void, pid_t, size_t, ssize_t};
+use libc::{c_char, c_int, c_uint, c_void, off_t, pid_t, size_t, ssize_t};
 
 pub use libc::syscall;
 
@@ -73,7 +73,7 @@ pub unsafe fn close(fd: c_int) -> Result<(), Errno> {
 ///
 /// # Source
 ///
-/// read(2), signalfd(2); tutorial, lines 671 to the end.
+/// read(2), signalfd(2); tutorial, line 208, and lines 671 to the end.
 #[inline]
 pub unsafe fn read(fd: c_int, buf: *mut c_void, count: size_t) -> Result<ssize_t, Errno> {
     // SAFETY: the caller vouches that `buf` points to `count` bytes that may be written.
@@ -112,11 +112,52 @@ pub unsafe fn read(fd: c_int, buf: *mut c_void, count: size_t) -> Result<ssize_t
 ///
 /// # Source
 ///
-/// write(2), pipe(7).
+/// write(2), pipe(7); tutorial, line 208.
 #[inline]
 pub unsafe fn write(fd: c_int, buf: *const c_void, count: size_t) -> Result<ssize_t, Errno> {
     // SAFETY: the caller vouches that `buf` points to `count` bytes that may be read.
     cvt(unsafe { libc::write(fd, buf, count) })
+}
+
+/// `lseek(fd, offset, whence)` — moves the position in a file at which the next read or write begins.
+///
+/// ```c
+/// off_t lseek(int fd, off_t offset, int whence);
+/// ```
+///
+/// `offset` is in bytes, and counts from the beginning (`SEEK_SET`), from the position (`SEEK_CUR`) or from the end
+/// (`SEEK_END`). `SEEK_DATA` and `SEEK_HOLE` look for the next data or hole from `offset` on. The position belongs to the
+/// open file: whoever has a copy of the descriptor shares it. A socket has none: its bytes come in the order in which
+/// they were sent.
+///
+/// Returns the new position, in bytes from the beginning.
+///
+/// # Errors
+///
+/// - `EBADF`: `fd` is not open.
+/// - `EINVAL`: an unknown `whence`, or the position would be negative or beyond what a file can have.
+/// - `ENXIO`: `offset` is beyond the end of the file (`SEEK_DATA`, `SEEK_HOLE`).
+/// - `EOVERFLOW`: the position does not fit an `off_t`.
+/// - `ESPIPE`: `fd` is a pipe or a socket.
+///
+/// # Source
+///
+/// lseek(2); tutorial, line 208, which says that a socket's descriptor is a file's.
+///
+/// # Examples
+///
+/// ```
+/// use libc::{PF_INET, SEEK_CUR, SOCK_STREAM};
+/// use sockmirror::sys::socket::socket;
+/// use sockmirror::unistd::lseek;
+///
+/// let sock = socket(PF_INET, SOCK_STREAM, 0).unwrap();
+/// assert_eq!(lseek(sock, 0, SEEK_CUR).unwrap_err().0, libc::ESPIPE);
+/// ```
+#[inline]
+pub fn lseek(fd: c_int, offset: off_t, whence: c_int) -> Result<off_t, Errno> {
+    // SAFETY: integers.
+    cvt(unsafe { libc::lseek(fd, offset, whence) })
 }
 
 /// `dup2(oldfd, newfd)` — gives a descriptor another number.

@@ -185,6 +185,7 @@ table! {
         msghdr { msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags }
         pollfd { fd events revents }
         rlimit { rlim_cur rlim_max }
+        servent { s_name s_aliases s_port s_proto }
         sockaddr { sa_family sa_data }
         sockaddr_in { sin_family sin_port sin_addr sin_zero }
         timespec { tv_sec tv_nsec }
@@ -276,6 +277,7 @@ table! {
         EPOLL_CTL_MOD
         EPROTO
         EPROTONOSUPPORT
+        ESPIPE
         ETIMEDOUT
         FD_SETSIZE
         F_SETFL
@@ -283,6 +285,7 @@ table! {
         INADDR_ANY
         INADDR_LOOPBACK
         INADDR_NONE
+        IPPROTO_ICMP
         IPPROTO_IP
         IPPROTO_TCP
         IPPROTO_UDP
@@ -322,6 +325,7 @@ table! {
         PR_SET_PDEATHSIG
         RLIMIT_MEMLOCK
         RLIMIT_NOFILE
+        SEEK_CUR
         SFD_CLOEXEC
         SFD_NONBLOCK
         SHUT_RD

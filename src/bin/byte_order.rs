@@ -3,6 +3,9 @@
 //! The tutorial's section on byte ordering (lines 170-204). It shows the bytes of a number before and after htonl (32
 //! bits) and htons (16 bits), that ntohl and ntohs undo the conversion, and which byte order this machine has.
 //!
+//! The order matters between equal machines, too (erratum 45): ports and addresses are in headers, whose order is the
+//! network's.
+//!
 //! Usage: `byte_order [VALUE]`; the default is 0x01020304. Read next: `socket_address`, which uses htons.
 //!
 //! The tutorial's figure numbers the bytes from the lowest, so its number is 0x04030201.
@@ -20,6 +23,8 @@ use sockmirror::common::explain::succeed;
 
 const PROGRAM: &CStr = c"byte_order";
 const USAGE: &CStr = c"./byte_order [VALUE]";
+// The port of the tutorial's server.
+const PORT: u16 = 5000;
 
 sockmirror::entry!(main);
 
@@ -94,8 +99,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     print_short(c"after htons", net_short);
     print_short(c"then ntohs", ntohs(net_short));
 
-    // [5] Compare with the types that the tutorial has for these functions
-    printf!(c"\nhtonl gives %zu bytes; a long has %zu.\n", size_of::<u32>(), size_of::<c_long>());
+    // [5] Forget htons: in a header, the bytes of the port are another number
+    let wrong_port = ntohs(PORT);
+    printf!(
+        c"\nPort %d without htons is %d%s.\n",
+        c_int::from(PORT),
+        c_int::from(wrong_port),
+        if wrong_port == PORT { c", the same" } else { c"" }
+    );
+
+    // [6] Compare with the types that the tutorial has for these functions
+    printf!(c"htonl gives %zu bytes; a long has %zu.\n", size_of::<u32>(), size_of::<c_long>());
     printf!(
         c"htons gives %zu bytes without a sign, here %u; in a short it would be %d.\n",
         size_of::<u16>(),

@@ -2,7 +2,7 @@
 //!
 //! The tutorial's sections on IP, ports, loopback and the address structures (lines 71-82, 88-95 and 143-168). It shows
 //! where every field of a sockaddr_in lies in memory, the same bytes seen as a sockaddr, the conversion from text to 32
-//! bits and back, the class of the address, and the range that the port is in.
+//! bits and back, the class of the address, the range that the port is in, and the services that have names for ports.
 //!
 //! Usage: `socket_address IP PORT`. Byte order is the subject of `byte_order`. Read next: `resolve`.
 //!
@@ -13,11 +13,13 @@
 
 use core::ffi::CStr;
 use core::mem::offset_of;
+use core::ptr::null;
 use libc::{
     AF_INET, INADDR_NONE, c_int, c_uchar, c_uint, c_ulong, in_addr, in_addr_t, in_port_t, sa_family_t, size_t,
     sockaddr, sockaddr_in,
 };
-use sockmirror::arpa::inet::{htons, inet_addr, inet_ntoa, ntohl};
+use sockmirror::arpa::inet::{htons, inet_addr, inet_ntoa, ntohl, ntohs};
+use sockmirror::netdb::{getservbyname, getservbyport};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::zeroed;
@@ -81,6 +83,20 @@ fn port_range(port: in_port_t) -> &'static CStr {
     c"dynamic, 49152 - 65535"
 }
 
+/// Prints the port of a service, whatever the protocol.
+fn print_service(name: &CStr) {
+    // SAFETY: `name` is a C string, and there is one thread.
+    let service = unsafe { getservbyname(name.as_ptr(), null()) };
+
+    if service.is_null() {
+        printf!(c"Service:   %s is unknown here\n", name);
+    } else {
+        // SAFETY: getservbyname has filled the structure in, and nothing has been looked up since.
+        let service = unsafe { &*service };
+        printf!(c"Service:   %s is port %u\n", name, c_uint::from(ntohs(service.s_port as in_port_t)));
+    }
+}
+
 fn main(argc: c_int, argv: Arguments) -> c_int {
     // [1] Take the address and the port from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 2);
@@ -125,15 +141,31 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     printf!(c"inet_ntoa gives %s.\n\n", inet_ntoa(addr.sin_addr));
 
-    // [6] Classify the address and the port
+    // [6] Classify the address
     let loopback = host_address >> 24 == 127;
     printf!(
-        c"Class:     %s\nLoopback:  %s\nPort %-5u %s\n",
+        c"Class:     %s\nLoopback:  %s\n",
         address_class(host_address),
-        if loopback { c"yes, 127.0.0.0 - 127.255.255.255" } else { c"no" },
-        c_uint::from(port),
-        port_range(port)
+        if loopback { c"yes, 127.0.0.0 - 127.255.255.255" } else { c"no" }
     );
+
+    // [7] Classify the port, and look up its service, usually in /etc/services
+    // SAFETY: there is one thread.
+    let service = unsafe { getservbyport(c_int::from(addr.sin_port), null()) };
+    printf!(c"Port %-5u %s", c_uint::from(port), port_range(port));
+
+    if !service.is_null() {
+        // SAFETY: getservbyport has filled the structure in, and nothing has been looked up since.
+        let service = unsafe { &*service };
+        // SAFETY: the name is a C string.
+        printf!(c" (%s)", unsafe { CStr::from_ptr(service.s_name) });
+    }
+
+    printf!(c"\n");
+
+    // [8] Look up the ports of two services by their names
+    print_service(c"echo");
+    print_service(c"http");
 
     succeed(PROGRAM);
 }

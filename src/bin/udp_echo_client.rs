@@ -9,7 +9,8 @@
 //! `multicast_receiver`.
 //!
 //! A UDP socket can be given to `connect`, too. That sends no packet: the kernel itself then drops what others send,
-//! and reports a port that nobody listens on (ECONNREFUSED). Here the socket is not connected, to show UDP itself.
+//! and reports a port that nobody listens on (ECONNREFUSED), as `socket_types` shows. Here the socket is not connected,
+//! to show UDP itself. Nor may it send to a broadcast address (EACCES): that takes the option SO_BROADCAST.
 #![no_std]
 #![no_main]
 

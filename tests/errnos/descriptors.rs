@@ -1,4 +1,4 @@
-//! `read`, `write`, `pipe2`, `dup2`, `fcntl`, `ioctl`, `stat`, `fstat`, `open`, `mmap`, and stdio's `fwrite` and `fflush`.
+//! `read`, `write`, `lseek`, `pipe2`, `dup2`, `fcntl`, `ioctl`, `stat`, `fstat`, `open`, `mmap`, and stdio's `fwrite` and `fflush`.
 
 use std::ptr::null_mut;
 
@@ -10,7 +10,7 @@ use sockmirror::stdio::{Stream, fflush, fwrite};
 use sockmirror::sys::ioctl::ioctl;
 use sockmirror::sys::mman::mmap;
 use sockmirror::sys::stat::{fstat, stat};
-use sockmirror::unistd::{dup2, pipe2, read, write};
+use sockmirror::unistd::{dup2, lseek, pipe2, read, write};
 
 /// `read` into enough room.
 fn got(fd: c_int) -> Result<ssize_t, Errno> {
@@ -173,6 +173,26 @@ rows! {
         "a socket that is not connected" => SIGPIPE: put(tcp());
         "a connection that was reset" => ECONNRESET: put(reset_connection());
         "a UDP socket that is not connected" => EDESTADDRREQ: put(udp());
+    }
+    lseek {
+        "the position of a file" => OK: {
+            let file = file();
+            must(libc::write(file, room(), 5));
+            lseek(file, 0, SEEK_CUR) == Ok(5)
+        };
+        "beyond the end of a file" => OK: lseek(file(), 1 << 40, SEEK_SET) == Ok(1 << 40);
+        "not open" => EBADF: lseek(NOT_OPEN, 0, SEEK_CUR);
+        "an unknown whence" => EINVAL: lseek(file(), 0, 99);
+        "before the beginning" => EINVAL: lseek(file(), -1, SEEK_SET);
+        "beyond what a file can have" => EINVAL: {
+            let file = file();
+            must(libc::write(file, room(), 5));
+            lseek(file, off_t::MAX, SEEK_CUR)
+        };
+        "data beyond the end" => ENXIO: lseek(file(), 1, SEEK_DATA);
+        "a pipe" => ESPIPE: lseek(new_pipe().0, 0, SEEK_CUR);
+        "a TCP socket" => ESPIPE: lseek(tcp(), 0, SEEK_CUR);
+        "a UDP socket" => ESPIPE: lseek(udp(), 0, SEEK_CUR);
     }
     pipe2 {
         "both flags" => OK: pipe2(new([0; 2]).cast(), O_CLOEXEC | O_NONBLOCK);

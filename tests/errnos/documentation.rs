@@ -79,7 +79,7 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
     ("EINTR", &["fcntl"], "the same"),
     ("ENOLCK", &["fcntl"], "the same"),
     ("ENODEV", &["signalfd"], "it takes a kernel that cannot mount its own file system of descriptors"),
-    ("EOVERFLOW", &["fstat", "stat"], "every number fits the fields of a 64-bit machine"),
+    ("EOVERFLOW", &["fstat", "lseek", "stat"], "every number fits the fields of a 64-bit machine"),
     ("EOVERFLOW", &["aio_error"], "Linux has EINVAL in its place, or the end of the file"),
     ("ETXTBSY", &["mmap"], "it takes a file to which the system swaps"),
     ("EAI_MEMORY", &["getaddrinfo"], "the process would have to run out of memory at the right place"),

@@ -1,11 +1,11 @@
-//! What reports an error in another way: `strtol`, `malloc`, `realloc`, `getaddrinfo`.
+//! What reports an error in another way: `strtol`, `malloc`, `realloc`, `getaddrinfo`, `getservbyname`, `getservbyport`.
 
 use std::ptr::{null, null_mut};
 
 use crate::world::*;
 use errno::{errno, set_errno};
 use libc::{addrinfo, c_int, c_long};
-use sockmirror::netdb::getaddrinfo;
+use sockmirror::netdb::{getaddrinfo, getservbyname, getservbyport};
 use sockmirror::stdlib::{malloc, realloc, strtol};
 
 /// `errno` after a number was read.
@@ -75,5 +75,13 @@ rows! {
             resolved("127.0.0.1", Some("nonexistent"), [0, libc::AF_INET, libc::SOCK_STREAM])
         };
         "a type of socket that does not exist" => EAI_SOCKTYPE: resolved("127.0.0.1", None, [0, libc::AF_INET, 99]);
+    }
+    getservbyname {
+        "no such service" => OK: getservbyname(text("nonexistent"), null()).is_null();
+        "no such protocol" => OK: getservbyname(text("echo"), text("nonexistent")).is_null();
+    }
+    getservbyport {
+        "a port without a service" => OK: getservbyport(0, null()).is_null();
+        "no such protocol" => OK: getservbyport(7_u16.to_be().into(), text("nonexistent")).is_null();
     }
 }

@@ -426,6 +426,7 @@ fn descriptors(rows: &mut Vec<Row>) {
             row! { rows, given => Returns, server::connections::reset_on_close(PROGRAM, fd.open(), c"call", Errno(number)) }
             row! { rows, given => Returns, sys::socket::shutdown(fd.open(), number) }
             row! { rows, given => Returns, sys::socket::listen(fd.open(), number) }
+            row! { rows, given => Returns, unistd::lseek(fd.open(), number.into(), number) }
         }
         for host in HOSTS {
             row! { rows, format!("{fd:?}, {host:#x}") => MayFail, common::loopback::bind_to(PROGRAM, fd.open(), host) }
