@@ -1,11 +1,12 @@
 /*
- * Handshake: the states that both ends of a connection go through, from the first SYN to the last FIN.
+ * Handshake: the segments that open and end a connection, and the states that both ends go through.
  *
- * The tutorial's sections on the TCP connection and its end (lines 113-133). It shows the state of both ends between
- * those packets, as the kernel reports it (TCP_INFO), and that a FIN closes one direction only: the server is in
- * CLOSE_WAIT until its program closes as well, and can go on sending.
+ * The tutorial's sections on the TCP connection and its end (lines 113-133). First it counts the segments of a client
+ * (TCP_INFO): a connection takes three, and its end four, or three if the ACK of the first FIN travels with the second
+ * (erratum 43). Then it shows the state of both ends between those packets, and that a FIN closes one direction only:
+ * the server is in CLOSE_WAIT until its program closes as well, and can go on sending (erratum 33).
  *
- * Usage: `handshake`. Both ends of the connection are in this program. Read next: `half_close`.
+ * Usage: `handshake`. Both ends of the connections are in this program. Read next: `half_close`.
  *
  * Most of these states pass too quickly to be seen, so each is made to last until it has been read. The server's
  * accept queue is full when the SYN arrives, so it is retransmitted a second later. Each FIN has to wait behind bytes
@@ -16,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,59 @@
 #define SEND_BUFFER_SIZE 65536
 /* More than the receive buffer holds: the kernel doubles RECEIVE_BUFFER_SIZE. */
 #define DATA_SIZE 10000
+
+/* Prints what has happened, and how many segments a client has sent and received. */
+static void print_segments(const char *what, int client)
+{
+    uint32_t sent = 0, received = 0;
+
+    count_segments(PROGRAM, client, &sent, &received);
+    printf("%-45s %-12u %u\n", what, sent, received);
+}
+
+/* Waits for a FIN. */
+static void wait_for_end(int sock)
+{
+    char byte = 0;
+
+    if (recv(sock, &byte, 1, 0) < 0)
+        fail(PROGRAM, "recv", errno);
+}
+
+/* Connects a client and shuts both ends down, with no data in between, and prints the client's segments. */
+static void connect_and_end(void)
+{
+    struct sockaddr_in address;
+    int listener, client, server;
+
+    listener = bound_socket(PROGRAM, INADDR_LOOPBACK + 3);
+    address = own_address(PROGRAM, listener);
+
+    if (listen(listener, 1) < 0)
+        fail(PROGRAM, "listen", errno);
+
+    printf("%-45s %-12s %s\n", "Segments of a client", "sent", "received");
+    client = connect_client(PROGRAM, INADDR_LOOPBACK + 4, &address);
+    print_segments("connect() has returned: SYN, SYN-ACK, ACK", client);
+    server = accept_client(PROGRAM, listener);
+
+    if (shutdown(client, SHUT_WR) < 0)
+        fail(PROGRAM, "shutdown", errno);
+
+    wait_for_end(server);
+
+    /* Send the ACK now. Left alone, it waits up to 40 ms for a segment to travel with, such as the server's FIN. */
+    set_option(PROGRAM, server, IPPROTO_TCP, TCP_QUICKACK, 1);
+
+    if (shutdown(server, SHUT_WR) < 0)
+        fail(PROGRAM, "shutdown", errno);
+
+    wait_for_end(client);
+    print_segments("Both ends have shut down: FIN, ACK, FIN, ACK", client);
+    close(client);
+    close(server);
+    close(listener);
+}
 
 /* Returns the name of the TCP state of a socket. */
 static const char *state_name(int sock)
@@ -113,7 +168,10 @@ int main(int argc, char *argv[])
 
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    /* [1] Create the listener and two clients */
+    /* [1] Connect and end, with no data in between: SYN, SYN-ACK, ACK; FIN, ACK, FIN, ACK */
+    connect_and_end();
+
+    /* [2] Create the listener and two clients */
     listener = small_buffer_socket(INADDR_LOOPBACK);
     server_address = own_address(PROGRAM, listener);
     other = small_buffer_socket(INADDR_LOOPBACK + 1);
@@ -123,10 +181,10 @@ int main(int argc, char *argv[])
     if (listen(listener, 0) < 0)
         fail(PROGRAM, "listen", errno);
 
-    printf("%-45s %-12s %s\n", "", "client", "server");
+    printf("\n%-45s %-12s %s\n", "", "client", "server");
     print_states("The server listens", client, listener);
 
-    /* [2] Fill the accept queue with the other client's connection: a backlog of 0 leaves room for one */
+    /* [3] Fill the accept queue with the other client's connection: a backlog of 0 leaves room for one */
     connect_to(PROGRAM, other, &server_address);
 
     waiting = (struct pollfd){.fd = listener, .events = POLLIN};
@@ -134,7 +192,7 @@ int main(int argc, char *argv[])
     if (poll(&waiting, 1, -1) < 0)
         fail(PROGRAM, "poll", errno);
 
-    /* [3] Start to connect without blocking: the SYN is dropped */
+    /* [4] Start to connect without blocking: the SYN is dropped */
     if (fcntl(client, F_SETFL, O_NONBLOCK) < 0)
         fail(PROGRAM, "fcntl", errno);
 
@@ -143,7 +201,7 @@ int main(int argc, char *argv[])
 
     print_states("The client connects; its SYN is dropped", client, listener);
 
-    /* [4] Make room, and wait until the client retransmits its SYN: SYN, SYN-ACK, ACK */
+    /* [5] Make room, and wait until the client retransmits its SYN: SYN, SYN-ACK, ACK */
     accept_client(PROGRAM, listener);
 
     if (fcntl(client, F_SETFL, 0) < 0)
@@ -152,7 +210,7 @@ int main(int argc, char *argv[])
     server = accept_client(PROGRAM, listener);
     print_states("The SYN is retransmitted; the server accepts", client, server);
 
-    /* [5] Shut down the client's sending; its FIN waits behind bytes for which the server has no room */
+    /* [6] Shut down the client's sending; its FIN waits behind bytes for which the server has no room */
     send_data(client);
 
     /* close would send the same FIN, but leave no descriptor to read the state from. */
@@ -161,26 +219,26 @@ int main(int argc, char *argv[])
 
     print_states("The client shuts down; its FIN has to wait", client, server);
 
-    /* [6] Let the FIN arrive, and send as many bytes back: they acknowledge it at the latest */
+    /* [7] Let the FIN arrive, and send as many bytes back: they acknowledge it at the latest */
     receive("server", server, DATA_SIZE);
     receive("server", server, 1);
     send_data(server);
     receive("client", client, 1);
     print_states("The FIN and the ACK for it have arrived", client, server);
 
-    /* [7] Shut down the server's sending; its FIN waits behind bytes for which the client has no room */
+    /* [8] Shut down the server's sending; its FIN waits behind bytes for which the client has no room */
     if (shutdown(server, SHUT_WR) < 0)
         fail(PROGRAM, "shutdown", errno);
 
     print_states("The server shuts down; its FIN has to wait", client, server);
 
-    /* [8] Let the FIN arrive: the client's socket is in CLOSE, but TIME_WAIT keeps its address in use */
+    /* [9] Let the FIN arrive: the client's socket is in CLOSE, but TIME_WAIT keeps its address in use */
     receive("client", client, DATA_SIZE - 1);
     receive("client", client, 1);
     printf("%-45s %-12s %s\n", "That FIN has arrived, too", state_name(client), "-");
     close(client);
 
-    /* [9] Try to bind to the client's address */
+    /* [10] Try to bind to the client's address */
     next = open_socket(PROGRAM);
     bound = bind(next, (struct sockaddr *)&client_address, sizeof(client_address));
 

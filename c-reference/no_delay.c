@@ -3,7 +3,8 @@
  *
  * The tutorial's section on TCP_NODELAY (lines 399-401). It shows that by default a small segment is sent at once
  * only if nothing sent before it is unacknowledged; that what has to wait is sent in one segment; and that with
- * TCP_NODELAY each send becomes a segment of its own, at once.
+ * TCP_NODELAY each send becomes a segment of its own, at once. It matters to whichever end sends small messages: here
+ * it is the client, which the tutorial leaves to Nagle's algorithm (erratum 44).
  *
  * Usage: `no_delay`. Both ends of its connections are in this program. Read next: `socket_options`.
  *

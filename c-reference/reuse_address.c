@@ -4,7 +4,8 @@
  * The tutorial's section on SO_REUSEADDR (lines 386-393), with its fragment (390-391) in set_reuse_address. A
  * connection that the server has closed first stays in TIME_WAIT for a minute and keeps the port in use (erratum 29).
  * With the option, a restarted server can bind nevertheless. On Linux, the first server must have set it as well, and
- * both before bind().
+ * both before bind(). SO_LINGER {1, 0}, the tutorial's first remedy, frees the port, too, but by a reset: the client
+ * loses what has not been sent yet. TIME_WAIT keeps the port even if everything has arrived (erratum 36).
  *
  * Usage: `reuse_address`. All servers and clients are in this program. Read next: `linger`, `echo_server`.
  *
@@ -13,7 +14,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +27,11 @@
 
 #define PROGRAM "reuse_address"
 #define USAGE "./reuse_address"
+
+/* The bytes that a server sends, and buffer sizes: one that is too small for these bytes, one that is large enough. */
+#define DATA_SIZE 32768
+#define SMALL_BUFFER_SIZE 4096
+#define LARGE_BUFFER_SIZE 65536
 
 /* When a server sets the option. */
 #define NEVER 0
@@ -127,6 +135,41 @@ static void serve_client(int listener, const struct sockaddr_in *address, int se
     close_socket(first);
 }
 
+/* Sends a client more than it has room for, closes the connection, and prints what the client can read of it. */
+static void send_and_close(int listener, const struct sockaddr_in *address, struct linger linger)
+{
+    char data[DATA_SIZE] = {0};
+    int client, server, total = 0;
+    ssize_t sent, received;
+    const char *end;
+
+    client = open_socket(PROGRAM);
+    set_option(PROGRAM, client, SOL_SOCKET, SO_RCVBUF, SMALL_BUFFER_SIZE);
+    connect_to(PROGRAM, client, address);
+    server = accept_client(PROGRAM, listener);
+    set_option(PROGRAM, server, SOL_SOCKET, SO_SNDBUF, LARGE_BUFFER_SIZE);
+    if (setsockopt(server, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+        fail(PROGRAM, "setsockopt", errno);
+    if ((sent = send(server, data, sizeof(data), MSG_DONTWAIT)) != DATA_SIZE) {
+        explain_send(PROGRAM, sent, DATA_SIZE);
+        exit(1);
+    }
+    close_socket(server);
+
+    /* Where close() resets the connection, wait for the reset. */
+    if (linger.l_onoff != 0) {
+        struct pollfd event = {.fd = client, .events = 0};
+
+        if (poll(&event, 1, -1) < 0)
+            fail(PROGRAM, "poll", errno);
+    }
+    while ((received = recv(client, data, sizeof(data), MSG_WAITALL)) > 0)
+        total += received;
+    end = received == 0 ? "end of file" : strerror(errno);
+    printf("  the client reads %d of %d bytes, then %s\n", total, DATA_SIZE, end);
+    close_socket(client);
+}
+
 int main(int argc, char *argv[])
 {
     struct sockaddr_in address;
@@ -165,5 +208,21 @@ int main(int argc, char *argv[])
     restart_server("without the option", &address, NEVER);
     restart_server("with the option after bind()", &address, AFTER_BIND);
     restart_server("with the option before bind()", &address, BEFORE_BIND);
+
+    /* [6] Close with bytes unsent, as by default: they still arrive, and then TIME_WAIT keeps the port in use */
+    printf("Without SO_REUSEADDR, SO_LINGER {0, 0}, connection ended by the server; started again\n");
+    address = server_address(3);
+    listener = start_server(&address, NEVER);
+    send_and_close(listener, &address, (struct linger){0, 0});
+    close_socket(listener);
+    restart_server("without the option", &address, NEVER);
+
+    /* [7] Close so that the connection is reset: the port is free, and the bytes are lost */
+    printf("Without SO_REUSEADDR, SO_LINGER {1, 0}, connection ended by the server; started again\n");
+    address = server_address(4);
+    listener = start_server(&address, NEVER);
+    send_and_close(listener, &address, (struct linger){1, 0});
+    close_socket(listener);
+    restart_server("without the option", &address, NEVER);
     succeed(PROGRAM);
 }

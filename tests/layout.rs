@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use root::root;
+use sockmirror::common::loopback;
 use sockmirror::linux::io_uring;
 use sockmirror::netinet::tcp::{self, tcpi_snd_wscale};
 use sockmirror::{aio, fcntl};
@@ -389,6 +390,7 @@ table! {
         TCP_KEEPINTVL
         TCP_MAXSEG
         TCP_NODELAY
+        TCP_QUICKACK
         TCP_SYNCNT
         TIOCOUTQ
         WNOHANG
@@ -503,6 +505,18 @@ fn bytes_received_has_its_place() {
     let kernel = "#include <linux/tcp.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void)\n{\n    \
                   printf(\"%zu\\n\", offsetof(struct tcp_info, tcpi_bytes_received));\n    return 0;\n}\n";
     assert_eq!(run_probe("bytes-received", kernel).trim(), place.to_string());
+}
+
+/// `handshake` finds the two counters of segments in the same way.
+#[test]
+fn segment_counters_have_their_places() {
+    let places =
+        [core::mem::offset_of!(libc::tcp_info, tcpi_segs_out), core::mem::offset_of!(libc::tcp_info, tcpi_segs_in)];
+    assert_eq!(places, [loopback::SEGMENTS_OUT, loopback::SEGMENTS_IN].map(|index| index * size_of::<u32>()));
+    let kernel = "#include <linux/tcp.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void)\n{\n    \
+                  printf(\"%zu %zu\\n\", offsetof(struct tcp_info, tcpi_segs_out),\n           \
+                  offsetof(struct tcp_info, tcpi_segs_in));\n    return 0;\n}\n";
+    assert_eq!(run_probe("segment-counters", kernel).trim(), places.map(|place| place.to_string()).join(" "));
 }
 
 #[test]

@@ -13,10 +13,16 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "explain.h"
+
+/* The index of tcpi_segs_out in the kernel's struct tcp_info, as an array of uint32_t: glibc's ends before it. */
+#define SEGMENTS_OUT 34
+/* The index of tcpi_segs_in. */
+#define SEGMENTS_IN 35
 
 /* socket(): creates a TCP socket, which has no address yet. */
 int open_socket(const char *program)
@@ -132,6 +138,19 @@ int effective_backlog(const char *program, int listener, int requested)
 
     /* The field before tcpi_lost is the backlog of a listening socket. If the kernel stores less, it stays as it is. */
     return info.tcpi_sacked;
+}
+
+/* getsockopt(): stores how many segments a TCP socket has sent and received. If the kernel stores less, they stay 0. */
+void count_segments(const char *program, int sock, uint32_t *sent, uint32_t *received)
+{
+    uint32_t info[SEGMENTS_IN + 1] = {0};
+    socklen_t size = sizeof(info);
+
+    if (getsockopt(sock, IPPROTO_TCP, TCP_INFO, info, &size) < 0)
+        fail(program, "getsockopt", errno);
+
+    *sent = info[SEGMENTS_OUT];
+    *received = info[SEGMENTS_IN];
 }
 
 /* setsockopt(): sets an option whose value is an int. */

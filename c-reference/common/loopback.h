@@ -2,6 +2,7 @@
 #define LOOPBACK_H
 
 #include <netinet/in.h>
+#include <stdint.h>
 
 int open_socket(const char *program);
 void bind_to(const char *program, int sock, in_addr_t host);
@@ -13,6 +14,7 @@ int accept_client(const char *program, int listener);
 int get_option(const char *program, int sock, int level, int option);
 unsigned char tcp_state(const char *program, int sock);
 int effective_backlog(const char *program, int listener, int requested);
+void count_segments(const char *program, int sock, uint32_t *sent, uint32_t *received);
 void set_option(const char *program, int sock, int level, int option, int value);
 
 #endif

@@ -1,10 +1,11 @@
-//! Handshake: the states that both ends of a connection go through, from the first SYN to the last FIN.
+//! Handshake: the segments that open and end a connection, and the states that both ends go through.
 //!
-//! The tutorial's sections on the TCP connection and its end (lines 113-133). It shows the state of both ends between
-//! those packets, as the kernel reports it (TCP_INFO), and that a FIN closes one direction only: the server is in
-//! CLOSE_WAIT until its program closes as well, and can go on sending.
+//! The tutorial's sections on the TCP connection and its end (lines 113-133). First it counts the segments of a client
+//! (TCP_INFO): a connection takes three, and its end four, or three if the ACK of the first FIN travels with the second
+//! (erratum 43). Then it shows the state of both ends between those packets, and that a FIN closes one direction only: the
+//! server is in CLOSE_WAIT until its program closes as well, and can go on sending (erratum 33).
 //!
-//! Usage: `handshake`. Both ends of the connection are in this program. Read next: `half_close`.
+//! Usage: `handshake`. Both ends of the connections are in this program. Read next: `half_close`.
 //!
 //! Most of these states pass too quickly to be seen, so each is made to last until it has been read. The server's
 //! accept queue is full when the SYN arrives, so it is retransmitted a second later. Each FIN has to wait behind bytes
@@ -15,9 +16,9 @@
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, MSG_DONTWAIT, MSG_WAITALL, O_NONBLOCK, POLLIN, SHUT_WR,
-    SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, c_char, c_int, in_addr_t, pollfd, size_t, sockaddr, sockaddr_in, socklen_t,
-    ssize_t,
+    EADDRINUSE, EINPROGRESS, F_SETFL, INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_WAITALL, O_NONBLOCK, POLLIN,
+    SHUT_WR, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_QUICKACK, c_char, c_int, in_addr_t, pollfd, size_t, sockaddr,
+    sockaddr_in, socklen_t, ssize_t,
 };
 use sockmirror::fcntl::fcntl;
 use sockmirror::netinet::tcp::{
@@ -34,7 +35,8 @@ use sockmirror::unistd::close;
 use sockmirror::common::command_line::check_arguments;
 use sockmirror::common::explain::{explain_send, fail, succeed};
 use sockmirror::common::loopback::{
-    accept_client, bind_to, connect_to, open_socket, own_address, set_option, tcp_state,
+    accept_client, bind_to, bound_socket, connect_client, connect_to, count_segments, open_socket, own_address,
+    set_option, tcp_state,
 };
 
 const PROGRAM: &CStr = c"handshake";
@@ -45,6 +47,54 @@ const SEND_BUFFER_SIZE: c_int = 65536;
 const DATA_SIZE: usize = 10000;
 
 sockmirror::entry!(main);
+
+/// Prints what has happened, and how many segments a client has sent and received.
+fn print_segments(what: &CStr, client: c_int) {
+    let mut sent = 0;
+    let mut received = 0;
+
+    count_segments(PROGRAM, client, &mut sent, &mut received);
+    printf!(c"%-45s %-12u %u\n", what, sent, received);
+}
+
+/// Waits for a FIN.
+fn wait_for_end(sock: c_int) {
+    let mut byte: c_char = 0;
+
+    // SAFETY: `byte` is one byte.
+    unsafe { recv(sock, (&raw mut byte).cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
+}
+
+/// Connects a client and shuts both ends down, with no data in between, and prints the client's segments.
+fn connect_and_end() {
+    let listener = bound_socket(PROGRAM, INADDR_LOOPBACK + 3);
+    let address = own_address(PROGRAM, listener);
+
+    listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
+
+    printf!(c"%-45s %-12s %s\n", c"Segments of a client", c"sent", c"received");
+    let client = connect_client(PROGRAM, INADDR_LOOPBACK + 4, &address);
+    print_segments(c"connect() has returned: SYN, SYN-ACK, ACK", client);
+    let server = accept_client(PROGRAM, listener);
+
+    shutdown(client, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
+
+    wait_for_end(server);
+
+    // Send the ACK now. Left alone, it waits up to 40 ms for a segment to travel with, such as the server's FIN.
+    set_option(PROGRAM, server, IPPROTO_TCP, TCP_QUICKACK, 1);
+
+    shutdown(server, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
+
+    wait_for_end(client);
+    print_segments(c"Both ends have shut down: FIN, ACK, FIN, ACK", client);
+    // SAFETY: nothing uses `client` any more.
+    _ = unsafe { close(client) };
+    // SAFETY: nothing uses `server` any more.
+    _ = unsafe { close(server) };
+    // SAFETY: nothing uses `listener` any more.
+    _ = unsafe { close(listener) };
+}
 
 /// Returns the name of the TCP state of a socket.
 fn state_name(sock: c_int) -> &'static CStr {
@@ -108,7 +158,10 @@ fn small_buffer_socket(host: in_addr_t) -> c_int {
 fn main(argc: c_int, argv: Arguments) -> c_int {
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
-    // [1] Create the listener and two clients
+    // [1] Connect and end, with no data in between: SYN, SYN-ACK, ACK; FIN, ACK, FIN, ACK
+    connect_and_end();
+
+    // [2] Create the listener and two clients
     let listener = small_buffer_socket(INADDR_LOOPBACK);
     let server_address = own_address(PROGRAM, listener);
     let other = small_buffer_socket(INADDR_LOOPBACK + 1);
@@ -117,10 +170,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     listen(listener, 0).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
-    printf!(c"%-45s %-12s %s\n", c"", c"client", c"server");
+    printf!(c"\n%-45s %-12s %s\n", c"", c"client", c"server");
     print_states(c"The server listens", client, listener);
 
-    // [2] Fill the accept queue with the other client's connection: a backlog of 0 leaves room for one
+    // [3] Fill the accept queue with the other client's connection: a backlog of 0 leaves room for one
     connect_to(PROGRAM, other, &server_address);
 
     let mut waiting = pollfd { fd: listener, events: POLLIN, revents: 0 };
@@ -128,7 +181,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: `waiting` is one entry.
     unsafe { poll(&raw mut waiting, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
-    // [3] Start to connect without blocking: the SYN is dropped
+    // [4] Start to connect without blocking: the SYN is dropped
     // SAFETY: F_SETFL takes an int.
     unsafe { fcntl(client, F_SETFL, O_NONBLOCK) }.unwrap_or_else(|error| fail(PROGRAM, c"fcntl", error));
 
@@ -142,7 +195,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     print_states(c"The client connects; its SYN is dropped", client, listener);
 
-    // [4] Make room, and wait until the client retransmits its SYN: SYN, SYN-ACK, ACK
+    // [5] Make room, and wait until the client retransmits its SYN: SYN, SYN-ACK, ACK
     accept_client(PROGRAM, listener);
 
     // SAFETY: F_SETFL takes an int.
@@ -151,7 +204,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let server = accept_client(PROGRAM, listener);
     print_states(c"The SYN is retransmitted; the server accepts", client, server);
 
-    // [5] Shut down the client's sending; its FIN waits behind bytes for which the server has no room
+    // [6] Shut down the client's sending; its FIN waits behind bytes for which the server has no room
     send_data(client);
 
     // close would send the same FIN, but leave no descriptor to read the state from.
@@ -159,26 +212,26 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     print_states(c"The client shuts down; its FIN has to wait", client, server);
 
-    // [6] Let the FIN arrive, and send as many bytes back: they acknowledge it at the latest
+    // [7] Let the FIN arrive, and send as many bytes back: they acknowledge it at the latest
     receive(c"server", server, DATA_SIZE);
     receive(c"server", server, 1);
     send_data(server);
     receive(c"client", client, 1);
     print_states(c"The FIN and the ACK for it have arrived", client, server);
 
-    // [7] Shut down the server's sending; its FIN waits behind bytes for which the client has no room
+    // [8] Shut down the server's sending; its FIN waits behind bytes for which the client has no room
     shutdown(server, SHUT_WR).unwrap_or_else(|error| fail(PROGRAM, c"shutdown", error));
 
     print_states(c"The server shuts down; its FIN has to wait", client, server);
 
-    // [8] Let the FIN arrive: the client's socket is in CLOSE, but TIME_WAIT keeps its address in use
+    // [9] Let the FIN arrive: the client's socket is in CLOSE, but TIME_WAIT keeps its address in use
     receive(c"client", client, DATA_SIZE - 1);
     receive(c"client", client, 1);
     printf!(c"%-45s %-12s %s\n", c"That FIN has arrived, too", state_name(client), c"-");
     // SAFETY: nothing uses `client` any more.
     _ = unsafe { close(client) };
 
-    // [9] Try to bind to the client's address
+    // [10] Try to bind to the client's address
     let next = open_socket(PROGRAM);
     // SAFETY: the size is that of `client_address`.
     let bound =

@@ -3,7 +3,8 @@
 //! The tutorial's section on SO_REUSEADDR (lines 386-393), with its fragment (390-391) in set_reuse_address. A
 //! connection that the server has closed first stays in TIME_WAIT for a minute and keeps the port in use (erratum 29).
 //! With the option, a restarted server can bind nevertheless. On Linux, the first server must have set it as well, and
-//! both before bind().
+//! both before bind(). SO_LINGER {1, 0}, the tutorial's first remedy, frees the port, too, but by a reset: the client
+//! loses what has not been sent yet. TIME_WAIT keeps the port even if everything has arrived (erratum 36).
 //!
 //! Usage: `reuse_address`. All servers and clients are in this program. Read next: `linger`, `echo_server`.
 //!
@@ -13,22 +14,30 @@
 
 use core::ffi::CStr;
 use libc::{
-    AF_INET, EADDRINUSE, INADDR_LOOPBACK, SHUT_WR, SO_LINGER, SO_REUSEADDR, SOL_SOCKET, c_char, c_int, in_addr_t,
-    linger, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, EADDRINUSE, INADDR_LOOPBACK, MSG_DONTWAIT, MSG_WAITALL, SHUT_WR, SO_LINGER, SO_RCVBUF, SO_REUSEADDR,
+    SO_SNDBUF, SOL_SOCKET, c_char, c_int, in_addr_t, linger, pollfd, sa_family_t, sockaddr, sockaddr_in, socklen_t,
+    ssize_t,
 };
 use sockmirror::arpa::inet::htonl;
+use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
-use sockmirror::string::zeroed;
-use sockmirror::sys::socket::{bind, listen, recv, setsockopt, shutdown};
+use sockmirror::stdlib::exit;
+use sockmirror::string::{strerror, zeroed};
+use sockmirror::sys::socket::{bind, listen, recv, send, setsockopt, shutdown};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::check_arguments;
-use sockmirror::common::explain::{fail, succeed};
-use sockmirror::common::loopback::{accept_client, connect_to, open_socket, own_address};
+use sockmirror::common::explain::{explain_send, fail, succeed};
+use sockmirror::common::loopback::{accept_client, connect_to, open_socket, own_address, set_option};
 
 const PROGRAM: &CStr = c"reuse_address";
 const USAGE: &CStr = c"./reuse_address";
+
+/// The bytes that a server sends, and buffer sizes: one that is too small for these bytes, one that is large enough.
+const DATA_SIZE: usize = 32768;
+const SMALL_BUFFER_SIZE: c_int = 4096;
+const LARGE_BUFFER_SIZE: c_int = 65536;
 
 /// When a server sets the option.
 const NEVER: c_int = 0;
@@ -138,6 +147,47 @@ fn serve_client(listener: c_int, address: &sockaddr_in, server_closes_first: boo
     close_socket(first);
 }
 
+/// Sends a client more than it has room for, closes the connection, and prints what the client can read of it.
+fn send_and_close(listener: c_int, address: &sockaddr_in, linger: linger) {
+    let mut data: [c_char; DATA_SIZE] = zeroed();
+    let mut total: c_int = 0;
+
+    let client = open_socket(PROGRAM);
+    set_option(PROGRAM, client, SOL_SOCKET, SO_RCVBUF, SMALL_BUFFER_SIZE);
+    connect_to(PROGRAM, client, address);
+    let server = accept_client(PROGRAM, listener);
+    set_option(PROGRAM, server, SOL_SOCKET, SO_SNDBUF, LARGE_BUFFER_SIZE);
+    // SAFETY: the size is that of `linger`.
+    unsafe { setsockopt(server, SOL_SOCKET, SO_LINGER, (&raw const linger).cast(), size_of::<linger>() as socklen_t) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"setsockopt", error));
+    // SAFETY: `data` has DATA_SIZE bytes.
+    let sent = unsafe { send(server, data.as_ptr().cast(), DATA_SIZE, MSG_DONTWAIT) };
+    if sent != Ok(DATA_SIZE as ssize_t) {
+        explain_send(PROGRAM, sent, DATA_SIZE as ssize_t);
+        exit(1);
+    }
+    close_socket(server);
+
+    // Where close() resets the connection, wait for the reset.
+    if linger.l_onoff != 0 {
+        let mut event = pollfd { fd: client, events: 0, revents: 0 };
+
+        // SAFETY: `event` is one entry.
+        unsafe { poll(&raw mut event, 1, -1) }.unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
+    }
+    // Rust: the value of the loop is what ended it.
+    let end = loop {
+        // SAFETY: `data` has DATA_SIZE bytes.
+        match unsafe { recv(client, data.as_mut_ptr().cast(), DATA_SIZE, MSG_WAITALL) } {
+            Ok(received) if received > 0 => total += received as c_int,
+            Ok(_) => break c"end of file".into(),
+            Err(error) => break strerror(error.0),
+        }
+    };
+    printf!(c"  the client reads %d of %d bytes, then %s\n", total, DATA_SIZE as c_int, end);
+    close_socket(client);
+}
+
 fn main(argc: c_int, argv: Arguments) -> c_int {
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
@@ -172,5 +222,21 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     restart_server(c"without the option", &mut address, NEVER);
     restart_server(c"with the option after bind()", &mut address, AFTER_BIND);
     restart_server(c"with the option before bind()", &mut address, BEFORE_BIND);
+
+    // [6] Close with bytes unsent, as by default: they still arrive, and then TIME_WAIT keeps the port in use
+    printf!(c"Without SO_REUSEADDR, SO_LINGER {0, 0}, connection ended by the server; started again\n");
+    let mut address = server_address(3);
+    let listener = start_server(&mut address, NEVER);
+    send_and_close(listener, &address, linger { l_onoff: 0, l_linger: 0 });
+    close_socket(listener);
+    restart_server(c"without the option", &mut address, NEVER);
+
+    // [7] Close so that the connection is reset: the port is free, and the bytes are lost
+    printf!(c"Without SO_REUSEADDR, SO_LINGER {1, 0}, connection ended by the server; started again\n");
+    let mut address = server_address(4);
+    let listener = start_server(&mut address, NEVER);
+    send_and_close(listener, &address, linger { l_onoff: 1, l_linger: 0 });
+    close_socket(listener);
+    restart_server(c"without the option", &mut address, NEVER);
     succeed(PROGRAM);
 }

@@ -1,8 +1,9 @@
 //! Socket pair: the two addresses that identify a connection.
 //!
 //! The tutorial's bind() and connect() (lines 253-269 and 306-320). Three clients connect to one port of a server that
-//! is bound to INADDR_ANY. Each connection has an address and a port at either end, and no two have all four in common.
-//! Then a server that is bound to one address refuses a connection to another.
+//! is bound to INADDR_ANY. Each connection has an address and a port at either end, and no two have all four in common:
+//! these four values are the socket pair (erratum 41). Then a server that is bound to one address refuses a connection
+//! to another.
 //!
 //! Usage: `socket_pair`. Both ends of its connections are in this program. Read next: `listen_backlog`.
 #![no_std]

@@ -19,6 +19,11 @@ use libc::{
 
 use crate::common::explain::fail;
 
+/// The index of tcpi_segs_out in the kernel's struct tcp_info, as an array of uint32_t: glibc's ends before it.
+pub const SEGMENTS_OUT: usize = 34;
+/// The index of tcpi_segs_in.
+pub const SEGMENTS_IN: usize = 35;
+
 /// socket(): creates a TCP socket, which has no address yet.
 pub fn open_socket(program: &CStr) -> c_int {
     socket(PF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap_or_else(|error| fail(program, c"socket", error))
@@ -116,6 +121,19 @@ pub fn effective_backlog(program: &CStr, listener: c_int, requested: c_int) -> c
 
     // The field before tcpi_lost is the backlog of a listening socket. If the kernel stores less, it stays as it is.
     info.tcpi_sacked as c_int
+}
+
+/// getsockopt(): stores how many segments a TCP socket has sent and received. If the kernel stores less, they stay 0.
+pub fn count_segments(program: &CStr, sock: c_int, sent: &mut u32, received: &mut u32) {
+    let mut info: [u32; SEGMENTS_IN + 1] = zeroed();
+    let mut size = size_of::<[u32; SEGMENTS_IN + 1]>() as socklen_t;
+
+    // SAFETY: `size` is the size of `info`.
+    unsafe { getsockopt(sock, IPPROTO_TCP, TCP_INFO, info.as_mut_ptr().cast(), &raw mut size) }
+        .unwrap_or_else(|error| fail(program, c"getsockopt", error));
+
+    *sent = info[SEGMENTS_OUT];
+    *received = info[SEGMENTS_IN];
 }
 
 /// setsockopt(): sets an option whose value is an int.

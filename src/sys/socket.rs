@@ -35,6 +35,7 @@
 //! | | `IP_MULTICAST_LOOP` | `int` | 1: receivers on this machine get it too (1) |
 //! | `IPPROTO_TCP` | `TCP_NODELAY` | `int` | 1: small pieces go out at once (0: Nagle's algorithm holds them back) |
 //! | | `TCP_INFO` | `struct tcp_info` | state, measurements; read only |
+//! | | `TCP_QUICKACK` | `int` | 1: what has been received is acknowledged at once, and for some time; not for good |
 //! | | `TCP_MAXSEG` | `int` | the largest segment, bytes, 88 to 32767; before a connection exists, what is read is 536 unless it was set |
 //!
 //! `IP_MULTICAST_TTL` and `IP_MULTICAST_LOOP` also take one byte (an `unsigned char`), as on BSD.
@@ -43,7 +44,8 @@
 //!
 //! `struct tcp_info` grows: glibc's has 104 bytes up to `tcpi_total_retrans`, newer headers and the libc
 //! crate's have more. The kernel fills in as much as `*optlen` asks for, so a program says 104, whatever the
-//! size of its own structure is; or 136, to have `tcpi_bytes_received`, too, which is at byte 128.
+//! size of its own structure is; or 136, to have `tcpi_bytes_received`, too, which is at byte 128; or 144, to have
+//! `tcpi_segs_out` and `tcpi_segs_in` behind it.
 //! `tcpi_state` is one of the `TCP_…` constants of [`netinet::tcp`](crate::netinet::tcp).
 
 use crate::errno::{Errno, cvt};
