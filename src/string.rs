@@ -66,7 +66,7 @@ macro_rules! zeroed {
 
 zeroed! {
     addrinfo aioinit c_char epoll_event io_uring_buf io_uring_buf_reg io_uring_cqe io_uring_params io_uring_sqe iovec
-    itimerval mmsghdr sockaddr_in tcp_info timeval u64
+    itimerval mmsghdr sockaddr_in tcp_info timeval u32 u64
 }
 
 // SAFETY: an array consists of its elements.

@@ -186,6 +186,8 @@ table! {
         pollfd { fd events revents }
         rlimit { rlim_cur rlim_max }
         sockaddr { sa_family sa_data }
+        sock_filter { code jt jf k }
+        sock_fprog { len filter }
         sockaddr_in { sin_family sin_port sin_addr sin_zero }
         timespec { tv_sec tv_nsec }
         timeval { tv_sec tv_usec }
@@ -197,6 +199,7 @@ table! {
         stat { st_dev st_ino st_nlink st_mode }
         tcp_info {
             tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options tcpi_sacked tcpi_lost
+            tcpi_total_retrans
         }
     }
     opaque {
@@ -239,6 +242,13 @@ table! {
     constants {
         AF_INET
         AIO_CANCELED
+        BPF_ABS
+        BPF_B
+        BPF_JEQ
+        BPF_JMP
+        BPF_K
+        BPF_LD
+        BPF_RET
         CLOCK_MONOTONIC
         EADDRINUSE
         EAGAIN
@@ -349,17 +359,21 @@ table! {
         SIG_UNBLOCK
         SIOCOUTQNSD
         SI_QUEUE
+        SKF_NET_OFF
+        SK_MEMINFO_DROPS
         SOCK_CLOEXEC
         SOCK_DGRAM
         SOCK_NONBLOCK
         SOCK_RAW
         SOCK_STREAM
         SOL_SOCKET
+        SO_ATTACH_FILTER
         SO_BROADCAST
         SO_DOMAIN
         SO_ERROR
         SO_KEEPALIVE
         SO_LINGER
+        SO_MEMINFO
         SO_OOBINLINE
         SO_PROTOCOL
         SO_RCVBUF
@@ -386,6 +400,7 @@ table! {
         TCP_MAXSEG
         TCP_NODELAY
         TCP_SYNCNT
+        TCP_USER_TIMEOUT
         TIOCOUTQ
         WNOHANG
     }
@@ -425,6 +440,7 @@ table! {
             TCP_SYN_RECV
             TCP_SYN_SENT
             TCP_TIME_WAIT
+            TCPI_OPT_SACK
         }
     }
     structures_of_ours {
