@@ -10,8 +10,9 @@
  * Usage: `lost_packet`. Both ends of its connections are in this program. Read next: `ttl_mtu`, `no_delay`.
  *
  * A packet with a TTL of 1 gets no further than the first router. On one host there is none, so the receiver's socket
- * has a filter that drops what a router would: a classic BPF program, which the kernel runs for each packet before TCP
- * or UDP sees it. The sender's first message has a TTL of 1; what TCP resends has the TTL that the socket has by then.
+ * drops what a router would, before TCP or UDP sees it. TCP has an option for that, IP_MINTTL. UDP ignores it, so the
+ * datagram socket has a filter, a classic BPF program that the kernel runs for each packet. (Newer kernels let only
+ * CAP_NET_ADMIN attach one to a TCP socket.) What TCP resends has the TTL that the sender's socket has by then.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -37,6 +38,8 @@
 #define TOTAL_SIZE 11
 /* A TTL that is enough for every router on the way. It is Linux's default. */
 #define LARGE_TTL 64
+/* The receivers drop what has less. */
+#define MIN_TTL 2
 /* Where an IP header has its TTL, in bytes. */
 #define TTL_OFFSET 8
 /* What a filter returns to keep a packet: how many of its bytes, at most. */
@@ -46,15 +49,15 @@
 /* How long TCP resends without an acknowledgement before it gives up; by default, about a quarter of an hour. */
 #define USER_TIMEOUT_MS 100
 
-/* Attaches a filter to a socket: what arrives for it with a TTL of 1 is dropped. */
-static void drop_ttl_1(int sock)
+/* Attaches a filter to a datagram socket: what arrives for it with a TTL below MIN_TTL is dropped. */
+static void attach_filter(int sock)
 {
-    /* Load the TTL; if it is 1, go on with the next instruction, otherwise skip it. */
+    /* Load the TTL; if it is MIN_TTL or more, go on with the next instruction, otherwise skip it. */
     struct sock_filter instructions[] = {
         {.code = BPF_LD | BPF_B | BPF_ABS, .jt = 0, .jf = 0, .k = SKF_NET_OFF + TTL_OFFSET},
-        {.code = BPF_JMP | BPF_JEQ | BPF_K, .jt = 0, .jf = 1, .k = 1},
-        {.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0},
+        {.code = BPF_JMP | BPF_JGE | BPF_K, .jt = 0, .jf = 1, .k = MIN_TTL},
         {.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = WHOLE_PACKET},
+        {.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0},
     };
     struct sock_fprog filter = {.len = 4, .filter = instructions};
 
@@ -152,10 +155,10 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "listen", errno);
 
     for (round = 0; round < 2; round++) {
-        /* [2] Connect, from an address that is not in TIME_WAIT; the receiver's socket drops what has a TTL of 1 */
+        /* [2] Connect, from an address that is not in TIME_WAIT; the receiver drops what has a TTL of 1 */
         sender = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + round, &address);
         receiver = accept_client(PROGRAM, listener);
-        drop_ttl_1(receiver);
+        set_option(PROGRAM, receiver, IPPROTO_IP, IP_MINTTL, MIN_TTL);
 
         /* [3] Let each message be a segment of its own, which does not wait for the one before it */
         set_option(PROGRAM, sender, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
@@ -182,12 +185,12 @@ int main(int argc, char *argv[])
 
     close(listener);
 
-    /* [7] Open two datagram sockets; the receiver's drops what has a TTL of 1 */
+    /* [7] Open two datagram sockets; the receiver drops what has a TTL of 1 */
     sender = open_datagram_socket(INADDR_LOOPBACK + 1);
     receiver = open_datagram_socket(INADDR_LOOPBACK);
     address = own_address(PROGRAM, receiver);
     connect_to(PROGRAM, sender, &address);
-    drop_ttl_1(receiver);
+    attach_filter(receiver);
 
     /* [8] Send, the first message with a TTL of 1: the others arrive, and then there is nothing to receive */
     printf("UDP, the first message with a TTL of 1:\n");

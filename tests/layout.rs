@@ -244,7 +244,7 @@ table! {
         AIO_CANCELED
         BPF_ABS
         BPF_B
-        BPF_JEQ
+        BPF_JGE
         BPF_JMP
         BPF_K
         BPF_LD
@@ -298,6 +298,7 @@ table! {
         IPPROTO_UDP
         IP_ADD_MEMBERSHIP
         IP_DROP_MEMBERSHIP
+        IP_MINTTL
         IP_MTU
         IP_MTU_DISCOVER
         IP_MULTICAST_IF

@@ -9,18 +9,20 @@
 //! Usage: `lost_packet`. Both ends of its connections are in this program. Read next: `ttl_mtu`, `no_delay`.
 //!
 //! A packet with a TTL of 1 gets no further than the first router. On one host there is none, so the receiver's socket
-//! has a filter that drops what a router would: a classic BPF program, which the kernel runs for each packet before TCP
-//! or UDP sees it. The sender's first message has a TTL of 1; what TCP resends has the TTL that the socket has by then.
+//! drops what a router would, before TCP or UDP sees it. TCP has an option for that, IP_MINTTL. UDP ignores it, so the
+//! datagram socket has a filter, a classic BPF program that the kernel runs for each packet. (Newer kernels let only
+//! CAP_NET_ADMIN attach one to a TCP socket.) What TCP resends has the TTL that the sender's socket has by then.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
 use core::mem::offset_of;
 use libc::{
-    BPF_ABS, BPF_B, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, EAGAIN, ETIMEDOUT, INADDR_LOOPBACK, IP_TTL, IPPROTO_IP,
-    IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, PF_INET, SK_MEMINFO_DROPS, SKF_NET_OFF,
-    SO_ATTACH_FILTER, SO_MEMINFO, SO_SNDBUF, SOCK_DGRAM, SOL_SOCKET, TCP_INFO, TCP_NODELAY, TCP_USER_TIMEOUT, c_char,
-    c_int, c_uint, c_ushort, in_addr_t, sock_filter, sock_fprog, socklen_t, ssize_t, tcp_info,
+    BPF_ABS, BPF_B, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, EAGAIN, ETIMEDOUT, INADDR_LOOPBACK, IP_MINTTL, IP_TTL,
+    IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, PF_INET, SK_MEMINFO_DROPS,
+    SKF_NET_OFF, SO_ATTACH_FILTER, SO_MEMINFO, SO_SNDBUF, SOCK_DGRAM, SOL_SOCKET, TCP_INFO, TCP_NODELAY,
+    TCP_USER_TIMEOUT, c_char, c_int, c_uint, c_ushort, in_addr_t, sock_filter, sock_fprog, socklen_t, ssize_t,
+    tcp_info,
 };
 use sockmirror::netinet::tcp::TCPI_OPT_SACK;
 use sockmirror::runtime::Arguments;
@@ -42,6 +44,8 @@ const USAGE: &CStr = c"./lost_packet";
 const TOTAL_SIZE: usize = 11;
 /// A TTL that is enough for every router on the way. It is Linux's default.
 const LARGE_TTL: c_int = 64;
+/// The receivers drop what has less.
+const MIN_TTL: c_int = 2;
 /// Where an IP header has its TTL, in bytes.
 const TTL_OFFSET: c_int = 8;
 /// What a filter returns to keep a packet: how many of its bytes, at most.
@@ -53,9 +57,9 @@ const USER_TIMEOUT_MS: c_int = 100;
 
 sockmirror::entry!(main);
 
-/// Attaches a filter to a socket: what arrives for it with a TTL of 1 is dropped.
-fn drop_ttl_1(sock: c_int) {
-    // Load the TTL; if it is 1, go on with the next instruction, otherwise skip it.
+/// Attaches a filter to a datagram socket: what arrives for it with a TTL below MIN_TTL is dropped.
+fn attach_filter(sock: c_int) {
+    // Load the TTL; if it is MIN_TTL or more, go on with the next instruction, otherwise skip it.
     let mut instructions = [
         sock_filter {
             code: (BPF_LD | BPF_B | BPF_ABS) as c_ushort,
@@ -63,9 +67,9 @@ fn drop_ttl_1(sock: c_int) {
             jf: 0,
             k: (SKF_NET_OFF + TTL_OFFSET) as c_uint,
         },
-        sock_filter { code: (BPF_JMP | BPF_JEQ | BPF_K) as c_ushort, jt: 0, jf: 1, k: 1 },
-        sock_filter { code: (BPF_RET | BPF_K) as c_ushort, jt: 0, jf: 0, k: 0 },
+        sock_filter { code: (BPF_JMP | BPF_JGE | BPF_K) as c_ushort, jt: 0, jf: 1, k: MIN_TTL as c_uint },
         sock_filter { code: (BPF_RET | BPF_K) as c_ushort, jt: 0, jf: 0, k: WHOLE_PACKET },
+        sock_filter { code: (BPF_RET | BPF_K) as c_ushort, jt: 0, jf: 0, k: 0 },
     ];
     let filter = sock_fprog { len: 4, filter: instructions.as_mut_ptr() };
 
@@ -160,10 +164,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
 
     for round in 0..2 {
-        // [2] Connect, from an address that is not in TIME_WAIT; the receiver's socket drops what has a TTL of 1
+        // [2] Connect, from an address that is not in TIME_WAIT; the receiver drops what has a TTL of 1
         let sender = connect_client(PROGRAM, INADDR_LOOPBACK + 1 + round, &address);
         let receiver = accept_client(PROGRAM, listener);
-        drop_ttl_1(receiver);
+        set_option(PROGRAM, receiver, IPPROTO_IP, IP_MINTTL, MIN_TTL);
 
         // [3] Let each message be a segment of its own, which does not wait for the one before it
         set_option(PROGRAM, sender, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
@@ -193,12 +197,12 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: nothing uses `listener` any more.
     _ = unsafe { close(listener) };
 
-    // [7] Open two datagram sockets; the receiver's drops what has a TTL of 1
+    // [7] Open two datagram sockets; the receiver drops what has a TTL of 1
     let sender = open_datagram_socket(INADDR_LOOPBACK + 1);
     let receiver = open_datagram_socket(INADDR_LOOPBACK);
     address = own_address(PROGRAM, receiver);
     connect_to(PROGRAM, sender, &address);
-    drop_ttl_1(receiver);
+    attach_filter(receiver);
 
     // [8] Send, the first message with a TTL of 1: the others arrive, and then there is nothing to receive
     printf!(c"UDP, the first message with a TTL of 1:\n");

@@ -116,12 +116,12 @@ pub const RULES: &[Rule] = &[
             // A program that reads only the beginning, such as the state, gets fewer bytes.
             patterns: &[Pattern::Call(
                 "getsockopt(",
-                r#"^getsockopt\(\d+, SOL_TCP, TCP_INFO, (?<value>"(?:[^"\\]|\\.)*"), \[136\]\)"#,
+                r#"^getsockopt\(\d+, SOL_TCP, TCP_INFO, (?<value>"(?:[^"\\]|\\.)*"), \[(?:104|136)\]\)"#,
             )],
             replacement: Replacement::Placeholder("measurements"),
         },
-        reason: "The kernel reports the number of bytes received together with measurements of the \
-                 connection: times, and estimates from them. What a program does with the answer \
+        reason: "The kernel reports the numbers of segments resent and of bytes received together with \
+                 measurements of the connection: times, and estimates from them. What a program does with the answer \
                  is compared.",
     },
     Rule {
