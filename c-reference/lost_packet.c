@@ -44,8 +44,6 @@
 #define TTL_OFFSET 8
 /* What a filter returns to keep a packet: how many of its bytes, at most. */
 #define WHOLE_PACKET 0xffffffff
-/* Large enough for the messages, each of which takes one or two kilobytes of it. */
-#define SEND_BUFFER_SIZE 65536
 /* How long TCP resends without an acknowledgement before it gives up; by default, about a quarter of an hour. */
 #define USER_TIMEOUT_MS 100
 
@@ -93,22 +91,17 @@ static void print_segments(int sender, int receiver)
            (info.tcpi_options & TCPI_OPT_SACK) != 0 ? "yes" : "no");
 }
 
-/* Sends the three messages: the first with a TTL of 1, the others with `ttl`. */
-static void send_messages(int sender, int ttl)
+/* Sends a message in a packet with this TTL. */
+static void send_message(int sock, int ttl, const char *message)
 {
-    const char *messages[] = {"one", "two", "three"};
-    size_t length;
+    ssize_t length = strlen(message);
     ssize_t sent;
-    int index;
 
-    for (index = 0; index < 3; index++) {
-        set_option(PROGRAM, sender, IPPROTO_IP, IP_TTL, index == 0 ? 1 : ttl);
-        length = strlen(messages[index]);
+    set_option(PROGRAM, sock, IPPROTO_IP, IP_TTL, ttl);
 
-        if ((sent = send(sender, messages[index], length, MSG_NOSIGNAL)) != (ssize_t)length) {
-            explain_send(PROGRAM, sent, length);
-            exit(1);
-        }
+    if ((sent = send(sock, message, length, MSG_NOSIGNAL)) != length) {
+        explain_send(PROGRAM, sent, length);
+        exit(1);
     }
 }
 
@@ -145,7 +138,7 @@ int main(int argc, char *argv[])
     int round;
 
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
-    printf("Three messages are sent: one, two, three. What has a TTL of 1 is lost, as at the first router\n");
+    printf("What is sent with a TTL of 1 is lost, as at the first router\n");
 
     /* [1] Create the listener */
     listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
@@ -161,19 +154,20 @@ int main(int argc, char *argv[])
         set_option(PROGRAM, receiver, IPPROTO_IP, IP_MINTTL, MIN_TTL);
 
         /* [3] Let each message be a segment of its own, which does not wait for the one before it */
-        set_option(PROGRAM, sender, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
         set_option(PROGRAM, sender, IPPROTO_TCP, TCP_NODELAY, 1);
 
         if (round == 0) {
             /* [4] Send, the first message with a TTL of 1: all bytes arrive, in order */
-            printf("TCP, the first message with a TTL of 1:\n");
-            send_messages(sender, LARGE_TTL);
+            printf("TCP, three messages, the first with a TTL of 1:\n");
+            send_message(sender, 1, "one");
+            send_message(sender, LARGE_TTL, "two");
+            send_message(sender, LARGE_TTL, "three");
             receive("receiver", receiver, MSG_WAITALL, 0);
         } else {
-            /* [5] Send everything with a TTL of 1, what is resent included: the sender gets an error */
-            printf("TCP, everything with a TTL of 1:\n");
+            /* [5] Send a message with a TTL of 1, and resend it with the same: the sender gets an error */
+            printf("TCP, one message, always with a TTL of 1:\n");
             set_option(PROGRAM, sender, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
-            send_messages(sender, 1);
+            send_message(sender, 1, "one");
             receive("sender", sender, 0, ETIMEDOUT);
         }
 
@@ -193,8 +187,10 @@ int main(int argc, char *argv[])
     attach_filter(receiver);
 
     /* [8] Send, the first message with a TTL of 1: the others arrive, and then there is nothing to receive */
-    printf("UDP, the first message with a TTL of 1:\n");
-    send_messages(sender, LARGE_TTL);
+    printf("UDP, three messages, the first with a TTL of 1:\n");
+    send_message(sender, 1, "one");
+    send_message(sender, LARGE_TTL, "two");
+    send_message(sender, LARGE_TTL, "three");
     receive("receiver", receiver, 0, 0);
     receive("receiver", receiver, 0, 0);
     receive("receiver", receiver, MSG_DONTWAIT, EAGAIN);

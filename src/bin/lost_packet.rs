@@ -20,9 +20,8 @@ use core::mem::offset_of;
 use libc::{
     BPF_ABS, BPF_B, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, EAGAIN, ETIMEDOUT, INADDR_LOOPBACK, IP_MINTTL, IP_TTL,
     IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, PF_INET, SK_MEMINFO_DROPS,
-    SKF_NET_OFF, SO_ATTACH_FILTER, SO_MEMINFO, SO_SNDBUF, SOCK_DGRAM, SOL_SOCKET, TCP_INFO, TCP_NODELAY,
-    TCP_USER_TIMEOUT, c_char, c_int, c_uint, c_ushort, in_addr_t, sock_filter, sock_fprog, socklen_t, ssize_t,
-    tcp_info,
+    SKF_NET_OFF, SO_ATTACH_FILTER, SO_MEMINFO, SOCK_DGRAM, SOL_SOCKET, TCP_INFO, TCP_NODELAY, TCP_USER_TIMEOUT, c_char,
+    c_int, c_uint, c_ushort, in_addr_t, sock_filter, sock_fprog, socklen_t, ssize_t, tcp_info,
 };
 use sockmirror::netinet::tcp::TCPI_OPT_SACK;
 use sockmirror::runtime::Arguments;
@@ -50,8 +49,6 @@ const MIN_TTL: c_int = 2;
 const TTL_OFFSET: c_int = 8;
 /// What a filter returns to keep a packet: how many of its bytes, at most.
 const WHOLE_PACKET: c_uint = 0xffff_ffff;
-/// Large enough for the messages, each of which takes one or two kilobytes of it.
-const SEND_BUFFER_SIZE: c_int = 65536;
 /// How long TCP resends without an acknowledgement before it gives up; by default, about a quarter of an hour.
 const USER_TIMEOUT_MS: c_int = 100;
 
@@ -111,21 +108,18 @@ fn print_segments(sender: c_int, receiver: c_int) {
     );
 }
 
-/// Sends the three messages: the first with a TTL of 1, the others with `ttl`.
-fn send_messages(sender: c_int, ttl: c_int) {
-    let messages = [c"one", c"two", c"three"];
+/// Sends a message in a packet with this TTL.
+fn send_message(sock: c_int, ttl: c_int, message: &CStr) {
+    // SAFETY: `message` is a C string.
+    let length = unsafe { strlen(message.as_ptr()) };
 
-    for index in 0..3 {
-        set_option(PROGRAM, sender, IPPROTO_IP, IP_TTL, if index == 0 { 1 } else { ttl });
-        // SAFETY: each message is a C string.
-        let length = unsafe { strlen(messages[index].as_ptr()) };
+    set_option(PROGRAM, sock, IPPROTO_IP, IP_TTL, ttl);
 
-        // SAFETY: the message has `length` bytes.
-        let sent = unsafe { send(sender, messages[index].as_ptr().cast(), length, MSG_NOSIGNAL) };
-        if sent != Ok(length as ssize_t) {
-            explain_send(PROGRAM, sent, length as ssize_t);
-            exit(1);
-        }
+    // SAFETY: `message` has `length` bytes.
+    let sent = unsafe { send(sock, message.as_ptr().cast(), length, MSG_NOSIGNAL) };
+    if sent != Ok(length as ssize_t) {
+        explain_send(PROGRAM, sent, length as ssize_t);
+        exit(1);
     }
 }
 
@@ -155,7 +149,7 @@ fn open_datagram_socket(host: in_addr_t) -> c_int {
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
-    printf!(c"Three messages are sent: one, two, three. What has a TTL of 1 is lost, as at the first router\n");
+    printf!(c"What is sent with a TTL of 1 is lost, as at the first router\n");
 
     // [1] Create the listener
     let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
@@ -170,19 +164,20 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         set_option(PROGRAM, receiver, IPPROTO_IP, IP_MINTTL, MIN_TTL);
 
         // [3] Let each message be a segment of its own, which does not wait for the one before it
-        set_option(PROGRAM, sender, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
         set_option(PROGRAM, sender, IPPROTO_TCP, TCP_NODELAY, 1);
 
         if round == 0 {
             // [4] Send, the first message with a TTL of 1: all bytes arrive, in order
-            printf!(c"TCP, the first message with a TTL of 1:\n");
-            send_messages(sender, LARGE_TTL);
+            printf!(c"TCP, three messages, the first with a TTL of 1:\n");
+            send_message(sender, 1, c"one");
+            send_message(sender, LARGE_TTL, c"two");
+            send_message(sender, LARGE_TTL, c"three");
             receive(c"receiver", receiver, MSG_WAITALL, 0);
         } else {
-            // [5] Send everything with a TTL of 1, what is resent included: the sender gets an error
-            printf!(c"TCP, everything with a TTL of 1:\n");
+            // [5] Send a message with a TTL of 1, and resend it with the same: the sender gets an error
+            printf!(c"TCP, one message, always with a TTL of 1:\n");
             set_option(PROGRAM, sender, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
-            send_messages(sender, 1);
+            send_message(sender, 1, c"one");
             receive(c"sender", sender, 0, ETIMEDOUT);
         }
 
@@ -205,8 +200,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     attach_filter(receiver);
 
     // [8] Send, the first message with a TTL of 1: the others arrive, and then there is nothing to receive
-    printf!(c"UDP, the first message with a TTL of 1:\n");
-    send_messages(sender, LARGE_TTL);
+    printf!(c"UDP, three messages, the first with a TTL of 1:\n");
+    send_message(sender, 1, c"one");
+    send_message(sender, LARGE_TTL, c"two");
+    send_message(sender, LARGE_TTL, c"three");
     receive(c"receiver", receiver, 0, 0);
     receive(c"receiver", receiver, 0, 0);
     receive(c"receiver", receiver, MSG_DONTWAIT, EAGAIN);
