@@ -120,9 +120,9 @@ pub const RULES: &[Rule] = &[
             )],
             replacement: Replacement::Placeholder("measurements"),
         },
-        reason: "The kernel reports the numbers of segments resent and of bytes received together with \
-                 measurements of the connection: times, and estimates from them. What a program does with the answer \
-                 is compared.",
+        reason: "The kernel reports the numbers of bytes received and of segments resent together \
+                 with measurements of the connection: times, and estimates from them. What a program \
+                 does with the answer is compared.",
     },
     Rule {
         name: "again",
