@@ -33,6 +33,7 @@
 //! | `send()`, `recv()` (287-304) | `send` `recv` | [`sys::socket`] | `echo_server`, `echo_client`, `stream_boundaries` |
 //! | `connect()` (306-320) | `connect` | [`sys::socket`] | `echo_client` |
 //! | UDP (62-65) | `sendto` `recvfrom` | [`sys::socket`] | `udp_echo_server`, `udp_echo_client` |
+//! | Lost packets (60-65, 111) | `getsockopt` `setsockopt`; `TCPI_OPT_SACK` | [`sys::socket`], [`netinet::tcp`] | `lost_packet` |
 //! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`sys::socket`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
 //! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`netinet::tcp`] | `handshake` |
 //! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`sys::socket`] | `multicast_receiver`, `multicast_sender` |
@@ -56,7 +57,7 @@
 //! |---|---|---|
 //! | [`common::explain`] | what the programs say on stderr | all |
 //! | [`common::command_line`] | the arguments | all but the two listings |
-//! | [`common::loopback`] | both ends of a connection in one program | `half_close` … `no_delay`, `handshake` |
+//! | [`common::loopback`] | both ends of a connection in one program | `half_close` … `no_delay`, `handshake`, `lost_packet` |
 //! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server` |
 //! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models |
 //! | [`server::aio_requests`] | the requests of POSIX AIO | `echo_server_aio` |

@@ -188,6 +188,8 @@ table! {
         rlimit { rlim_cur rlim_max }
         servent { s_name s_aliases s_port s_proto }
         sockaddr { sa_family sa_data }
+        sock_filter { code jt jf k }
+        sock_fprog { len filter }
         sockaddr_in { sin_family sin_port sin_addr sin_zero }
         timespec { tv_sec tv_nsec }
         timeval { tv_sec tv_usec }
@@ -199,6 +201,7 @@ table! {
         stat { st_dev st_ino st_nlink st_mode }
         tcp_info {
             tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options tcpi_sacked tcpi_lost
+            tcpi_total_retrans
         }
     }
     opaque {
@@ -241,6 +244,13 @@ table! {
     constants {
         AF_INET
         AIO_CANCELED
+        BPF_ABS
+        BPF_B
+        BPF_JGE
+        BPF_JMP
+        BPF_K
+        BPF_LD
+        BPF_RET
         CLOCK_MONOTONIC
         EADDRINUSE
         EAGAIN
@@ -292,6 +302,7 @@ table! {
         IPPROTO_UDP
         IP_ADD_MEMBERSHIP
         IP_DROP_MEMBERSHIP
+        IP_MINTTL
         IP_MTU
         IP_MTU_DISCOVER
         IP_MULTICAST_IF
@@ -354,17 +365,21 @@ table! {
         SIG_UNBLOCK
         SIOCOUTQNSD
         SI_QUEUE
+        SKF_NET_OFF
+        SK_MEMINFO_DROPS
         SOCK_CLOEXEC
         SOCK_DGRAM
         SOCK_NONBLOCK
         SOCK_RAW
         SOCK_STREAM
         SOL_SOCKET
+        SO_ATTACH_FILTER
         SO_BROADCAST
         SO_DOMAIN
         SO_ERROR
         SO_KEEPALIVE
         SO_LINGER
+        SO_MEMINFO
         SO_OOBINLINE
         SO_PROTOCOL
         SO_RCVBUF
@@ -392,6 +407,7 @@ table! {
         TCP_NODELAY
         TCP_QUICKACK
         TCP_SYNCNT
+        TCP_USER_TIMEOUT
         TIOCOUTQ
         WNOHANG
     }
@@ -431,6 +447,7 @@ table! {
             TCP_SYN_RECV
             TCP_SYN_SENT
             TCP_TIME_WAIT
+            TCPI_OPT_SACK
         }
     }
     structures_of_ours {

@@ -63,6 +63,8 @@ const CALLED_IN_PLACE: &[(&str, &str)] = &[("zeroed", "memset")];
 /// Headers that C includes for types, constants and macros only, and that Rust has no module for.
 const WITHOUT_A_MODULE: &[(&str, &str)] = &[
     ("limits.h", "INT_MAX; c_int::MAX in Rust"),
+    ("linux/filter.h", "types and constants"),
+    ("linux/sock_diag.h", "constants"),
     ("linux/sockios.h", "constants"),
     ("netinet/in.h", "types and constants"),
     ("stdbool.h", "a type of the language in Rust"),

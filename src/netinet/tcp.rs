@@ -1,4 +1,4 @@
-//! `<netinet/tcp.h>`: the states of a connection, and a field of `struct tcp_info` that the libc crate lacks.
+//! `<netinet/tcp.h>`: the states of a connection, and what the libc crate lacks of `struct tcp_info`.
 
 /// `tcpi_snd_wscale` — the window scale that the other end has announced: a bit-field of `struct tcp_info` in C.
 ///
@@ -23,6 +23,9 @@
 pub fn tcpi_snd_wscale(snd_rcv_wscale: u8) -> u8 {
     if cfg!(target_endian = "little") { snd_rcv_wscale & 0x0f } else { snd_rcv_wscale >> 4 }
 }
+
+/// In `tcpi_options`: both ends have agreed on selective acknowledgements.
+pub const TCPI_OPT_SACK: u8 = 2;
 
 // The states of a connection, an enum in <netinet/tcp.h>; here each has the type of `tcpi_state`.
 

@@ -26,7 +26,10 @@
 //! | | `SO_DOMAIN` | `int` | `AF_INET` (2), …; read only |
 //! | | `SO_ERROR` | `int` | the error that waits, an `errno` value, or 0; reading clears it; read only |
 //! | | `SO_RCVTIMEO` | `struct timeval` | how long receiving and `accept` wait, in seconds and microseconds, before `EAGAIN`; 0 s 0 µs: for ever |
+//! | | `SO_ATTACH_FILTER` | `struct sock_fprog` | a classic BPF program, run for each packet that arrives: 0 drops it. Of a TCP socket, newer kernels demand `CAP_NET_ADMIN` |
+//! | | `SO_MEMINFO` | `uint32_t[9]` | memory in use, and at `SK_MEMINFO_DROPS` how many packets for the socket were dropped; read only |
 //! | `IPPROTO_IP` | `IP_TTL` | `int` | how many routers a packet may pass, 1 to 255 (64); −1 sets the default |
+//! | | `IP_MINTTL` | `int` | TCP drops what arrives with a smaller TTL, 1 to 255 (0: nothing); UDP ignores it |
 //! | | `IP_MTU` | `int` | the path's MTU as far as it is known, bytes; connected sockets, read only |
 //! | | `IP_MTU_DISCOVER` | `int` | `IP_PMTUDISC_WANT` (1, the default), `_DONT` (0), `_DO` (2: never fragment), `_PROBE` (3) |
 //! | | `IP_ADD_MEMBERSHIP` | `struct ip_mreq` | group to join, and the address of the interface (`INADDR_ANY`: the kernel chooses); set only |
@@ -36,6 +39,7 @@
 //! | `IPPROTO_TCP` | `TCP_NODELAY` | `int` | 1: small pieces go out at once (0: Nagle's algorithm holds them back) |
 //! | | `TCP_INFO` | `struct tcp_info` | state, measurements; read only |
 //! | | `TCP_QUICKACK` | `int` | 1: what has been received is acknowledged at once, and for some time; not for good |
+//! | | `TCP_USER_TIMEOUT` | `int` | how long sent data may stay unacknowledged, in milliseconds, before the connection fails with `ETIMEDOUT` (0: as long as `net.ipv4.tcp_retries2` allows) |
 //! | | `TCP_MAXSEG` | `int` | the largest segment, bytes, 88 to 32767; before a connection exists, what is read is 536 unless it was set |
 //!
 //! `IP_MULTICAST_TTL` and `IP_MULTICAST_LOOP` also take one byte (an `unsigned char`), as on BSD.
@@ -703,7 +707,7 @@ pub unsafe fn getsockopt(
 /// # Safety
 ///
 /// `optval` points to `optlen` bytes that are initialised and may be read until the call returns. For the
-/// few options whose value holds addresses of its own (none of the table), these are valid as well.
+/// few options whose value holds addresses of its own (of the table, `SO_ATTACH_FILTER`), these are valid as well.
 ///
 /// # Source
 ///

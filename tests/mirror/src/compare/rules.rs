@@ -116,7 +116,7 @@ pub const RULES: &[Rule] = &[
             // A program that reads only the beginning, such as the state, gets fewer bytes.
             patterns: &[Pattern::Call(
                 "getsockopt(",
-                r#"^getsockopt\(\d+, SOL_TCP, TCP_INFO, (?<value>"(?:[^"\\]|\\.)*"), \[(?:136|144)\]\)"#,
+                r#"^getsockopt\(\d+, SOL_TCP, TCP_INFO, (?<value>"(?:[^"\\]|\\.)*"), \[(?:104|136|144)\]\)"#,
             )],
             replacement: Replacement::Placeholder("measurements"),
         },
