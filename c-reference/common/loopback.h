@@ -13,6 +13,7 @@ int accept_client(const char *program, int listener);
 int get_option(const char *program, int sock, int level, int option);
 unsigned char tcp_state(const char *program, int sock);
 int effective_backlog(const char *program, int listener, int requested);
+int queue_length(const char *program, int listener);
 void set_option(const char *program, int sock, int level, int option, int value);
 
 #endif

@@ -455,6 +455,7 @@ fn options(rows: &mut Vec<Row>) {
             row! { rows, given => MayFail, common::loopback::set_option(PROGRAM, fd.open(), level, option, value) }
             row! { rows, given => MayFail, common::loopback::tcp_state(PROGRAM, fd.open()) }
             row! { rows, given => MayFail, common::loopback::effective_backlog(PROGRAM, fd.open(), value) }
+            row! { rows, given => MayFail, common::loopback::queue_length(PROGRAM, fd.open()) }
         }
     }
     for fd in Descriptor::SOCKETS {
