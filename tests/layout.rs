@@ -385,6 +385,7 @@ table! {
         TCP_KEEPINTVL
         TCP_MAXSEG
         TCP_NODELAY
+        TCP_QUICKACK
         TCP_SYNCNT
         TIOCOUTQ
         WNOHANG
