@@ -2,9 +2,10 @@
  * Buffer size: reads and sets the size of a socket's buffers, and shows when a connection takes it into account.
  *
  * The tutorial's section on SO_RCVBUF and SO_SNDBUF (lines 340-368), with its fragment (344-364) as steps 2 and 3.
- * Linux stores twice the value that is set, so a size that is read, doubled and set reads back four times as large
- * (erratum 19). The buffer size has no influence on the maximum segment size (MSS) that a handshake announces; it
- * determines the window scale, which is fixed by the handshake (erratum 20).
+ * Linux stores twice the value that is set, so a size that is read, doubled and set reads back four times as large, up
+ * to the administrator's limit (erratum 19). The buffer size has no influence on the maximum segment size (MSS) that a
+ * handshake announces; it determines the window scale, which is fixed by the handshake (erratum 20). A receive buffer
+ * that nobody has set grows with the stream; one that was set keeps its size (erratum 37).
  *
  * Usage: `buffer_size`. Both ends of its connections are in this program. Read next: `socket_options`, `handshake`.
  *
@@ -35,6 +36,12 @@
 /* The part of tcp_info up to the window scales; the rest is measurements. */
 #define INFO_SIZE 7
 
+/* A stream, and its blocks: each is twice as large as the window that a receiver announces at first. */
+#define BLOCK_SIZE 131072
+#define STREAM_SIZE 1048576
+/* The receive buffer that is set for a stream: Linux stores twice that, which normally is the default. */
+#define FIXED_SIZE 65536
+
 /* When the buffer size is set: indices into the list of moments. */
 #define BEFORE_CONNECT 1
 #define AFTER_CONNECT 2
@@ -49,6 +56,29 @@ static void close_socket(int sock)
         fail(PROGRAM, "close", errno);
 }
 
+/* Sends a stream from a client to a server, block by block, and prints what becomes of the server's receive buffer. */
+static void measure_growth(int client, int server, const char *how)
+{
+    char block[BLOCK_SIZE];
+    ssize_t sent;
+    int total, before, after;
+
+    memset(block, 's', BLOCK_SIZE);
+    before = get_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF);
+
+    for (total = 0; total < STREAM_SIZE; total += BLOCK_SIZE) {
+        /* Both ends are in this program: a send that has to wait would wait for ever. */
+        if ((sent = send(client, block, BLOCK_SIZE, MSG_DONTWAIT)) != BLOCK_SIZE) {
+            explain_send(PROGRAM, sent, BLOCK_SIZE);
+            exit(1);
+        }
+        if (recv(server, block, BLOCK_SIZE, MSG_WAITALL) < 0)
+            fail(PROGRAM, "recv", errno);
+    }
+    after = get_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF);
+    printf("  %s: %d at first, %d at the end\n", how, before, after);
+}
+
 int main(int argc, char *argv[])
 {
     int rcvBufferSize = 0, snd_buffer_size;
@@ -57,7 +87,7 @@ int main(int argc, char *argv[])
     int sock;
     const char *const moments[] = {"never",           "before connect()", "after connect()",
                                    "before listen()", "after listen()",   "after accept()"};
-    int moment;
+    int moment, fixed;
 
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
@@ -143,6 +173,31 @@ int main(int argc, char *argv[])
         printf("  %s: size %d, MSS %d, window scale %d\n", when, stored, mss, scale);
 
         /* [9] Close all sockets */
+        close_socket(client);
+        close_socket(server);
+        close_socket(listener);
+    }
+
+    printf("SO_RCVBUF of the receiver of a stream of %d bytes:\n", STREAM_SIZE);
+    for (fixed = 0; fixed < 2; fixed++) {
+        struct sockaddr_in address;
+        int listener, client, server;
+
+        /* [10] Connect a client and a server; the second time, set the size of the receive buffer before */
+        listener = bound_socket(PROGRAM, INADDR_LOOPBACK + moment + fixed);
+        address = own_address(PROGRAM, listener);
+        if (fixed != 0)
+            set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, FIXED_SIZE);
+        if (listen(listener, 1) < 0)
+            fail(PROGRAM, "listen", errno);
+        client = open_socket(PROGRAM);
+        connect_to(PROGRAM, client, &address);
+        server = accept_client(PROGRAM, listener);
+
+        /* [11] Send a stream, and read the size before it and after it */
+        measure_growth(client, server, fixed != 0 ? "set before" : "never set");
+
+        /* [12] Close all sockets */
         close_socket(client);
         close_socket(server);
         close_socket(listener);

@@ -1,23 +1,30 @@
 /*
  * Listen backlog: how many connections complete before anyone accepts them.
  *
- * The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes connections by
- * itself and keeps them in a queue; that on Linux the queue holds one more than the backlog (erratum 17: half-open
- * ones do not count, and the number itself still fits); that the next client gets no answer at all, neither acceptance
- * nor refusal, so that it retransmits its SYN until there is room; and that accept takes the oldest connection first.
- * The kernel caps the backlog at the administrator's limit (somaxconn), which listen does not report.
+ * The tutorial's sections on listen() and accept() (lines 271-285). It shows that:
+ *
+ * - the kernel completes connections by itself and keeps them in a queue;
+ * - on Linux the queue holds one more than the backlog (erratum 17: half-open ones do not count, and the number itself
+ *   still fits);
+ * - the next client gets no answer at all, neither acceptance nor refusal, so that it retransmits its SYN until there
+ *   is room;
+ * - accept takes first the connection that was complete first;
+ * - handshakes run side by side, and need not be complete in the order in which they began (erratum 17);
+ * - the kernel limits the backlog to what the administrator allows (somaxconn), and listen does not report that.
  *
  * Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. Both ends of its connections are in this
  * program. Read next: `stream_boundaries`.
  *
  * Each client has an address of its own, 127.0.0.2 and so on, to tell them apart. The clients stay connected until the
- * program ends.
+ * program ends. The limit and the length of the queue are two fields of a listening socket's TCP_INFO.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -32,6 +39,10 @@
 #define DEFAULT_BACKLOG 5
 /* How long the last client waits for an answer to its first SYN. It retransmits after 1000 ms. */
 #define ANSWER_TIMEOUT_MS 500
+/* How long a handshake may wait for the client's first byte, in seconds. */
+#define DEFER_ACCEPT_S 60
+/* More than a kernel allows, unless the administrator has changed it. */
+#define HUGE_BACKLOG 1000000
 
 /* Connects a client from 127.0.0.HOST. With SOCK_NONBLOCK, the connection is only started. */
 static int connect_from(int host, int flags, const struct sockaddr_in *server_address)
@@ -66,11 +77,33 @@ static void accept_next(int server)
     close(accepted);
 }
 
+/* Sends a client's first byte, which completes its handshake. */
+static void complete_handshake(int client, int host, int server)
+{
+    if (send(client, "x", 1, 0) < 0)
+        fail(PROGRAM, "send", errno);
+
+    printf("127.0.0.%d is complete; in the queue: %d\n", host, queue_length(PROGRAM, server));
+}
+
+/* Changes the backlog, prints the limit that is in force then, and returns it. */
+static int change_backlog(int server, int backlog)
+{
+    int effective;
+
+    if (listen(server, backlog) < 0)
+        fail(PROGRAM, "listen", errno);
+
+    effective = effective_backlog(PROGRAM, server, backlog);
+    printf("With a backlog of %d, the limit in force is %d\n", backlog, effective);
+    return effective;
+}
+
 int main(int argc, char *argv[])
 {
     struct sockaddr_in server_address;
     struct pollfd late_client;
-    int server, host, last, answered, effective, error;
+    int server, host, last, answered, effective, error, first, second;
     int backlog = DEFAULT_BACKLOG;
 
     /* [1] Take the backlog from the command line */
@@ -89,9 +122,10 @@ int main(int argc, char *argv[])
 
     printf("The server listens with a backlog of %d, and does not accept\n", backlog);
     effective = effective_backlog(PROGRAM, server, backlog);
+    printf("The limit in force is %d\n", effective);
 
     if (effective < backlog) {
-        printf("The kernel cuts it to %d: net.core.somaxconn allows no more\n", effective);
+        printf("The kernel has cut it: net.core.somaxconn allows no more\n");
         backlog = effective;
     }
 
@@ -114,7 +148,7 @@ int main(int argc, char *argv[])
         fail(PROGRAM, "poll", errno);
 
     printf("127.0.0.%d has %s\n", host, answered == 0 ? "no answer: the queue is full" : "an answer");
-    printf("Complete, and not accepted: %d\n", backlog + 1 + answered);
+    printf("Complete, and not accepted: %d\n", queue_length(PROGRAM, server));
 
     /* [6] Accept one connection: now there is room for another */
     accept_next(server);
@@ -131,6 +165,29 @@ int main(int argc, char *argv[])
     /* [8] Accept all the others: first come, first served */
     for (host = 2; host <= last; host++)
         accept_next(server);
+
+    /* [9] Ask for more than the kernel allows, and for -1, which it takes for the largest number */
+    change_backlog(server, HUGE_BACKLOG);
+    effective = change_backlog(server, -1);
+
+    if (effective < 2) {
+        fprintf(stderr, "%s: listen: no room for two half-open connections: is net.core.somaxconn less than 2?\n",
+                PROGRAM);
+        exit(1);
+    }
+
+    /* [10] Start two handshakes: with TCP_DEFER_ACCEPT, each needs the client's first byte to be complete */
+    set_option(PROGRAM, server, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
+    first = connect_from(last + 2, 0, &server_address);
+    second = connect_from(last + 3, 0, &server_address);
+    printf("127.0.0.%d and 127.0.0.%d are half-open; in the queue: %d\n", last + 2, last + 3,
+           queue_length(PROGRAM, server));
+
+    /* [11] Complete the second one first: it is accepted first */
+    complete_handshake(second, last + 3, server);
+    complete_handshake(first, last + 2, server);
+    accept_next(server);
+    accept_next(server);
 
     close(server);
     succeed(PROGRAM);

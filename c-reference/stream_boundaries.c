@@ -7,6 +7,10 @@
  * - send returns once the bytes are in the send buffer, here even before the connection is accepted (erratum 18);
  * - recv returns whatever has arrived and fits its buffer: everything, or a piece that begins and ends anywhere;
  * - a receiver that knows the lengths can tell the messages apart;
+ * - a send that must not wait (MSG_DONTWAIT) takes as much as there is room for, and fails if there is none (erratum
+ * 18);
+ * - a recv with MSG_WAITALL returns as many bytes as the receiver wants, even those that have not arrived yet (erratum
+ *   47);
  * - recv returns 0 after the other end has closed.
  *
  * Usage: `stream_boundaries`. Both ends of the connection are in this program. Read next: `half_close`.
@@ -16,6 +20,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +38,10 @@
 #define TOTAL_SIZE 400
 #define LARGE_SIZE 512
 #define SMALL_SIZE 128
+/* A stream, and buffers that are too small for it: in the send buffer fits more than in the receive buffer. */
+#define STREAM_SIZE 524288
+#define SEND_BUFFER_SIZE 65536
+#define RECEIVE_BUFFER_SIZE 16384
 
 /* Sends a message that repeats one letter, so that each byte shows which message it belongs to. */
 static void send_message(int client, char letter, size_t length)
@@ -88,11 +97,51 @@ static ssize_t receive(int server, size_t size, int flags)
     return received;
 }
 
+/* Sends without waiting, until there is no room for more. Returns how many bytes were taken. */
+static size_t send_until_full(int client, int server)
+{
+    char stream[STREAM_SIZE];
+    size_t total = 0;
+    ssize_t sent;
+
+    memset(stream, 'd', STREAM_SIZE);
+
+    while (total < STREAM_SIZE) {
+        if ((sent = send(client, stream, STREAM_SIZE - total, MSG_DONTWAIT)) < 0) {
+            if (errno != EAGAIN)
+                fail(PROGRAM, "send", errno);
+
+            printf("  send of %zu d: %zu were taken, and then: %s\n", sizeof(stream), total, strerror(EAGAIN));
+            break;
+        }
+
+        total += sent;
+        /* Have acknowledged at once what has arrived. Otherwise there would be room for more up to 40 ms later. */
+        set_option(PROGRAM, server, IPPROTO_TCP, TCP_QUICKACK, 1);
+    }
+
+    return total;
+}
+
+/* Calls recv once for a part of the stream, and prints how many bytes it returned. */
+static size_t receive_stream(int server, size_t size, int flags)
+{
+    char stream[STREAM_SIZE];
+    ssize_t received;
+
+    if ((received = recv(server, stream, size, flags)) < 0)
+        fail(PROGRAM, "recv", errno);
+
+    printf("  recv of %zu: returned %zd\n", size, received);
+    return received;
+}
+
 int main(int argc, char *argv[])
 {
     struct sockaddr_in address;
     int listener, client, server;
     ssize_t received, total;
+    size_t taken, arrived;
 
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
@@ -142,6 +191,26 @@ int main(int argc, char *argv[])
     printf("The client has closed:\n");
     receive(server, LARGE_SIZE, 0);
 
+    close(server);
+
+    /* [8] Connect another client, with buffers that are too small for a stream */
+    set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_SIZE);
+    client = connect_client(PROGRAM, INADDR_LOOPBACK + 1, &address);
+    set_option(PROGRAM, client, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
+    server = accept_client(PROGRAM, listener);
+
+    /* [9] Send without waiting, while the server does not receive */
+    printf("Another client sends with MSG_DONTWAIT, and again what was not taken:\n");
+    taken = send_until_full(client, server);
+
+    /* [10] Receive what has arrived, and then wait for the rest: receiving makes room for it */
+    printf("The server receives what has arrived, and with MSG_WAITALL all the rest:\n");
+    arrived = receive_stream(server, taken, 0);
+
+    if (arrived < taken)
+        receive_stream(server, taken - arrived, MSG_WAITALL);
+
+    close(client);
     close(server);
     close(listener);
     succeed(PROGRAM);

@@ -153,6 +153,21 @@ void count_segments(const char *program, int sock, uint32_t *sent, uint32_t *rec
     *received = info[SEGMENTS_IN];
 }
 
+/* getsockopt(): returns how many connections are complete and wait for accept(). */
+int queue_length(const char *program, int listener)
+{
+    struct tcp_info info;
+    socklen_t size = offsetof(struct tcp_info, tcpi_sacked);
+
+    memset(&info, 0, sizeof(info));
+
+    if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        fail(program, "getsockopt", errno);
+
+    /* The field before tcpi_sacked is the length of a listening socket's queue. */
+    return info.tcpi_unacked;
+}
+
 /* setsockopt(): sets an option whose value is an int. */
 void set_option(const char *program, int sock, int level, int option, int value)
 {

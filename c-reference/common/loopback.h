@@ -15,6 +15,7 @@ int get_option(const char *program, int sock, int level, int option);
 unsigned char tcp_state(const char *program, int sock);
 int effective_backlog(const char *program, int listener, int requested);
 void count_segments(const char *program, int sock, uint32_t *sent, uint32_t *received);
+int queue_length(const char *program, int listener);
 void set_option(const char *program, int sock, int level, int option, int value);
 
 #endif

@@ -1,9 +1,10 @@
 //! Buffer size: reads and sets the size of a socket's buffers, and shows when a connection takes it into account.
 //!
 //! The tutorial's section on SO_RCVBUF and SO_SNDBUF (lines 340-368), with its fragment (344-364) as steps 2 and 3.
-//! Linux stores twice the value that is set, so a size that is read, doubled and set reads back four times as large
-//! (erratum 19). The buffer size has no influence on the maximum segment size (MSS) that a handshake announces; it
-//! determines the window scale, which is fixed by the handshake (erratum 20).
+//! Linux stores twice the value that is set, so a size that is read, doubled and set reads back four times as large, up
+//! to the administrator's limit (erratum 19). The buffer size has no influence on the maximum segment size (MSS) that a
+//! handshake announces; it determines the window scale, which is fixed by the handshake (erratum 20). A receive buffer
+//! that nobody has set grows with the stream; one that was set keeps its size (erratum 37).
 //!
 //! Usage: `buffer_size`. Both ends of its connections are in this program. Read next: `socket_options`, `handshake`.
 //!
@@ -12,22 +13,23 @@
 #![no_main]
 
 use core::ffi::CStr;
+use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IPPROTO_TCP, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, TCP_MAXSEG, c_int, in_addr_t, socklen_t,
-    tcp_info,
+    INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_WAITALL, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, TCP_INFO, TCP_MAXSEG,
+    c_int, in_addr_t, size_t, socklen_t, ssize_t, tcp_info,
 };
 use sockmirror::netinet::tcp::tcpi_snd_wscale;
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
-use sockmirror::string::{strerror, zeroed};
-use sockmirror::sys::socket::{getsockopt, listen, setsockopt};
+use sockmirror::string::{memset, strerror, zeroed};
+use sockmirror::sys::socket::{getsockopt, listen, recv, send, setsockopt};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::check_arguments;
-use sockmirror::common::explain::{explain_errno, fail, succeed};
+use sockmirror::common::explain::{explain_errno, explain_send, fail, succeed};
 use sockmirror::common::loopback::{
-    accept_client, bind_to, connect_to, get_option, open_socket, own_address, set_option,
+    accept_client, bind_to, bound_socket, connect_to, get_option, open_socket, own_address, set_option,
 };
 
 const PROGRAM: &CStr = c"buffer_size";
@@ -42,6 +44,12 @@ const ETHERNET_MSS: c_int = 1460;
 /// The part of tcp_info up to the window scales; the rest is measurements.
 const INFO_SIZE: socklen_t = 7;
 
+/// A stream, and its blocks: each is twice as large as the window that a receiver announces at first.
+const BLOCK_SIZE: size_t = 131072;
+const STREAM_SIZE: size_t = 1048576;
+/// The receive buffer that is set for a stream: Linux stores twice that, which normally is the default.
+const FIXED_SIZE: c_int = 65536;
+
 /// When the buffer size is set: indices into the list of moments.
 const BEFORE_CONNECT: usize = 1;
 const AFTER_CONNECT: usize = 2;
@@ -55,6 +63,32 @@ sockmirror::entry!(main);
 fn close_socket(sock: c_int) {
     // SAFETY: no caller uses the socket afterwards.
     unsafe { close(sock) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
+}
+
+/// Sends a stream from a client to a server, block by block, and prints what becomes of the server's receive buffer.
+fn measure_growth(client: c_int, server: c_int, how: &CStr) {
+    let mut block = MaybeUninit::<[u8; BLOCK_SIZE]>::uninit();
+
+    // SAFETY: `block` has BLOCK_SIZE bytes.
+    unsafe { memset(block.as_mut_ptr().cast(), c_int::from(b's'), BLOCK_SIZE) };
+    let before = get_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF);
+
+    let mut total = 0;
+    while total < STREAM_SIZE {
+        // Both ends are in this program: a send that has to wait would wait for ever.
+        // SAFETY: memset has set all BLOCK_SIZE bytes.
+        let sent = unsafe { send(client, block.as_ptr().cast(), BLOCK_SIZE, MSG_DONTWAIT) };
+        if sent != Ok(BLOCK_SIZE as ssize_t) {
+            explain_send(PROGRAM, sent, BLOCK_SIZE as ssize_t);
+            exit(1);
+        }
+        // SAFETY: `block` has BLOCK_SIZE bytes.
+        unsafe { recv(server, block.as_mut_ptr().cast(), BLOCK_SIZE, MSG_WAITALL) }
+            .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
+        total += BLOCK_SIZE;
+    }
+    let after = get_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF);
+    printf!(c"  %s: %d at first, %d at the end\n", how, before, after);
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
@@ -155,6 +189,28 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         printf!(c"  %s: size %d, MSS %d, window scale %d\n", when, stored, mss, c_int::from(scale));
 
         // [9] Close all sockets
+        close_socket(client);
+        close_socket(server);
+        close_socket(listener);
+    }
+
+    printf!(c"SO_RCVBUF of the receiver of a stream of %d bytes:\n", STREAM_SIZE as c_int);
+    for fixed in 0..2 {
+        // [10] Connect a client and a server; the second time, set the size of the receive buffer before
+        let listener = bound_socket(PROGRAM, INADDR_LOOPBACK + moments.len() as in_addr_t + fixed);
+        let address = own_address(PROGRAM, listener);
+        if fixed != 0 {
+            set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, FIXED_SIZE);
+        }
+        listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
+        let client = open_socket(PROGRAM);
+        connect_to(PROGRAM, client, &address);
+        let server = accept_client(PROGRAM, listener);
+
+        // [11] Send a stream, and read the size before it and after it
+        measure_growth(client, server, if fixed != 0 { c"set before" } else { c"never set" });
+
+        // [12] Close all sockets
         close_socket(client);
         close_socket(server);
         close_socket(listener);

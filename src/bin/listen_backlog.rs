@@ -1,42 +1,54 @@
 //! Listen backlog: how many connections complete before anyone accepts them.
 //!
-//! The tutorial's sections on listen() and accept() (lines 271-285). It shows that the kernel completes connections by
-//! itself and keeps them in a queue; that on Linux the queue holds one more than the backlog (erratum 17: half-open
-//! ones do not count, and the number itself still fits); that the next client gets no answer at all, neither acceptance
-//! nor refusal, so that it retransmits its SYN until there is room; and that accept takes the oldest connection first.
-//! The kernel caps the backlog at the administrator's limit (somaxconn), which listen does not report.
+//! The tutorial's sections on listen() and accept() (lines 271-285). It shows that:
+//!
+//! - the kernel completes connections by itself and keeps them in a queue;
+//! - on Linux the queue holds one more than the backlog (erratum 17: half-open ones do not count, and the number itself
+//!   still fits);
+//! - the next client gets no answer at all, neither acceptance nor refusal, so that it retransmits its SYN until there
+//!   is room;
+//! - accept takes first the connection that was complete first;
+//! - handshakes run side by side, and need not be complete in the order in which they began (erratum 17);
+//! - the kernel limits the backlog to what the administrator allows (somaxconn), and listen does not report that.
 //!
 //! Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. Both ends of its connections are in this
 //! program. Read next: `stream_boundaries`.
 //!
 //! Each client has an address of its own, 127.0.0.2 and so on, to tell them apart. The clients stay connected until the
-//! program ends.
+//! program ends. The limit and the length of the queue are two fields of a listening socket's TCP_INFO.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
 use libc::{
-    EINPROGRESS, INADDR_LOOPBACK, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, c_int, in_addr_t,
-    pollfd, sockaddr, sockaddr_in, socklen_t,
+    EINPROGRESS, INADDR_LOOPBACK, IPPROTO_TCP, PF_INET, POLLOUT, SO_ERROR, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET,
+    TCP_DEFER_ACCEPT, c_int, in_addr_t, pollfd, sockaddr, sockaddr_in, socklen_t,
 };
 use sockmirror::arpa::inet::inet_ntoa;
 use sockmirror::errno::Errno;
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
-use sockmirror::stdio::printf;
+use sockmirror::stdio::{fprintf, printf, stderr};
+use sockmirror::stdlib::exit;
 use sockmirror::string::zeroed;
-use sockmirror::sys::socket::{accept, connect, listen, socket};
+use sockmirror::sys::socket::{accept, connect, listen, send, socket};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::{check_arguments, number_argument};
 use sockmirror::common::explain::{fail, succeed};
-use sockmirror::common::loopback::{bind_to, bound_socket, effective_backlog, get_option, own_address};
+use sockmirror::common::loopback::{
+    bind_to, bound_socket, effective_backlog, get_option, own_address, queue_length, set_option,
+};
 
 const PROGRAM: &CStr = c"listen_backlog";
 const USAGE: &CStr = c"./listen_backlog [BACKLOG]";
 const DEFAULT_BACKLOG: c_int = 5;
 // How long the last client waits for an answer to its first SYN. It retransmits after 1000 ms.
 const ANSWER_TIMEOUT_MS: c_int = 500;
+/// How long a handshake may wait for the client's first byte, in seconds.
+const DEFER_ACCEPT_S: c_int = 60;
+/// More than a kernel allows, unless the administrator has changed it.
+const HUGE_BACKLOG: c_int = 1000000;
 
 sockmirror::entry!(main);
 
@@ -72,6 +84,23 @@ fn accept_next(server: c_int) {
     _ = unsafe { close(accepted) };
 }
 
+/// Sends a client's first byte, which completes its handshake.
+fn complete_handshake(client: c_int, host: c_int, server: c_int) {
+    // SAFETY: the string has one byte.
+    unsafe { send(client, c"x".as_ptr().cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"send", error));
+
+    printf!(c"127.0.0.%d is complete; in the queue: %d\n", host, queue_length(PROGRAM, server));
+}
+
+/// Changes the backlog, prints the limit that is in force then, and returns it.
+fn change_backlog(server: c_int, backlog: c_int) -> c_int {
+    listen(server, backlog).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
+
+    let effective = effective_backlog(PROGRAM, server, backlog);
+    printf!(c"With a backlog of %d, the limit in force is %d\n", backlog, effective);
+    effective
+}
+
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut backlog = DEFAULT_BACKLOG;
 
@@ -91,9 +120,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     printf!(c"The server listens with a backlog of %d, and does not accept\n", backlog);
     let effective = effective_backlog(PROGRAM, server, backlog);
+    printf!(c"The limit in force is %d\n", effective);
 
     if effective < backlog {
-        printf!(c"The kernel cuts it to %d: net.core.somaxconn allows no more\n", effective);
+        printf!(c"The kernel has cut it: net.core.somaxconn allows no more\n");
         backlog = effective;
     }
 
@@ -116,7 +146,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         .unwrap_or_else(|error| fail(PROGRAM, c"poll", error));
 
     printf!(c"127.0.0.%d has %s\n", host, if answered == 0 { c"no answer: the queue is full" } else { c"an answer" });
-    printf!(c"Complete, and not accepted: %d\n", backlog + 1 + answered);
+    printf!(c"Complete, and not accepted: %d\n", queue_length(PROGRAM, server));
 
     // [6] Accept one connection: now there is room for another
     accept_next(server);
@@ -136,6 +166,36 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     for _ in 2..=last {
         accept_next(server);
     }
+
+    // [9] Ask for more than the kernel allows, and for -1, which it takes for the largest number
+    change_backlog(server, HUGE_BACKLOG);
+    let effective = change_backlog(server, -1);
+
+    if effective < 2 {
+        fprintf!(
+            stderr(),
+            c"%s: listen: no room for two half-open connections: is net.core.somaxconn less than 2?\n",
+            PROGRAM
+        );
+        exit(1);
+    }
+
+    // [10] Start two handshakes: with TCP_DEFER_ACCEPT, each needs the client's first byte to be complete
+    set_option(PROGRAM, server, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
+    let first = connect_from(last + 2, 0, &server_address);
+    let second = connect_from(last + 3, 0, &server_address);
+    printf!(
+        c"127.0.0.%d and 127.0.0.%d are half-open; in the queue: %d\n",
+        last + 2,
+        last + 3,
+        queue_length(PROGRAM, server)
+    );
+
+    // [11] Complete the second one first: it is accepted first
+    complete_handshake(second, last + 3, server);
+    complete_handshake(first, last + 2, server);
+    accept_next(server);
+    accept_next(server);
 
     // SAFETY: `server` is this program's own, and nothing uses it afterwards.
     _ = unsafe { close(server) };

@@ -6,6 +6,9 @@
 //! - send returns once the bytes are in the send buffer, here even before the connection is accepted (erratum 18);
 //! - recv returns whatever has arrived and fits its buffer: everything, or a piece that begins and ends anywhere;
 //! - a receiver that knows the lengths can tell the messages apart;
+//! - a send that must not wait (MSG_DONTWAIT) takes as much as there is room for, and fails if there is none (erratum 18);
+//! - a recv with MSG_WAITALL returns as many bytes as the receiver wants, even those that have not arrived yet (erratum
+//!   47);
 //! - recv returns 0 after the other end has closed.
 //!
 //! Usage: `stream_boundaries`. Both ends of the connection are in this program. Read next: `half_close`.
@@ -17,17 +20,22 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
-use libc::{INADDR_LOOPBACK, MSG_PEEK, MSG_WAITALL, c_int, size_t, ssize_t};
+use libc::{
+    EAGAIN, INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
+    TCP_QUICKACK, c_int, size_t, ssize_t,
+};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::stdlib::exit;
-use sockmirror::string::memset;
+use sockmirror::string::{memset, strerror};
 use sockmirror::sys::socket::{listen, recv, send};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::check_arguments;
 use sockmirror::common::explain::{explain_send, fail, succeed};
-use sockmirror::common::loopback::{accept_client, bound_socket, connect_to, open_socket, own_address};
+use sockmirror::common::loopback::{
+    accept_client, bound_socket, connect_client, connect_to, open_socket, own_address, set_option,
+};
 
 const PROGRAM: &CStr = c"stream_boundaries";
 const USAGE: &CStr = c"./stream_boundaries";
@@ -35,6 +43,10 @@ const USAGE: &CStr = c"./stream_boundaries";
 const TOTAL_SIZE: size_t = 400;
 const LARGE_SIZE: size_t = 512;
 const SMALL_SIZE: size_t = 128;
+/// A stream, and buffers that are too small for it: in the send buffer fits more than in the receive buffer.
+const STREAM_SIZE: size_t = 524288;
+const SEND_BUFFER_SIZE: c_int = 65536;
+const RECEIVE_BUFFER_SIZE: c_int = 16384;
 
 sockmirror::entry!(main);
 
@@ -90,6 +102,46 @@ fn receive(server: c_int, size: size_t, flags: c_int) -> ssize_t {
     received
 }
 
+/// Sends without waiting, until there is no room for more. Returns how many bytes were taken.
+fn send_until_full(client: c_int, server: c_int) -> size_t {
+    let mut stream = MaybeUninit::<[u8; STREAM_SIZE]>::uninit();
+    let mut total = 0;
+
+    // SAFETY: `stream` has STREAM_SIZE bytes.
+    unsafe { memset(stream.as_mut_ptr().cast(), c_int::from(b'd'), STREAM_SIZE) };
+
+    while total < STREAM_SIZE {
+        // SAFETY: memset has set all STREAM_SIZE bytes.
+        match unsafe { send(client, stream.as_ptr().cast(), STREAM_SIZE - total, MSG_DONTWAIT) } {
+            Err(error) => {
+                if error.0 != EAGAIN {
+                    fail(PROGRAM, c"send", error);
+                }
+
+                printf!(c"  send of %zu d: %zu were taken, and then: %s\n", STREAM_SIZE, total, strerror(EAGAIN));
+                break;
+            }
+            Ok(sent) => total += sent as size_t,
+        }
+        // Have acknowledged at once what has arrived. Otherwise there would be room for more up to 40 ms later.
+        set_option(PROGRAM, server, IPPROTO_TCP, TCP_QUICKACK, 1);
+    }
+
+    total
+}
+
+/// Calls recv once for a part of the stream, and prints how many bytes it returned.
+fn receive_stream(server: c_int, size: size_t, flags: c_int) -> size_t {
+    let mut stream = MaybeUninit::<[u8; STREAM_SIZE]>::uninit();
+
+    // SAFETY: no caller asks for more than the STREAM_SIZE bytes of `stream`.
+    let received = unsafe { recv(server, stream.as_mut_ptr().cast(), size, flags) }
+        .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
+
+    printf!(c"  recv of %zu: returned %zd\n", size, received);
+    received as size_t
+}
+
 fn main(argc: c_int, argv: Arguments) -> c_int {
     check_arguments(PROGRAM, USAGE, argc, argv, 0);
 
@@ -142,6 +194,29 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     printf!(c"The client has closed:\n");
     receive(server, LARGE_SIZE, 0);
 
+    // SAFETY: nothing uses `server` any more.
+    _ = unsafe { close(server) };
+
+    // [8] Connect another client, with buffers that are too small for a stream
+    set_option(PROGRAM, listener, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_SIZE);
+    let client = connect_client(PROGRAM, INADDR_LOOPBACK + 1, &address);
+    set_option(PROGRAM, client, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_SIZE);
+    let server = accept_client(PROGRAM, listener);
+
+    // [9] Send without waiting, while the server does not receive
+    printf!(c"Another client sends with MSG_DONTWAIT, and again what was not taken:\n");
+    let taken = send_until_full(client, server);
+
+    // [10] Receive what has arrived, and then wait for the rest: receiving makes room for it
+    printf!(c"The server receives what has arrived, and with MSG_WAITALL all the rest:\n");
+    let arrived = receive_stream(server, taken, 0);
+
+    if arrived < taken {
+        receive_stream(server, taken - arrived, MSG_WAITALL);
+    }
+
+    // SAFETY: nothing uses `client` any more.
+    _ = unsafe { close(client) };
     // SAFETY: nothing uses `server` any more.
     _ = unsafe { close(server) };
     // SAFETY: nothing uses `listener` any more.

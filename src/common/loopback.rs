@@ -136,6 +136,20 @@ pub fn count_segments(program: &CStr, sock: c_int, sent: &mut u32, received: &mu
     *received = info[SEGMENTS_IN];
 }
 
+/// getsockopt(): returns how many connections are complete and wait for accept().
+pub fn queue_length(program: &CStr, listener: c_int) -> c_int {
+    let mut size = offset_of!(tcp_info, tcpi_sacked) as socklen_t;
+
+    let mut info: tcp_info = zeroed();
+
+    // SAFETY: the variable has more bytes than `size` says.
+    unsafe { getsockopt(listener, IPPROTO_TCP, TCP_INFO, (&raw mut info).cast(), &raw mut size) }
+        .unwrap_or_else(|error| fail(program, c"getsockopt", error));
+
+    // The field before tcpi_sacked is the length of a listening socket's queue.
+    info.tcpi_unacked as c_int
+}
+
 /// setsockopt(): sets an option whose value is an int.
 #[inline] // Rust: so that two equal calls of it stay two, each at its own line
 pub fn set_option(program: &CStr, sock: c_int, level: c_int, option: c_int, value: c_int) {

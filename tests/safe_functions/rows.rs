@@ -457,6 +457,7 @@ fn options(rows: &mut Vec<Row>) {
             row! { rows, given => MayFail, common::loopback::tcp_state(PROGRAM, fd.open()) }
             row! { rows, given => MayFail, common::loopback::effective_backlog(PROGRAM, fd.open(), value) }
             row! { rows, given => MayFail, common::loopback::count_segments(PROGRAM, fd.open(), &mut 0, &mut 0) }
+            row! { rows, given => MayFail, common::loopback::queue_length(PROGRAM, fd.open()) }
         }
     }
     for fd in Descriptor::SOCKETS {
