@@ -8,7 +8,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use etherparse::{SlicedPacket, TransportSlice};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
@@ -20,8 +19,6 @@ use pcap_file::DataLink;
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
-
-use crate::run::watch;
 
 /// The size of the socket's receive buffer, in bytes, as far as the kernel allows it.
 const RECEIVE_BUFFER: usize = 64 << 20;
@@ -76,7 +73,7 @@ impl Capture {
             let outgoing = libc::PACKET_OUTGOING;
             let duplicate = message.address.is_some_and(|from| from.pkttype() == outgoing);
             let packet = message.iovs().next().unwrap_or_default();
-            if duplicate || is_flush(packet) {
+            if duplicate {
                 continue;
             }
             let times = message.cmsgs()?.find_map(|message| match message {
@@ -117,14 +114,5 @@ impl Capture {
         };
         Errno::result(result)?;
         Ok(statistics.tp_drops)
-    }
-}
-
-/// Whether this is a datagram of [`Watch::flush`](watch::Watch::flush).
-fn is_flush(frame: &[u8]) -> bool {
-    let transport = SlicedPacket::from_ethernet(frame).ok().and_then(|packet| packet.transport);
-    match transport {
-        Some(TransportSlice::Udp(udp)) => udp.destination_port() == watch::PORT,
-        _ => false,
     }
 }

@@ -1,19 +1,31 @@
 //! Configures the network of a run, the same on every host.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::mem::zeroed;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::common::tools::Tools;
 
 /// Brings loopback up and sets the network's defaults. The kernel takes ephemeral ports from the
 /// given range.
 pub fn set_up(tools: &Tools, ephemeral_ports: &str) -> Result<()> {
-    ip(tools, "link set lo up multicast on")?;
-    ip(tools, "route add 224.0.0.0/4 dev lo")?;
+    let mut commands = vec!["link set lo up multicast on", "route add 224.0.0.0/4 dev lo"];
+    if Path::new("/proc/net/if_inet6").exists() {
+        // What the kernel says of a device with IPv6 includes a random time of about this length; of
+        // 1 ms, it makes 0.
+        commands.push("ntable change name ndisc_cache dev lo base_reachable 1");
+    }
+    ip(tools, &commands)?;
     set(&[
         ("net/ipv4/ip_local_port_range", ephemeral_ports),
         ("net/ipv4/ip_unprivileged_port_start", "1024"),
@@ -30,19 +42,63 @@ pub fn set_up(tools: &Tools, ephemeral_ports: &str) -> Result<()> {
 /// window full waits for the receiver, not for a retransmission timeout (`rto_min`).
 pub fn shrink_buffers(tools: &Tools) -> Result<()> {
     let route = "local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1";
-    ip(tools, &format!("route change {route} quickack 1 rto_min 60s"))?;
+    ip(tools, &[&format!("route change {route} quickack 1 rto_min 60s")])?;
     // Minimum, default and maximum.
     let sizes = "32768 32768 32768";
     set(&[("net/ipv4/tcp_rmem", sizes), ("net/ipv4/tcp_wmem", sizes)])
 }
 
-fn ip(tools: &Tools, arguments: &str) -> Result<()> {
-    let status = Command::new(&tools.ip).args(arguments.split(' ')).status();
+/// Runs these commands of ip(8), up to one that fails.
+fn ip(tools: &Tools, commands: &[&str]) -> Result<()> {
+    let start = || format!("cannot start {}", tools.ip.display());
+    let mut child = Command::new(&tools.ip)
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(start)?;
+    // If ip ends early, its message says why.
+    _ = child.stdin.take().context("a pipe")?.write_all((commands.join("\n") + "\n").as_bytes());
+    let output = child.wait_with_output().with_context(start)?;
+    let message = String::from_utf8_lossy(&output.stderr);
     ensure!(
-        status.with_context(|| format!("cannot start {}", tools.ip.display()))?.success(),
-        "cannot set up the network namespace: ip {arguments} failed"
+        output.status.success(),
+        "cannot set up the network namespace: ip failed: {}: {}",
+        commands.join("; "),
+        message.trim()
     );
     Ok(())
+}
+
+/// Makes something, such as a socket, in a new network namespace, which has a loopback device that is up.
+pub fn in_another<T>(make: impl FnOnce() -> Result<T>) -> Result<T> {
+    let this = File::open("/proc/thread-self/ns/net").context("cannot open this network namespace")?;
+    unshare(CloneFlags::CLONE_NEWNET).context("cannot create a network namespace")?;
+    let made = bring_up("lo").context("cannot bring up its loopback device").and_then(|()| make());
+    setns(this, CloneFlags::CLONE_NEWNET).context("cannot return to the run's network namespace")?;
+    made
+}
+
+fn bring_up(device: &str) -> Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    let mut request = request(device);
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    // SAFETY: the request takes an ifreq.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    Errno::result(result)?;
+    Ok(())
+}
+
+/// A request about a device. A name that is too long is cut off.
+fn request(device: &str) -> libc::ifreq {
+    // SAFETY: the structure consists of integers and pointers.
+    let mut request: libc::ifreq = unsafe { zeroed() };
+    let room = request.ifr_name.len() - 1;
+    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes().take(room)) {
+        *to = from.cast_signed();
+    }
+    request
 }
 
 /// Applies a scenario's sysctls, named as for sysctl(8).
