@@ -64,6 +64,7 @@ const CALLED_IN_PLACE: &[(&str, &str)] = &[("zeroed", "memset")];
 const WITHOUT_A_MODULE: &[(&str, &str)] = &[
     ("limits.h", "INT_MAX; c_int::MAX in Rust"),
     ("linux/sockios.h", "constants"),
+    ("net/if.h", "types and constants"),
     ("netinet/in.h", "types and constants"),
     ("stdbool.h", "a type of the language in Rust"),
     ("stddef.h", "NULL, size_t and offsetof"),

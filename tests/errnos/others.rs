@@ -1,10 +1,11 @@
-//! What reports an error in another way: `strtol`, `malloc`, `realloc`, `getaddrinfo`.
+//! What reports an error in another way: `strtol`, `malloc`, `realloc`, `getaddrinfo`; and `getifaddrs`.
 
 use std::ptr::{null, null_mut};
 
 use crate::world::*;
 use errno::{errno, set_errno};
 use libc::{addrinfo, c_int, c_long};
+use sockmirror::ifaddrs::getifaddrs;
 use sockmirror::netdb::getaddrinfo;
 use sockmirror::stdlib::{malloc, realloc, strtol};
 
@@ -75,5 +76,12 @@ rows! {
             resolved("127.0.0.1", Some("nonexistent"), [0, libc::AF_INET, libc::SOCK_STREAM])
         };
         "a type of socket that does not exist" => EAI_SOCKTYPE: resolved("127.0.0.1", None, [0, libc::AF_INET, 99]);
+    }
+    getifaddrs {
+        "the interfaces" => OK: getifaddrs(new(null_mut()));
+        "no descriptor is left" => EMFILE: {
+            limit(libc::RLIMIT_NOFILE, 3);
+            getifaddrs(new(null_mut()))
+        };
     }
 }
