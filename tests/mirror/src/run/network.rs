@@ -15,6 +15,9 @@ use nix::libc;
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::common::tools::Tools;
+use crate::run::job::not_run;
+use crate::scenario::network::{LOOPBACK, has_broadcast};
+use crate::scenario::{Device, Scenario};
 
 /// Brings loopback up and sets the network's defaults. The kernel takes ephemeral ports from the
 /// given range.
@@ -35,6 +38,65 @@ pub fn set_up(tools: &Tools, ephemeral_ports: &str) -> Result<()> {
         // host may be before the tool has seen that the program has ended.
         ("net/ipv4/tcp_early_retrans", "0"),
     ])
+}
+
+/// The tap devices of a run. Each exists as long as its descriptor is open, which the program does not
+/// inherit. Nothing reads what leaves by it.
+#[derive(Debug)]
+pub struct Taps {
+    _open: Vec<File>,
+}
+
+impl Taps {
+    /// Creates those that a scenario asks for, in this network namespace, while the host's `/dev` is
+    /// there. The error is a [`NotRun`](crate::run::job::NotRun): not every host has the driver.
+    pub fn create(devices: &BTreeMap<String, Device>) -> Result<Self> {
+        let taps = devices.keys().filter(|name| *name != LOOPBACK);
+        let open = taps.map(|name| tap(name).map_err(|error| not_run(format!("{error:#}"))));
+        Ok(Self { _open: open.collect::<Result<_>>()? })
+    }
+}
+
+fn tap(name: &str) -> Result<File> {
+    let driver = "/dev/net/tun";
+    let file = File::options().read(true).write(true).open(driver).with_context(|| {
+        format!("cannot open {driver}, which the device {name:?} needs (modprobe tun; in Docker: --device {driver})")
+    })?;
+    let mut request = request(name);
+    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as libc::c_short;
+    // SAFETY: the request takes an ifreq.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
+    Errno::result(result).with_context(|| format!("cannot create the device {name:?} (TUNSETIFF)"))?;
+    Ok(file)
+}
+
+/// Gives the devices their addresses and MTUs, and sets the routes. The devices send nothing of their
+/// own accord: they are without IPv6, and have no neighbours.
+pub fn set_up_devices(tools: &Tools, scenario: &Scenario) -> Result<()> {
+    let mut commands = Vec::new();
+    for (number, (name, Device { addresses, mtu })) in scenario.devices.iter().enumerate() {
+        let is_loopback = name == LOOPBACK;
+        if !is_loopback {
+            let setting = format!("net/ipv6/conf/{name}/disable_ipv6");
+            if Path::new("/proc/sys").join(&setting).exists() {
+                set(&[(&setting, "1")])?;
+                commands.push(format!("ntable change name ndisc_cache dev {name} base_reachable 1"));
+            }
+            // A hardware address of the locally administered ones; the kernel's would be random.
+            commands.push(format!("link set dev {name} address 02:00:00:00:00:{number:02x}"));
+        }
+        if let Some(mtu) = mtu {
+            commands.push(format!("link set dev {name} mtu {mtu}"));
+        }
+        for address in addresses {
+            let broadcast = if !is_loopback && has_broadcast(address) { " broadcast +" } else { "" };
+            commands.push(format!("address add {address}{broadcast} dev {name}"));
+        }
+        commands.push(format!("link set dev {name} up"));
+    }
+    commands.extend(scenario.routes.iter().map(|route| format!("route replace {}", route.words())));
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    if commands.is_empty() { Ok(()) } else { ip(tools, &commands).map_err(|error| not_run(format!("{error:#}"))) }
 }
 
 /// Makes the capacity of a connection small and the same in every run: fixed socket buffers, and no
