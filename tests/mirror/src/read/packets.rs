@@ -274,4 +274,14 @@ mod tests {
         let opened = [frame(9, "S", b""), frame(10, "RA", b"")];
         assert_eq!(lines(&opened), ["SYN", "RST at 1"]);
     }
+
+    #[test]
+    fn the_device_is_named_and_tells_conversations_apart() {
+        let mut conversations = Conversations::default();
+        let first = frame(9, "S", b"");
+        conversations.add(Some("tap0".into()), &first).unwrap();
+        conversations.add(None, &first).unwrap();
+        let line = "TCP 127.0.0.1:40000 > 127.0.0.1:5000: SYN";
+        assert_eq!(conversations.lines(), [format!("tap0 {line}"), line.to_owned()]);
+    }
 }
