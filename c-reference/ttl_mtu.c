@@ -3,12 +3,13 @@
  *
  * The tutorial's sections on MTU, path MTU and TTL (lines 97-111), with the options of IPPROTO_IP that concern them
  * (395-397): IP_TTL, IP_MTU and IP_MTU_DISCOVER. The path MTU is computed for the tutorial's route A - B - C - D, and
- * read from the kernel for the loopback interface.
+ * read from the kernel for the route to 127.0.0.1. Erratum 20: it also decides the largest segment of TCP (MSS).
  *
- * Usage: `ttl_mtu`. Both sockets are in this program. Read next: `socket_options`, `multicast_sender`.
+ * Usage: `ttl_mtu`. All sockets are in this program. Read next: `interfaces`, `socket_options`, `multicast_sender`.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,8 @@
 
 /* The bytes of an IP header without options. */
 #define IP_HEADER_SIZE 20
+/* The bytes of a UDP header. */
+#define UDP_HEADER_SIZE 8
 /* The largest datagram: 65535 bytes, less 20 for the IP header and 8 for that of UDP. */
 #define MAX_DATAGRAM_SIZE 65507
 
@@ -68,7 +71,8 @@ int main(int argc, char *argv[])
     int path_mtu, remaining, max_data, data;
     int hop;
     struct sockaddr_in address;
-    int sender, receiver;
+    int sender, receiver, listener, client;
+    size_t length;
     int mtu = 0;
     socklen_t size = sizeof(mtu);
 
@@ -113,20 +117,31 @@ int main(int argc, char *argv[])
     if (getsockopt(sender, IPPROTO_IP, IP_MTU, &mtu, &size) < 0)
         printf("IP_MTU without a destination: %s\n", strerror(errno));
     connect_to(PROGRAM, sender, &address);
-    printf("IP_MTU to 127.0.0.1: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU));
+    mtu = get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU);
+    printf("IP_MTU to 127.0.0.1: %d\n", mtu);
 
     /* [6] Forbid fragmentation: each packet has "don't fragment" set, and what does not fit is rejected */
     printf("IP_MTU_DISCOVER at first: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU_DISCOVER));
     try_option(sender, "IP_MTU_DISCOVER", IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 
-    /* [7] Send, with a TTL of 1: there is no router on the route */
-    send_datagram(sender, receiver, MAX_DATAGRAM_SIZE);
-    send_datagram(sender, receiver, MAX_DATAGRAM_SIZE + 1);
+    /* [7] Send the largest datagram that fits, and a byte more, with a TTL of 1: there is no router on the route */
+    length = mtu - IP_HEADER_SIZE - UDP_HEADER_SIZE;
+    if (length > MAX_DATAGRAM_SIZE)
+        length = MAX_DATAGRAM_SIZE;
+    send_datagram(sender, receiver, length);
+    send_datagram(sender, receiver, length + 1);
 
-    /* [8] Close both sockets */
-    if (close(sender) < 0)
-        fail(PROGRAM, "close", errno);
-    if (close(receiver) < 0)
+    /* [8] Connect by TCP: the largest segment is what the MTU leaves for data, unless the receive window is small */
+    listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
+    if (listen(listener, 1) < 0)
+        fail(PROGRAM, "listen", errno);
+    address = own_address(PROGRAM, listener);
+    client = connect_client(PROGRAM, INADDR_LOOPBACK + 1, &address);
+    mtu = get_option(PROGRAM, client, IPPROTO_IP, IP_MTU);
+    printf("TCP: MTU %d, largest segment %d\n", mtu, get_option(PROGRAM, client, IPPROTO_TCP, TCP_MAXSEG));
+
+    /* [9] Close all sockets */
+    if (close(client) < 0 || close(listener) < 0 || close(sender) < 0 || close(receiver) < 0)
         fail(PROGRAM, "close", errno);
     succeed(PROGRAM);
 }

@@ -20,6 +20,7 @@
 //! | tutorial (lines) | C | here | programs |
 //! |---|---|---|---|
 //! | Socket address structures (143-168) | `inet_addr` `inet_aton` `inet_ntoa` | [`arpa::inet`] | `echo_client`, `socket_address` |
+//! | The link layer (48-50), interfaces (73, 268), loopback (93-95), MTU (97-99) | `getifaddrs` `freeifaddrs`; `rtnl_link_stats`; `ioctl` | [`mod@ifaddrs`], [`linux::if_link`], [`sys::ioctl`] | `interfaces` |
 //! | Ports (88-91) | `getservbyname` `getservbyport` | [`netdb`] | `socket_address` |
 //! | Byte ordering (170-204) | `htonl` `htons` `ntohl` `ntohs` | [`arpa::inet`] | `byte_order`, all with an address |
 //! | Domain address (84-86, 525-531) | `getaddrinfo` `freeaddrinfo` `gai_strerror` | [`netdb`] | `resolve` |
@@ -69,6 +70,7 @@
 pub mod aio;
 pub mod errno;
 pub mod fcntl;
+pub mod ifaddrs;
 pub mod netdb;
 pub mod poll;
 pub mod runtime;
@@ -86,6 +88,7 @@ pub mod arpa {
 
 /// `<linux/…>`.
 pub mod linux {
+    pub mod if_link;
     pub mod io_uring;
 }
 

@@ -4,7 +4,8 @@ use crate::aio::aioinit;
 use crate::linux::io_uring::{io_uring_buf, io_uring_buf_reg, io_uring_cqe, io_uring_params, io_uring_sqe};
 use core::ffi::CStr;
 use libc::{
-    addrinfo, c_char, c_int, c_void, epoll_event, iovec, itimerval, mmsghdr, size_t, sockaddr_in, tcp_info, timeval,
+    addrinfo, c_char, c_int, c_void, epoll_event, ifreq, in_addr, iovec, itimerval, mmsghdr, size_t, sockaddr_in,
+    tcp_info, timeval,
 };
 
 /// A `char *`: null, or a C string that stays one as long as the thread lives, though its bytes may change.
@@ -65,8 +66,8 @@ macro_rules! zeroed {
 }
 
 zeroed! {
-    addrinfo aioinit c_char epoll_event io_uring_buf io_uring_buf_reg io_uring_cqe io_uring_params io_uring_sqe iovec
-    itimerval mmsghdr sockaddr_in tcp_info timeval u32 u64
+    addrinfo aioinit c_char epoll_event ifreq in_addr io_uring_buf io_uring_buf_reg io_uring_cqe io_uring_params
+    io_uring_sqe iovec itimerval mmsghdr sockaddr_in tcp_info timeval u32 u64
 }
 
 // SAFETY: an array consists of its elements.

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 
 use root::root;
 use sockmirror::common::loopback;
-use sockmirror::linux::io_uring;
+use sockmirror::linux::{if_link, io_uring};
 use sockmirror::netinet::tcp::{self, tcpi_snd_wscale};
 use sockmirror::{aio, fcntl};
 use sources::files;
@@ -177,6 +177,8 @@ table! {
     structures {
         addrinfo { ai_flags ai_family ai_socktype ai_protocol ai_addrlen ai_addr ai_canonname ai_next }
         epoll_event { events u64 = "data" }
+        ifaddrs { ifa_next ifa_name ifa_flags ifa_addr ifa_netmask ifa_ifu ifa_data }
+        ifreq { ifr_name ifr_ifru }
         in_addr { s_addr }
         iovec { iov_base iov_len }
         ip_mreq { imr_multiaddr imr_interface }
@@ -243,6 +245,7 @@ table! {
     }
     constants {
         AF_INET
+        AF_PACKET
         AIO_CANCELED
         BPF_ABS
         BPF_B
@@ -293,6 +296,14 @@ table! {
         FD_SETSIZE
         F_SETFL
         F_SETOWN
+        IFF_BROADCAST
+        IFF_LOOPBACK
+        IFF_MULTICAST
+        IFF_NOARP
+        IFF_POINTOPOINT
+        IFF_PROMISC
+        IFF_RUNNING
+        IFF_UP
         INADDR_ANY
         INADDR_LOOPBACK
         INADDR_NONE
@@ -363,6 +374,7 @@ table! {
         SIG_IGN
         SIG_SETMASK
         SIG_UNBLOCK
+        SIOCGIFMTU
         SIOCOUTQNSD
         SI_QUEUE
         SKF_NET_OFF
@@ -453,6 +465,14 @@ table! {
     structures_of_ours {
         aio {
             aioinit { aio_threads aio_num aio_locks aio_usedba aio_debug aio_numusers aio_idle_time aio_reserved }
+        }
+        if_link {
+            rtnl_link_stats {
+                rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors rx_dropped tx_dropped multicast collisions
+                rx_length_errors rx_over_errors rx_crc_errors rx_frame_errors rx_fifo_errors rx_missed_errors
+                tx_aborted_errors tx_carrier_errors tx_fifo_errors tx_heartbeat_errors tx_window_errors rx_compressed
+                tx_compressed rx_nohandler
+            }
         }
         io_uring {
             io_cqring_offsets { head tail ring_mask ring_entries overflow cqes flags resv1 user_addr = ["user_addr" "resv2"] }

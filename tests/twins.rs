@@ -66,6 +66,7 @@ const WITHOUT_A_MODULE: &[(&str, &str)] = &[
     ("linux/filter.h", "types and constants"),
     ("linux/sock_diag.h", "constants"),
     ("linux/sockios.h", "constants"),
+    ("net/if.h", "types and constants"),
     ("netinet/in.h", "types and constants"),
     ("stdbool.h", "a type of the language in Rust"),
     ("stddef.h", "NULL, size_t and offsetof"),

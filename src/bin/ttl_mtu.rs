@@ -2,33 +2,35 @@
 //!
 //! The tutorial's sections on MTU, path MTU and TTL (lines 97-111), with the options of IPPROTO_IP that concern them
 //! (395-397): IP_TTL, IP_MTU and IP_MTU_DISCOVER. The path MTU is computed for the tutorial's route A - B - C - D, and
-//! read from the kernel for the loopback interface.
+//! read from the kernel for the route to 127.0.0.1. Erratum 20: it also decides the largest segment of TCP (MSS).
 //!
-//! Usage: `ttl_mtu`. Both sockets are in this program. Read next: `socket_options`, `multicast_sender`.
+//! Usage: `ttl_mtu`. All sockets are in this program. Read next: `interfaces`, `socket_options`, `multicast_sender`.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    INADDR_LOOPBACK, IP_MTU, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_TTL, IPPROTO_IP, IPPROTO_UDP, PF_INET, SOCK_DGRAM,
-    c_char, c_int, in_addr_t, size_t, socklen_t,
+    INADDR_LOOPBACK, IP_MTU, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_TTL, IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, PF_INET,
+    SOCK_DGRAM, TCP_MAXSEG, c_char, c_int, in_addr_t, size_t, socklen_t,
 };
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::printf;
 use sockmirror::string::{memset, strerror};
-use sockmirror::sys::socket::{getsockopt, recv, send, setsockopt, socket};
+use sockmirror::sys::socket::{getsockopt, listen, recv, send, setsockopt, socket};
 use sockmirror::unistd::close;
 
 use sockmirror::common::command_line::check_arguments;
 use sockmirror::common::explain::{fail, succeed};
-use sockmirror::common::loopback::{bind_to, connect_to, get_option, own_address};
+use sockmirror::common::loopback::{bind_to, bound_socket, connect_client, connect_to, get_option, own_address};
 
 const PROGRAM: &CStr = c"ttl_mtu";
 const USAGE: &CStr = c"./ttl_mtu";
 
 /// The bytes of an IP header without options.
 const IP_HEADER_SIZE: c_int = 20;
+/// The bytes of a UDP header.
+const UDP_HEADER_SIZE: c_int = 8;
 /// The largest datagram: 65535 bytes, less 20 for the IP header and 8 for that of UDP.
 const MAX_DATAGRAM_SIZE: size_t = 65507;
 
@@ -114,20 +116,38 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     unsafe { getsockopt(sender, IPPROTO_IP, IP_MTU, (&raw mut mtu).cast(), &raw mut size) }
         .unwrap_or_else(|error| printf!(c"IP_MTU without a destination: %s\n", strerror(error.0)));
     connect_to(PROGRAM, sender, &address);
-    printf!(c"IP_MTU to 127.0.0.1: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU));
+    mtu = get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU);
+    printf!(c"IP_MTU to 127.0.0.1: %d\n", mtu);
 
     // [6] Forbid fragmentation: each packet has "don't fragment" set, and what does not fit is rejected
     printf!(c"IP_MTU_DISCOVER at first: %d\n", get_option(PROGRAM, sender, IPPROTO_IP, IP_MTU_DISCOVER));
     try_option(sender, c"IP_MTU_DISCOVER", IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 
-    // [7] Send, with a TTL of 1: there is no router on the route
-    send_datagram(sender, receiver, MAX_DATAGRAM_SIZE);
-    send_datagram(sender, receiver, MAX_DATAGRAM_SIZE + 1);
+    // [7] Send the largest datagram that fits, and a byte more, with a TTL of 1: there is no router on the route
+    let mut length = (mtu - IP_HEADER_SIZE - UDP_HEADER_SIZE) as size_t;
+    if length > MAX_DATAGRAM_SIZE {
+        length = MAX_DATAGRAM_SIZE;
+    }
+    send_datagram(sender, receiver, length);
+    send_datagram(sender, receiver, length + 1);
 
-    // [8] Close both sockets
-    // SAFETY: nothing uses `sender` any more.
-    unsafe { close(sender) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
-    // SAFETY: nothing uses `receiver` any more.
-    unsafe { close(receiver) }.unwrap_or_else(|error| fail(PROGRAM, c"close", error));
+    // [8] Connect by TCP: the largest segment is what the MTU leaves for data, unless the receive window is small
+    let listener = bound_socket(PROGRAM, INADDR_LOOPBACK);
+    listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
+    let address = own_address(PROGRAM, listener);
+    let client = connect_client(PROGRAM, INADDR_LOOPBACK + 1, &address);
+    mtu = get_option(PROGRAM, client, IPPROTO_IP, IP_MTU);
+    printf!(c"TCP: MTU %d, largest segment %d\n", mtu, get_option(PROGRAM, client, IPPROTO_TCP, TCP_MAXSEG));
+
+    // [9] Close all sockets
+    // SAFETY: nothing uses `client` any more.
+    unsafe { close(client) }
+        // SAFETY: nothing uses `listener` any more.
+        .and_then(|()| unsafe { close(listener) })
+        // SAFETY: nothing uses `sender` any more.
+        .and_then(|()| unsafe { close(sender) })
+        // SAFETY: nothing uses `receiver` any more.
+        .and_then(|()| unsafe { close(receiver) })
+        .unwrap_or_else(|error| fail(PROGRAM, c"close", error));
     succeed(PROGRAM);
 }

@@ -273,10 +273,14 @@ rows! {
         "SIOCOUTQ" => OK: ioctl(connection().0, TIOCOUTQ, new(0));
         "FIONBIO" => OK: ioctl(tcp(), FIONBIO, new(1));
         "not open" => EBADF: ioctl(NOT_OPEN, FIONREAD, new(0));
-        "bad memory" => EFAULT: ioctl(connection().0, FIONREAD, nowhere());
-        "FIONBIO, bad memory" => EFAULT: ioctl(tcp(), FIONBIO, nowhere());
+        "bad memory" => EFAULT: ioctl(connection().0, FIONREAD, nowhere::<c_int>());
+        "FIONBIO, bad memory" => EFAULT: ioctl(tcp(), FIONBIO, nowhere::<c_int>());
         "FIONREAD of a listener" => EINVAL: ioctl(listener(), FIONREAD, new(0));
         "SIOCOUTQ of a listener" => EINVAL: ioctl(listener(), TIOCOUTQ, new(0));
+        "SIOCGIFMTU" => OK: ioctl(udp(), SIOCGIFMTU, loopback());
+        "SIOCGIFMTU, bad memory" => EFAULT: ioctl(udp(), SIOCGIFMTU, nowhere::<ifreq>());
+        "SIOCGIFMTU of no interface" => ENODEV: ioctl(udp(), SIOCGIFMTU, zero::<ifreq>());
+        "SIOCGIFMTU of a file" => ENOTTY: ioctl(file(), SIOCGIFMTU, loopback());
         "an unknown request" => ENOTTY: ioctl(tcp(), 0x1234, new(0));
         "SIOCOUTQ of a file" => ENOTTY: ioctl(file(), TIOCOUTQ, new(0));
     }

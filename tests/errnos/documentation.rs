@@ -22,6 +22,7 @@ const NOT_PROVOKED: &[(&str, &[&str], &str)] = &[
             "bind",
             "epoll_create1",
             "epoll_ctl",
+            "getifaddrs",
             "io_uring_register",
             "io_uring_setup",
             "open",

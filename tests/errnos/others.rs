@@ -1,10 +1,12 @@
-//! What reports an error in another way: `strtol`, `malloc`, `realloc`, `getaddrinfo`, `getservbyname`, `getservbyport`.
+//! What reports an error in another way: `strtol`, `malloc`, `realloc`, `getaddrinfo`, `getservbyname`, `getservbyport`; and
+//! `getifaddrs`.
 
 use std::ptr::{null, null_mut};
 
 use crate::world::*;
 use errno::{errno, set_errno};
 use libc::{addrinfo, c_int, c_long};
+use sockmirror::ifaddrs::getifaddrs;
 use sockmirror::netdb::{getaddrinfo, getservbyname, getservbyport};
 use sockmirror::stdlib::{malloc, realloc, strtol};
 
@@ -83,5 +85,12 @@ rows! {
     getservbyport {
         "a port without a service" => OK: getservbyport(0, null()).is_null();
         "no such protocol" => OK: getservbyport(7_u16.to_be().into(), text("nonexistent")).is_null();
+    }
+    getifaddrs {
+        "the interfaces" => OK: getifaddrs(new(null_mut()));
+        "no descriptor is left" => EMFILE: {
+            limit(libc::RLIMIT_NOFILE, 3);
+            getifaddrs(new(null_mut()))
+        };
     }
 }

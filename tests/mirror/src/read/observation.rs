@@ -31,7 +31,7 @@ pub struct Observation {
     pub peers: Vec<Peer>,
     /// Every system call and signal, from `execve` to the end.
     pub trace: Vec<Event>,
-    /// The packets on the loopback device, as lines: see [`packets::read`].
+    /// The packets on the devices of the run, as lines: see [`packets::read`].
     pub packets: Vec<String>,
     /// The files left in the writable folders, in the order of their paths.
     pub files: Vec<FileRecord>,

@@ -4,7 +4,8 @@
 //! share a segment. So each direction of each connection is listed separately, as what it opens,
 //! carries and closes: pure acknowledgements are left out, consecutive data is joined, and
 //! retransmissions are left out. Sequence numbers are relative; timestamps and windows are left
-//! out. All data counts: a line ends with the data or, if it is long, with its beginning and a
+//! out. A packet on another device than loopback has the device's name at the beginning of its line. All
+//! data counts: a line ends with the data or, if it is long, with its beginning and a
 //! checksum.
 
 use std::collections::BTreeMap;
@@ -15,9 +16,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 use crate::common::printable::printable;
+use crate::scenario::network::LOOPBACK;
 
 /// Reads a capture and lists each direction of each conversation, in the order of their first
 /// packets.
@@ -25,15 +28,28 @@ pub fn read(path: &Path) -> Result<Vec<String>> {
     let mut reader =
         PcapNgReader::new(File::open(path)?).with_context(|| format!("{}: not a capture file", path.display()))?;
     let mut conversations = Conversations::default();
+    let mut devices = Vec::new();
     while let Some(block) = reader.next_block() {
-        if let Block::EnhancedPacket(packet) = block? {
-            conversations.add(&packet.data)?;
+        match block? {
+            Block::InterfaceDescription(device) => {
+                let name = device.options.iter().find_map(|option| match option {
+                    InterfaceDescriptionOption::IfName(name) => Some(name.to_string()),
+                    _ => None,
+                });
+                devices.push(name.filter(|name| name != LOOPBACK));
+            }
+            Block::EnhancedPacket(packet) => {
+                let device = devices.get(packet.interface_id as usize).cloned().flatten();
+                conversations.add(device, &packet.data)?;
+            }
+            _ => {}
         }
     }
     Ok(conversations.lines())
 }
 
-type Direction = (SocketAddr, SocketAddr, &'static str);
+/// From where to where, by which protocol, and by which device if it is not loopback.
+type Direction = (SocketAddr, SocketAddr, &'static str, Option<String>);
 
 #[derive(Default)]
 struct Conversations {
@@ -58,7 +74,7 @@ enum Event {
 }
 
 impl Conversations {
-    fn add(&mut self, frame: &[u8]) -> Result<()> {
+    fn add(&mut self, device: Option<String>, frame: &[u8]) -> Result<()> {
         let packet = SlicedPacket::from_ethernet(frame)?;
         let (source, destination): (IpAddr, IpAddr) = match &packet.net {
             Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
@@ -72,12 +88,12 @@ impl Conversations {
         match &packet.transport {
             Some(TransportSlice::Tcp(tcp)) => {
                 let (from, to) = ends(tcp.source_port(), tcp.destination_port());
-                self.flow((from, to, "TCP")).segment(tcp);
+                self.flow((from, to, "TCP", device)).segment(tcp);
             }
             Some(TransportSlice::Udp(udp)) => {
                 let (from, to) = ends(udp.source_port(), udp.destination_port());
                 let data = shown(udp.payload());
-                let flow = self.flow((from, to, "UDP"));
+                let flow = self.flow((from, to, "UDP", device));
                 let length = udp.payload().len();
                 flow.events.push(Event::Other(format!("datagram of {length} bytes{data}")));
             }
@@ -88,7 +104,7 @@ impl Conversations {
 
     fn flow(&mut self, direction: Direction) -> &mut Flow {
         if !self.directions.contains_key(&direction) {
-            self.order.push(direction);
+            self.order.push(direction.clone());
         }
         self.directions.entry(direction).or_default()
     }
@@ -96,7 +112,8 @@ impl Conversations {
     fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for direction in &self.order {
-            let (from, to, protocol) = direction;
+            let (from, to, protocol, device) = direction;
+            let device = device.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
             for event in &self.directions[direction].events {
                 let event = match event {
                     Event::Data(from, data) => {
@@ -106,7 +123,7 @@ impl Conversations {
                     }
                     Event::Other(event) => event.clone(),
                 };
-                lines.push(format!("{protocol} {from} > {to}: {event}"));
+                lines.push(format!("{device}{protocol} {from} > {to}: {event}"));
             }
         }
         lines
@@ -218,7 +235,7 @@ mod tests {
     fn lines(frames: &[Vec<u8>]) -> Vec<String> {
         let mut conversations = Conversations::default();
         for frame in frames {
-            conversations.add(frame).unwrap();
+            conversations.add(None, frame).unwrap();
         }
         let lines = conversations.lines();
         lines.iter().map(|line| line.rsplit_once("5000: ").unwrap().1.to_owned()).collect()
@@ -256,5 +273,15 @@ mod tests {
     fn a_reset_is_not_a_fin() {
         let opened = [frame(9, "S", b""), frame(10, "RA", b"")];
         assert_eq!(lines(&opened), ["SYN", "RST at 1"]);
+    }
+
+    #[test]
+    fn the_device_is_named_and_tells_conversations_apart() {
+        let mut conversations = Conversations::default();
+        let first = frame(9, "S", b"");
+        conversations.add(Some("tap0".into()), &first).unwrap();
+        conversations.add(None, &first).unwrap();
+        let line = "TCP 127.0.0.1:40000 > 127.0.0.1:5000: SYN";
+        assert_eq!(conversations.lines(), [format!("tap0 {line}"), line.to_owned()]);
     }
 }

@@ -1,4 +1,4 @@
-//! Captures every packet on the namespace's loopback device into a pcapng file.
+//! Captures every packet on the devices of the run's network into a pcapng file.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use etherparse::{SlicedPacket, TransportSlice};
 use nix::errno::Errno;
 use nix::libc;
+use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
     socket, sockopt,
@@ -21,7 +21,7 @@ use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
 
-use crate::run::watch;
+use crate::scenario::network::LOOPBACK;
 
 /// The size of the socket's receive buffer, in bytes, as far as the kernel allows it.
 const RECEIVE_BUFFER: usize = 64 << 20;
@@ -30,13 +30,15 @@ const RECEIVE_BUFFER: usize = 64 << 20;
 pub struct Capture {
     socket: OwnedFd,
     writer: PcapNgWriter<BufWriter<File>>,
+    /// The devices' numbers: that of loopback, then those of the others.
+    devices: Vec<usize>,
     /// A buffer for one packet.
     frame: Vec<u8>,
 }
 
 impl Capture {
-    /// Starts to capture packets into this file.
-    pub fn start(path: &Path) -> Result<Self> {
+    /// Starts to capture the packets on loopback and on these devices into this file.
+    pub fn start<'a>(path: &Path, others: impl Iterator<Item = &'a str>) -> Result<Self> {
         let socket = socket(
             AddressFamily::Packet,
             SockType::Raw,
@@ -48,16 +50,21 @@ impl Capture {
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         let file = File::create(path).context("cannot create the capture file")?;
         let mut writer = PcapNgWriter::new(BufWriter::new(file))?;
-        writer.write_pcapng_block(InterfaceDescriptionBlock {
-            linktype: DataLink::ETHERNET,
-            snaplen: 0,
-            options: vec![
-                InterfaceDescriptionOption::IfName(Cow::Borrowed("lo")),
-                // Timestamps are in nanoseconds.
-                InterfaceDescriptionOption::IfTsResol(9),
-            ],
-        })?;
-        Ok(Self { socket, writer, frame: vec![0; 1 << 18] })
+        let mut devices = Vec::new();
+        for name in std::iter::once(LOOPBACK).chain(others.filter(|name| *name != LOOPBACK)) {
+            let number = if_nametoindex(name).with_context(|| format!("there is no device {name:?}"))?;
+            devices.push(usize::try_from(number)?);
+            writer.write_pcapng_block(InterfaceDescriptionBlock {
+                linktype: DataLink::ETHERNET,
+                snaplen: 0,
+                options: vec![
+                    InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
+                    // Timestamps are in nanoseconds.
+                    InterfaceDescriptionOption::IfTsResol(9),
+                ],
+            })?;
+        }
+        Ok(Self { socket, writer, devices, frame: vec![0; 1 << 18] })
     }
 
     /// Writes the packets that have arrived since the last call.
@@ -72,19 +79,21 @@ impl Capture {
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(error) => return Err(error).context("the capture failed"),
             };
-            // The loopback device delivers each packet twice: outgoing and incoming.
-            let outgoing = libc::PACKET_OUTGOING;
-            let duplicate = message.address.is_some_and(|from| from.pkttype() == outgoing);
-            let packet = message.iovs().next().unwrap_or_default();
-            if duplicate || is_flush(packet) {
+            let Some(device) = message.address.and_then(|from| {
+                let device = self.devices.iter().position(|number| *number == from.ifindex())?;
+                // The loopback device delivers each packet twice: outgoing and incoming.
+                let is_duplicate = device == 0 && from.pkttype() == libc::PACKET_OUTGOING;
+                (!is_duplicate).then_some(device)
+            }) else {
                 continue;
-            }
+            };
+            let packet = message.iovs().next().unwrap_or_default();
             let times = message.cmsgs()?.find_map(|message| match message {
                 ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
                 _ => None,
             });
             self.writer.write_pcapng_block(EnhancedPacketBlock {
-                interface_id: 0,
+                interface_id: u32::try_from(device)?,
                 timestamp: times.unwrap_or_default(),
                 original_len: u32::try_from(packet.len())?,
                 data: Cow::Borrowed(packet),
@@ -117,14 +126,5 @@ impl Capture {
         };
         Errno::result(result)?;
         Ok(statistics.tp_drops)
-    }
-}
-
-/// Whether this is a datagram of [`Watch::flush`](watch::Watch::flush).
-fn is_flush(frame: &[u8]) -> bool {
-    let transport = SlicedPacket::from_ethernet(frame).ok().and_then(|packet| packet.transport);
-    match transport {
-        Some(TransportSlice::Udp(udp)) => udp.destination_port() == watch::PORT,
-        _ => false,
     }
 }

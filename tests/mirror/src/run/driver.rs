@@ -69,12 +69,14 @@ impl<'a> Run<'a> {
         let last = FIRST_EPHEMERAL_PORT + job.scenario.ephemeral_ports - 1;
         pin(job.processor)?;
         network::set_up(&job.tools, &format!("{FIRST_EPHEMERAL_PORT} {last}"))?;
+        network::set_up_devices(&job.tools, &job.scenario)?;
         if job.scenario.small_buffers {
             network::shrink_buffers(&job.tools)?;
         }
         network::set_sysctls(&job.scenario.sysctls)?;
         protect_sysctls()?;
-        let capture = Capture::start(&job.file(PACKETS))?;
+        let devices = job.scenario.devices.keys().map(String::as_str);
+        let capture = Capture::start(&job.file(PACKETS), devices)?;
         let mut peers = Peers::new(&job.directory);
         let mut watch = Watch::new()?;
         for step in &job.scenario.before {

@@ -15,6 +15,7 @@ use crate::run::interop;
 use crate::run::job::{FINDINGS, Findings, Instrument, Job, NotRun};
 use crate::run::limits;
 use crate::run::namespaces::{self, INSIDE};
+use crate::run::network::Taps;
 use crate::run::world::{World, hidden_by_the_run};
 
 /// Every executable that starts runs calls this first, while it has only one thread. It resets what
@@ -60,8 +61,11 @@ fn run(directory: &Path) -> Result<ExitCode> {
     }
     let world =
         World { program: Some((Path::new(&job.command[0]), &job.name)), visible, hosts: job.scenario.hosts.clone() };
+    // The host's devices are hidden afterwards.
+    let taps = Taps::create(&job.scenario.devices);
     job.directory = world.enter(directory)?;
-    let record = Run::start(&job).and_then(|mut run| {
+    let record = taps.and_then(|_open| {
+        let mut run = Run::start(&job)?;
         run.take_steps()?;
         run.finish()
     });

@@ -1,9 +1,10 @@
 //! Detects when the program sleeps, without relying on time.
 //!
-//! The whole run (the program, strace, the peers) is pinned to one processor. The loopback device
-//! has one queue per processor and processes it in order. So once a datagram that this process
-//! sends to itself has arrived, every packet sent earlier has arrived, too, and has woken its
-//! receiver. A program that sleeps after that goes on sleeping until a peer acts or a timer
+//! The whole run (the program, strace, the peers) is pinned to one processor. The kernel has one queue
+//! per processor for the packets on all loopback devices, and processes it in order. So once a
+//! datagram that this process sends to itself has arrived, every packet sent earlier has arrived, too,
+//! and has woken its receiver. (It is sent in another network namespace, so the run's devices do not
+//! count it.) A program that sleeps after that goes on sleeping until a peer acts or a timer
 //! expires. A nanosleep does not count as such a sleep unless it is long: it ends by itself. A
 //! program that never sleeps is idle once it has polled everything twice after that and found
 //! nothing.
@@ -16,11 +17,9 @@ use anyhow::{Context, Result};
 
 use crate::run::job::not_run;
 use crate::run::log::Log;
+use crate::run::network;
 use crate::run::sleep::Sleep;
 use crate::run::tcp;
-
-/// The UDP port of the datagrams to this process itself.
-pub const PORT: u16 = 39999;
 
 /// The interval between checks. It only decides how soon a change is noticed.
 pub const CHECK_INTERVAL: Duration = Duration::from_micros(200);
@@ -45,9 +44,9 @@ pub enum Activity {
 impl Watch {
     /// Watches all other processes of the PID namespace.
     pub fn new() -> Result<Self> {
-        let address = (Ipv4Addr::LOCALHOST, PORT);
-        let loopback = UdpSocket::bind(address).context("cannot bind to the UDP port of the tool's own on loopback")?;
-        loopback.connect(address)?;
+        let bind = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot bind the tool's own UDP socket");
+        let loopback = network::in_another(bind)?;
+        loopback.connect(loopback.local_addr()?)?;
         loopback.set_read_timeout(Some(Duration::from_secs(10)))?;
         Ok(Self { loopback, tracer: None })
     }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::inject::{self, error_number};
 use super::roles::{self, place_name};
 use super::source::{Lines, Mistakes};
-use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network, template};
+use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_network, network, template};
 
 /// The longest datagram that fits in an IPv4 packet.
 const LONGEST_DATAGRAM: usize = 65507;
@@ -102,6 +102,12 @@ impl Check<'_> {
         for name in sysctls.keys() {
             let what = format!("sysctls: {name:?}: a setting of the network was expected, as \"net.core.somaxconn\"");
             self.expect(is_setting_of_the_network(name), "sysctls", &what);
+        }
+        for what in network::check_devices(&self.scenario.devices) {
+            self.wrong("devices", None, &what);
+        }
+        for (index, what) in network::check_routes(&self.scenario.routes, &self.scenario.devices) {
+            self.wrong("routes", Some(index), &what);
         }
     }
 

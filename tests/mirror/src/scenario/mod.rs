@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use file::ScenarioFile;
 pub use inject::check_injections;
+pub use network::{Device, Route};
 pub use step::Step;
 pub use text::{Piece, Text, pattern_bytes};
 
@@ -16,6 +17,7 @@ mod dialogues;
 mod expand;
 mod file;
 mod inject;
+pub mod network;
 mod roles;
 mod source;
 mod step;
@@ -57,6 +59,12 @@ pub struct Scenario {
     /// The kernel's settings, of the run's own network: other values than those that it begins with.
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
+    /// The devices of the run's network, by their names: the loopback device, and others.
+    #[serde(default)]
+    pub devices: BTreeMap<String, Device>,
+    /// Its routes besides those that the devices' addresses make.
+    #[serde(default)]
+    pub routes: Vec<Route>,
     /// A connection takes little when nobody reads, and as much in every run.
     #[serde(default)]
     pub small_buffers: bool,

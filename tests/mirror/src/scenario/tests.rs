@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::network::has_broadcast;
 use super::source::Source;
-use super::{Scenario, ScenarioFile, Step};
+use super::{Route, Scenario, ScenarioFile, Step};
 
 /// What stands before the fields of the tests; they begin in line 5.
 const HEAD: &str = "program = 'p'\n[[scenario]]\nname = 'a'\nabout = 'x'\n";
@@ -97,6 +98,77 @@ fn what_is_wrong_with_a_field() {
             "exit = 0\nsysctls = { 'net...x' = '1' }",
             6,
             "sysctls: \"net...x\": a setting of the network was expected, as \"net.core.somaxconn\"",
+        ),
+        (
+            "exit = 0\ndevices = { 'a b' = {} }",
+            6,
+            "devices: \"a b\": letters, digits, '_' and '-' were expected, 15 at most, as \"tap0\"",
+        ),
+        (
+            "exit = 0\ndevices = { a234567890123456 = {} }",
+            6,
+            "devices: \"a234567890123456\": letters, digits, '_' and '-' were expected, 15 at most, as \"tap0\"",
+        ),
+        (
+            "exit = 0\ndevices = { all = {} }",
+            6,
+            "devices: \"all\": letters, digits, '_' and '-' were expected, 15 at most, as \"tap0\"",
+        ),
+        (
+            "exit = 0\ndevices = { lo = {} }",
+            6,
+            "devices: \"lo\": addresses or an mtu were expected: every run has this device",
+        ),
+        ("exit = 0\ndevices = { tap0 = { mtu = 67 } }", 6, "devices: \"tap0\": mtu = 67: 68 to 65521 was expected"),
+        (
+            "exit = 0\ndevices = { tap0 = { addresses = ['192.0.2.1'] } }",
+            6,
+            "devices: \"tap0\": \"192.0.2.1\": an address with its prefix length was expected, as \"192.0.2.1/24\"",
+        ),
+        (
+            "exit = 0\ndevices = { tap0 = { addresses = ['192.0.2.1/33'] } }",
+            6,
+            "devices: \"tap0\": \"192.0.2.1/33\": an address with its prefix length was expected, as \"192.0.2.1/24\"",
+        ),
+        (
+            "exit = 0\ndevices = { tap0 = { addresses = ['127.0.0.2/8'] } }",
+            6,
+            "devices: \"tap0\": 127.0.0.2/8 is an address of loopback",
+        ),
+        (
+            "exit = 0\ndevices = { tap0 = { addresses = ['224.0.0.1/4'] } }",
+            6,
+            "devices: \"tap0\": 224.0.0.1/4 cannot be the address of a device",
+        ),
+        (
+            "exit = 0\ndevices = { a = { addresses = ['192.0.2.1/24'] }, b = { addresses = ['192.0.2.1/32'] } }",
+            6,
+            "devices: \"b\": 192.0.2.1 is there twice",
+        ),
+        (
+            "exit = 0\nroutes = [{ to = '192.0.2.0/24', dev = 'lo' },\n{ to = 'x', dev = 'lo' }]",
+            7,
+            "routes: to = \"x\": an address or a prefix was expected, as \"192.0.2.0/24\"",
+        ),
+        (
+            "exit = 0\nroutes = [{ to = '192.0.2.1/24', dev = 'lo' }]",
+            6,
+            "routes: to = \"192.0.2.1/24\": bits after the prefix are set; did you mean \"192.0.2.0/24\"?",
+        ),
+        (
+            "exit = 0\nroutes = [{ to = '0.0.0.0/0', dev = 'lo' }, { to = '0.0.0.0/0', dev = 'lo' }]",
+            6,
+            "routes: to = \"0.0.0.0/0\" is there twice",
+        ),
+        (
+            "exit = 0\nroutes = [{ to = '192.0.2.1', dev = 'tap0' }]",
+            6,
+            "routes: dev = \"tap0\": \"lo\" or one of the devices was expected",
+        ),
+        (
+            "exit = 0\nroutes = [{ to = '192.0.2.1', dev = 'lo', mtu = 70000 }]",
+            6,
+            "routes: mtu = 70000: 68 to 65521 was expected",
         ),
         (
             "exit = 0\noutput = 'full'\nstdout = 'x'",
@@ -473,4 +545,17 @@ fn each_shared_dialogue_is_used() {
     for name in dialogues["dialogues"].as_table().unwrap().keys() {
         assert!(all.contains(&format!("{name:?}")), "no scenario uses the dialogue {name}");
     }
+}
+
+#[test]
+fn routes_in_the_words_of_ip() {
+    let devices =
+        "devices = { tap0 = { addresses = ['192.0.2.1/24', '198.51.100.1/32'], mtu = 1500 }, lo = { mtu = 1500 } }";
+    let routes = "routes = [{ to = '0.0.0.0/0', via = '192.0.2.2', dev = 'tap0' }, \
+                  { type = 'local', to = '127.0.0.1', dev = 'lo', mtu = 1000 }]";
+    let scenarios = load(&format!("{HEAD}exit = 0\n{devices}\n{routes}")).unwrap();
+    let words: Vec<String> = scenarios[0].routes.iter().map(Route::words).collect();
+    assert_eq!(words, ["unicast 0.0.0.0/0 via 192.0.2.2 dev tap0", "local 127.0.0.1 dev lo mtu 1000"]);
+    let addresses = &scenarios[0].devices["tap0"].addresses;
+    assert_eq!([&addresses[0], &addresses[1]].map(|address| has_broadcast(address)), [true, false]);
 }

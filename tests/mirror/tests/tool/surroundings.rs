@@ -233,3 +233,18 @@ fn programs_are_built_before() {
     said.is(2, "`make build` failed");
     assert!(said.stderr.contains("no such thing") && said.stdout.is_empty(), "{said:?}");
 }
+
+#[test]
+fn a_scenario_with_a_device_is_not_run_without_the_driver() {
+    let programs = Programs::new();
+    let device = "exit = 0\ndevices = { tap0 = { addresses = ['192.0.2.1/24'] } }";
+    let command = programs.compare("/bin/true", "/bin/true", device);
+    let said = Said::from(shell(&format!("{command:?}")));
+    // The host itself may lack it.
+    if said.status != Some(2) {
+        said.is(0, "1 the same");
+    }
+    let hide = "unshare --user --map-root-user --mount sh -c";
+    let without = format!("{hide} 'mount -t tmpfs none /dev/net && exec {command:?}'");
+    Said::from(shell(&without)).is(2, "cannot open /dev/net/tun, which the device \"tap0\" needs");
+}
