@@ -10,26 +10,32 @@ pub const HOST_NAME: &str = "mirror";
 /// identify the host.
 pub const ABSENT: [&str; 6] = ["ld.so.preload", "machine-id", "mtab", "motd", "environment", "timezone"];
 
-/// The files in `/etc` with their contents. `hosts` are the names that a scenario adds.
-pub fn files(hosts: &BTreeMap<String, Vec<IpAddr>>) -> Vec<(&'static str, Vec<u8>)> {
+/// The files in `/etc` with their contents. `hosts` are the names that a scenario adds, and `resolv_conf` the lines that
+/// list its name servers, if it has any.
+pub fn files(hosts: &BTreeMap<String, Vec<IpAddr>>, resolv_conf: &[String]) -> Vec<(&'static str, Vec<u8>)> {
     let mut names = format!("127.0.0.1 localhost\n127.0.1.1 {HOST_NAME}\n");
     for (name, addresses) in hosts {
         names.extend(addresses.iter().map(|address| format!("{address} {name}\n")));
     }
+    // Without a name server, names are looked up in files only.
+    let (sources, servers) = match resolv_conf {
+        [] => ("files", "# There is no name server.\n".to_owned()),
+        lines => ("files dns", lines.iter().map(|line| format!("{line}\n")).collect()),
+    };
     let text = |text: &str| text.as_bytes().to_vec();
     vec![
         ("hosts", names.into_bytes()),
         ("hostname", format!("{HOST_NAME}\n").into_bytes()),
-        // Names are looked up in files only.
         (
             "nsswitch.conf",
-            text(
-                "passwd: files\ngroup: files\nhosts: files\nnetworks: files\nprotocols: files\n\
-                 services: files\n",
-            ),
+            format!(
+                "passwd: files\ngroup: files\nhosts: {sources}\nnetworks: files\nprotocols: files\n\
+                 services: files\n"
+            )
+            .into_bytes(),
         ),
         ("host.conf", text("multi on\n")),
-        ("resolv.conf", text("# There is no name server.\n")),
+        ("resolv.conf", servers.into_bytes()),
         ("gai.conf", text("# Addresses are sorted as RFC 3484 says.\n")),
         ("networks", text("loopback 127.0.0.0\n")),
         ("protocols", text(PROTOCOLS)),
@@ -82,9 +88,24 @@ mod tests {
     fn a_scenario_adds_hosts() {
         let addresses = ["192.0.2.1", "::1"].map(|address| address.parse().unwrap()).to_vec();
         let hosts = BTreeMap::from([("a.example".to_owned(), addresses)]);
-        let files: BTreeMap<_, _> = files(&hosts).into_iter().collect();
+        let files: BTreeMap<_, _> = files(&hosts, &[]).into_iter().collect();
         let text = String::from_utf8_lossy(&files["hosts"]);
         assert_eq!(text, "127.0.0.1 localhost\n127.0.1.1 mirror\n192.0.2.1 a.example\n::1 a.example\n");
+    }
+
+    #[test]
+    fn only_a_scenario_with_a_name_server_asks_one() {
+        let with = |lines: &[&str]| {
+            let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+            let files: BTreeMap<_, _> = files(&BTreeMap::new(), &lines).into_iter().collect();
+            ["nsswitch.conf", "resolv.conf"].map(|name| String::from_utf8_lossy(&files[name]).into_owned())
+        };
+        let [switch, servers] = with(&[]);
+        assert!(switch.contains("\nhosts: files\n"), "{switch}");
+        assert_eq!(servers, "# There is no name server.\n");
+        let [switch, servers] = with(&["nameserver 127.0.0.1", "options timeout:1"]);
+        assert!(switch.contains("\nhosts: files dns\n"), "{switch}");
+        assert_eq!(servers, "nameserver 127.0.0.1\noptions timeout:1\n");
     }
 
     #[test]

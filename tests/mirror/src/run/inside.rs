@@ -59,8 +59,12 @@ fn run(directory: &Path) -> Result<ExitCode> {
     if let Instrument::Callgrind(valgrind) = &job.instrument {
         visible.extend(hidden_by_the_run([valgrind]));
     }
-    let world =
-        World { program: Some((Path::new(&job.command[0]), &job.name)), visible, hosts: job.scenario.hosts.clone() };
+    let world = World {
+        program: Some((Path::new(&job.command[0]), &job.name)),
+        visible,
+        hosts: job.scenario.hosts.clone(),
+        resolv_conf: job.scenario.resolv_conf.clone(),
+    };
     // The host's devices are hidden afterwards.
     let taps = Taps::create(&job.scenario.devices);
     job.directory = world.enter(directory)?;

@@ -58,6 +58,8 @@ pub struct World<'a> {
     pub visible: Vec<(PathBuf, PathBuf)>,
     /// The names that `/etc/hosts` adds.
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
+    /// The lines of `/etc/resolv.conf`; none if there is no name server.
+    pub resolv_conf: Vec<String>,
 }
 
 /// Those of the host's files that a run's own folders hide, and that must be made visible.
@@ -123,7 +125,7 @@ impl World<'_> {
         let (etc, host_etc) = (in_new_root("/etc"), in_new_root(HOST_ETC));
         fs::create_dir(&etc)?;
         fs::create_dir(&host_etc)?;
-        let files = etc::files(&self.hosts);
+        let files = etc::files(&self.hosts, &self.resolv_conf);
         for (name, content) in &files {
             fs::write(etc.join(name), content)?;
         }

@@ -1,6 +1,6 @@
 //! What is checked in one scenario when it is read.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -80,7 +80,7 @@ impl Check<'_> {
     }
 
     fn environment(&mut self) {
-        let Scenario { arguments, ephemeral_ports, hosts, sysctls, .. } = self.scenario;
+        let Scenario { arguments, ephemeral_ports, hosts, resolv_conf, sysctls, .. } = self.scenario;
         for (index, argument) in arguments.iter().enumerate() {
             if let Err(reason) = argument_check(argument) {
                 self.wrong("arguments", Some(index), &format!("argument {}: {reason}", index + 1));
@@ -99,6 +99,12 @@ impl Check<'_> {
                 self.wrong("hosts", None, &format!("hosts: an address of {name:?} was expected"));
             }
         }
+        for (index, line) in resolv_conf.iter().enumerate().filter(|(_, line)| line.contains(['\n', '\0'])) {
+            self.wrong("resolv_conf", Some(index), &format!("resolv_conf: {line:?}: one line was expected"));
+        }
+        // Without one, the C library asks 127.0.0.1, which the scenario would not show.
+        let what = "resolv_conf: a line \"nameserver ADDRESS\" was expected";
+        self.expect(resolv_conf.is_empty() || resolv_conf.iter().any(|line| names_a_server(line)), "resolv_conf", what);
         for name in sysctls.keys() {
             let what = format!("sysctls: {name:?}: a setting of the network was expected, as \"net.core.somaxconn\"");
             self.expect(is_setting_of_the_network(name), "sysctls", &what);
@@ -217,6 +223,12 @@ fn argument_check(argument: &Text) -> Result<(), String> {
         return Err("an argument cannot hold a NUL".into());
     }
     Ok(())
+}
+
+/// Whether a line of `/etc/resolv.conf` lists a name server.
+fn names_a_server(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.next() == Some("nameserver") && words.next().is_some_and(|address| address.parse::<IpAddr>().is_ok())
 }
 
 /// What can be said of a step without the others.

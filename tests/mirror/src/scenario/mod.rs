@@ -56,6 +56,10 @@ pub struct Scenario {
     /// The names that the run's `/etc/hosts` knows besides localhost, with their addresses.
     #[serde(default)]
     pub hosts: BTreeMap<String, Vec<IpAddr>>,
+    /// The lines of the run's `/etc/resolv.conf`. With them, names that `/etc/hosts` lacks are looked up at the name
+    /// servers that they list.
+    #[serde(default)]
+    pub resolv_conf: Vec<String>,
     /// The kernel's settings, of the run's own network: other values than those that it begins with.
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,

@@ -90,6 +90,13 @@ fn what_is_wrong_with_a_field() {
         ("exit = 0\nhosts = { 'a#b' = ['192.0.2.1'] }", 6, "hosts: \"a#b\" is not possible as a name in /etc/hosts"),
         ("exit = 0\nhosts = { a = [] }", 6, "hosts: an address of \"a\" was expected"),
         (
+            "exit = 0\nresolv_conf = ['nameserver 127.0.0.1',\n\"a\\nb\"]",
+            7,
+            "resolv_conf: \"a\\nb\": one line was expected",
+        ),
+        ("exit = 0\nresolv_conf = ['search example']", 6, "resolv_conf: a line \"nameserver ADDRESS\" was expected"),
+        ("exit = 0\nresolv_conf = ['nameserver dns']", 6, "resolv_conf: a line \"nameserver ADDRESS\" was expected"),
+        (
             "exit = 0\nsysctls = { 'kernel.hostname' = 'x' }",
             6,
             "sysctls: \"kernel.hostname\": a setting of the network was expected, as \"net.core.somaxconn\"",
