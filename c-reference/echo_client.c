@@ -10,6 +10,8 @@
  * strings have their double quotes and their `\n` back (erratum 4). Its weaknesses are kept (errata 27 and 28): an
  * invalid address or port goes unnoticed, and of an answer that holds a NUL byte, what follows the NUL is not shown.
  *
+ * The includes are sorted, the comments beside them are left out (erratum 48), and the other comments are translated.
+ *
  * Ours are the explain_... calls, which print on stderr why a call failed, and `sent`, a variable that one of them
  * needs.
  */

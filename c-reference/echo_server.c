@@ -12,6 +12,8 @@
  * sent back, ends the server for all; an invalid port goes unnoticed; and for a minute after a connection that the
  * server closed first, a restart fails.
  *
+ * The includes are sorted; the comments beside them, which are the only ones in the listing, are left out (erratum 48).
+ *
  * Ours are the explain_... calls, which print on stderr why a call failed, and `sent`, a variable that one of them
  * needs.
  */
