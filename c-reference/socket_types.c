@@ -6,8 +6,8 @@
  * then it requests three that do not exist, and looks at what is left of a socket after close.
  *
  * A socket's descriptor is a file descriptor (line 208): write and read take it, too. A datagram that finds nobody is
- * answered by ICMP (line 33), which a program learns as an error of its socket if that is connected. A raw socket (line
- * 226) takes a privilege.
+ * answered by ICMP (line 33), which a program learns as an error of its socket if that is connected. A raw socket
+ * (line 226) takes a privilege.
  *
  * Usage: `socket_types`. Read next: `socket_options`, which reads the other options of a socket.
  */

@@ -116,14 +116,14 @@ pub fn gai_strerror(errcode: c_int) -> CharPtr {
 /// protocol, as `tcp`, or null for any. The function reads what `/etc/nsswitch.conf` names: usually `/etc/services`.
 ///
 /// Returns a structure of libc's own, or a null pointer if there is no such service, or if the files cannot be read:
-/// `errno` does not tell the two apart, hence no `Result`. `s_name` is the official name, `s_aliases` the others, up to a
-/// null pointer, `s_proto` the protocol. `s_port` has the port in network byte order, in an int: `ntohs` takes its 16
+/// `errno` does not tell the two apart, hence no `Result`. `s_name` is the official name, `s_aliases` the others, up to
+/// a null pointer, `s_proto` the protocol. `s_port` has the port in network byte order, in an int: `ntohs` takes its 16
 /// bits.
 ///
 /// # Safety
 ///
-/// `name` points to a C string, and `proto` is null or points to one. There is one thread, because the structure and its
-/// strings are the same for all (MT-Unsafe); they stay until the next call of this function.
+/// `name` points to a C string, and `proto` is null or points to one. There is one thread, because the structure and
+/// its strings are the same for all (MT-Unsafe); they stay until the next call of this function.
 ///
 /// # Source
 ///
@@ -141,8 +141,8 @@ pub unsafe fn getservbyname(name: *const c_char, proto: *const c_char) -> *mut s
 /// struct servent *getservbyport(int port, const char *proto);
 /// ```
 ///
-/// `port` is in network byte order. `proto` and the structure are as for [`getservbyname`]. A service has the name; what
-/// listens on the port of this machine may be anything.
+/// `port` is in network byte order. `proto` and the structure are as for [`getservbyname`]. A service has the name;
+/// what listens on the port of this machine may be anything.
 ///
 /// Returns a structure of libc's own, or a null pointer, for the reasons that [`getservbyname`] has.
 ///

@@ -126,9 +126,9 @@ pub unsafe fn write(fd: c_int, buf: *const c_void, count: size_t) -> Result<ssiz
 /// ```
 ///
 /// `offset` is in bytes, and counts from the beginning (`SEEK_SET`), from the position (`SEEK_CUR`) or from the end
-/// (`SEEK_END`). `SEEK_DATA` and `SEEK_HOLE` look for the next data or hole from `offset` on. The position belongs to the
-/// open file: whoever has a copy of the descriptor shares it. A socket has none: its bytes come in the order in which
-/// they were sent.
+/// (`SEEK_END`). `SEEK_DATA` and `SEEK_HOLE` look for the next data or hole from `offset` on. The position belongs to
+/// the open file: whoever has a copy of the descriptor shares it. A socket has none: its bytes come in the order in
+/// which they arrive.
 ///
 /// Returns the new position, in bytes from the beginning.
 ///
