@@ -25,6 +25,7 @@
 
 #include "common/explain.h"
 #include "server/connections.h"
+#include "server/poll_list.h"
 #include "server/signals.h"
 #include "server/start.h"
 #include "server/workers.h"
@@ -38,37 +39,9 @@
 #define SIGNALS 1
 #define FIRST 2
 
-/* The list that poll() takes. */
-struct list {
-    struct pollfd *fds;
-    int capacity;
-    int count;
-};
-
-/* realloc(): appends a descriptor to the list, to wait until it is readable. */
-static int add(struct list *list, int sock)
-{
-    struct pollfd *fds;
-    int capacity = list->capacity > 0 ? 2 * list->capacity : 64;
-
-    if (list->count == list->capacity) {
-        if ((fds = realloc(list->fds, capacity * sizeof(*fds))) == NULL)
-            return -1;
-
-        list->fds = fds;
-        list->capacity = capacity;
-    }
-
-    list->fds[list->count].fd = sock;
-    list->fds[list->count].events = POLLIN;
-    list->fds[list->count].revents = 0;
-    list->count++;
-    return 0;
-}
-
 int main(int argc, char *argv[])
 {
-    struct list list = {NULL, 0, 0};
+    struct poll_list list = new_poll_list();
     struct settings settings;
     struct server server;
     struct pollfd *entry;
@@ -88,7 +61,7 @@ int main(int argc, char *argv[])
     server.busy_poll = settings.busy_poll;
 
     /* [3] Put the listening socket and the signals into the list */
-    if (add(&list, server.listener) < 0 || add(&list, signals) < 0)
+    if (!add_entry(&list, server.listener) || !add_entry(&list, signals))
         fail(PROGRAM, "realloc", errno);
 
     while (!server.draining || server.open > 0) {
@@ -98,9 +71,10 @@ int main(int argc, char *argv[])
         /* [5] Sleep until a descriptor is ready; the kernel stores its events in `revents` */
         if ((ready = poll(list.fds, list.count, poll_timeout(&server, ready))) < 0) {
             wait_failed(&server, "poll", errno);
-            handle_signalfd(&server, signals);
+            /* It has stored no events; those in the list are older. Only a signal may have come. */
             ready = 0;
-            continue;
+            list.fds[LISTENER].revents = 0;
+            list.fds[SIGNALS].revents = POLLIN;
         }
 
         unseen = ready;
@@ -118,7 +92,7 @@ int main(int argc, char *argv[])
             state = serve(&server, entry->fd);
 
             if (state == CLOSED)
-                *entry = list.fds[--list.count];
+                remove_entry(&list, i);
             else
                 entry->events = state == WANT_WRITE ? POLLOUT : POLLIN;
         }
@@ -133,7 +107,7 @@ int main(int argc, char *argv[])
                 if ((sock = accept_connection(&server)) < 0)
                     break;
 
-                if (add(&list, sock) < 0)
+                if (!add_entry(&list, sock))
                     reset_connection(&server, sock, "realloc", errno);
             }
         }

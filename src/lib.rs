@@ -31,11 +31,11 @@
 //! | The socket pair (253-269, 306-320) | `getsockname` `getpeername` | [`sys::socket`] | `socket_pair` |
 //! | `send()`, `recv()` (287-304) | `send` `recv` | [`sys::socket`] | `echo_server`, `echo_client`, `stream_boundaries` |
 //! | `connect()` (306-320) | `connect` | [`sys::socket`] | `echo_client` |
-//! | UDP (62-65) | `sendto` `recvfrom` | [`sys::socket`] | `udp_echo_server`, `udp_echo_client` |
+//! | UDP (62-65) | `sendto` `recvfrom` | [`sys::socket`] | `udp_echo_server`, `udp_echo_client`, `tcp_udp_echo_server` |
 //! | Socket options (322-401), MTU, TTL (97-111) | `getsockopt` `setsockopt` | [`sys::socket`] | `socket_options` `buffer_size` `linger` `reuse_address` `ttl_mtu` `no_delay` |
 //! | The handshake (113-133) | `TCP_ESTABLISHED` … | [`netinet::tcp`] | `handshake` |
 //! | Multicast (395-397) | `setsockopt` `sendto` `recvfrom` | [`sys::socket`] | `multicast_receiver`, `multicast_sender` |
-//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_ZERO` `FD_SET` `FD_CLR` `FD_ISSET` | [`mod@poll`], [`sys::select`] | `peer`, `echo_server_poll`, `echo_server_select` |
+//! | Client and server, P2P (16-25); I/O models (671-end) | `poll` `select` `FD_ZERO` `FD_SET` `FD_CLR` `FD_ISSET` | [`mod@poll`], [`sys::select`] | `peer`, `echo_server_poll`, `echo_server_select`, `tcp_udp_echo_server` |
 //! | I/O models (671-end) | `epoll_create1` `epoll_ctl` `epoll_wait` | [`sys::epoll`] | `echo_server_epoll` |
 //! | | `sigwaitinfo` `sigtimedwait` `sigqueue` `kill` `signal`; `signalfd` | [`signal`], [`sys::signalfd`] | the servers of the I/O models |
 //! | | `aio_init` `aio_read` `aio_write` `aio_error` `aio_return` `aio_cancel` | [`aio`] | `echo_server_aio` |
@@ -55,8 +55,9 @@
 //! | [`common::explain`] | what the programs say on stderr | all |
 //! | [`common::command_line`] | the arguments | all but the two listings |
 //! | [`common::loopback`] | both ends of a connection in one program | `half_close` … `no_delay`, `handshake` |
-//! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server` |
-//! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models |
+//! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server`, `tcp_udp_echo_server` |
+//! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models, `tcp_udp_echo_server` |
+//! | [`server::poll_list`] | the list that `poll` takes | `echo_server_poll`, `tcp_udp_echo_server` |
 //! | [`server::aio_requests`] | the requests of POSIX AIO | `echo_server_aio` |
 //! | [`server::sigio_rounds`] | the turns of the signal-driven server | `echo_server_sigio` |
 //! | [`server::uring`], [`server::uring_connections`] | the queues of io_uring, and its clients | `echo_server_uring` |
@@ -117,6 +118,7 @@ pub mod common {
 pub mod server {
     pub mod aio_requests;
     pub mod connections;
+    pub mod poll_list;
     pub mod sigio_rounds;
     pub mod signals;
     pub mod start;

@@ -19,19 +19,18 @@
 #![no_main]
 
 use core::ffi::CStr;
-use core::ptr::null_mut;
-use core::slice::from_raw_parts_mut;
-use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t, pollfd};
-use sockmirror::errno::{Errno, errno};
+use libc::{POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_NONBLOCK, c_int, nfds_t};
+use sockmirror::errno::errno;
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
-use sockmirror::stdlib::{exit, realloc};
+use sockmirror::stdlib::exit;
 
 use sockmirror::common::explain::fail;
 use sockmirror::server::connections::{
     CLOSED, MAX_ACCEPTS, WANT_WRITE, accept_connection, can_accept, handle_signalfd, new_server, poll_timeout,
     reset_connection, serve, wait_failed,
 };
+use sockmirror::server::poll_list::{add_entry, new_poll_list, remove_entry};
 use sockmirror::server::signals::{block_signals, open_signalfd};
 use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
@@ -46,44 +45,8 @@ const FIRST: usize = 2;
 
 sockmirror::entry!(main);
 
-/// The list that poll() takes.
-struct List {
-    fds: *mut pollfd,
-    capacity: usize,
-    count: usize,
-}
-
-impl List {
-    /// Rust: the entries, of which main has added two before it looks at any.
-    fn entries(&mut self) -> &mut [pollfd] {
-        // SAFETY: add() has filled in `count` entries, and nothing else refers to them.
-        unsafe { from_raw_parts_mut(self.fds, self.count) }
-    }
-}
-
-/// realloc(): appends a descriptor to the list, to wait until it is readable.
-fn add(list: &mut List, sock: c_int) -> Result<(), Errno> {
-    let capacity = if list.capacity > 0 { 2 * list.capacity } else { 64 };
-
-    if list.count == list.capacity {
-        // SAFETY: null, or what realloc gave out the last time.
-        let fds = unsafe { realloc(list.fds.cast(), capacity * size_of::<pollfd>()) };
-        if fds.is_null() {
-            return Err(errno());
-        }
-
-        list.fds = fds.cast();
-        list.capacity = capacity;
-    }
-
-    // SAFETY: there is room for one entry more.
-    unsafe { list.fds.wrapping_add(list.count).write(pollfd { fd: sock, events: POLLIN, revents: 0 }) };
-    list.count += 1;
-    Ok(())
-}
-
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    let mut list = List { fds: null_mut(), capacity: 0, count: 0 };
+    let mut list = new_poll_list();
     let mut ready = 0;
 
     // [1] Read options and port, and block the signals
@@ -102,23 +65,25 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     server.busy_poll = settings.busy_poll;
 
     // [3] Put the listening socket and the signals into the list
-    add(&mut list, server.listener())
-        .and_then(|()| add(&mut list, signals))
-        .unwrap_or_else(|error| fail(PROGRAM, c"realloc", error));
+    if !add_entry(&mut list, server.listener()) || !add_entry(&mut list, signals) {
+        fail(PROGRAM, c"realloc", errno());
+    }
 
     while !server.draining() || server.open > 0 {
         // [4] Leave the listening socket out while accept() is paused: poll() ignores a negative descriptor
         list.entries()[LISTENER].fd = if can_accept(&server) { server.listener() } else { -1 };
 
         // [5] Sleep until a descriptor is ready; the kernel stores its events in `revents`
-        // SAFETY: the list has `count` entries.
-        ready = match unsafe { poll(list.fds, list.count as nfds_t, poll_timeout(&mut server, ready)) } {
+        let entries = list.entries();
+        // SAFETY: as many entries as the list has.
+        ready = match unsafe { poll(entries.as_mut_ptr(), entries.len() as nfds_t, poll_timeout(&mut server, ready)) } {
             Ok(ready) => ready,
             Err(error) => {
                 wait_failed(&mut server, c"poll", error);
-                handle_signalfd(&mut server, signals);
-                ready = 0;
-                continue;
+                // It has stored no events; those in the list are older. Only a signal may have come.
+                entries[LISTENER].revents = 0;
+                entries[SIGNALS].revents = POLLIN;
+                0
             }
         };
 
@@ -126,7 +91,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
         // [6] Go through the connections, from the last one: an entry that is removed is replaced by the last one,
         // which has had its turn
-        for i in (FIRST..list.count).rev() {
+        for i in (FIRST..list.entries().len()).rev() {
             if unseen == 0 {
                 break;
             }
@@ -142,9 +107,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             let state = serve(&mut server, entry.fd);
 
             if state == CLOSED {
-                let entries = list.entries();
-                entries[i] = entries[entries.len() - 1];
-                list.count -= 1;
+                remove_entry(&mut list, i);
             } else {
                 entry.events = if state == WANT_WRITE { POLLOUT } else { POLLIN };
             }
@@ -162,8 +125,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
                     break;
                 }
 
-                if let Err(error) = add(&mut list, sock) {
-                    reset_connection(&mut server, sock, c"realloc", error);
+                if !add_entry(&mut list, sock) {
+                    reset_connection(&mut server, sock, c"realloc", errno());
                 }
             }
         }

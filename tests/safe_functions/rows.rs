@@ -24,6 +24,7 @@ use sockmirror::sys::socket::{shutdown, socket};
 use sockmirror::unistd::getpid;
 
 use sockmirror::server::connections::{Server, accept_connection, handle_signal};
+use sockmirror::server::poll_list::{PollList, add_entry, new_poll_list, remove_entry};
 use sockmirror::server::signals::block_signals;
 use sockmirror::server::start::{Settings, announce_ready};
 use sockmirror::server::uring::{Uring, new_uring, next_cqe, prep_poll_add, submit_and_wait};
@@ -354,6 +355,7 @@ pub fn table() -> Vec<Row> {
     servers(&mut rows);
     signals_of_servers(&mut rows);
     aio(&mut rows);
+    poll_lists(&mut rows);
     sigio(&mut rows);
     urings(&mut rows);
     rows
@@ -753,6 +755,46 @@ fn aio(rows: &mut Vec<Row>) {
         }
         server::aio_requests::wait_longer_for_thread(&mut exchanges)
     }
+}
+
+/// The list that poll() takes.
+fn poll_lists(rows: &mut Vec<Row>) {
+    const PLACES: [usize; 5] = [0, 1, 99, 100, usize::MAX];
+
+    row! { rows, "" => Returns, server::poll_list::new_poll_list() }
+    for number in NUMBERS {
+        row! { rows, number => Returns, server::poll_list::add_entry(&mut poll_list(0), number) }
+        row! { rows, format!("{number}, after others") => Returns, server::poll_list::add_entry(&mut poll_list(64), number) }
+    }
+    for place in PLACES {
+        row! { rows, format!("{place}, empty") => Returns, server::poll_list::remove_entry(&mut poll_list(0), place) }
+        row! { rows, place => Returns, server::poll_list::remove_entry(&mut poll_list(100), place) }
+    }
+    for count in [0, 1, 100] {
+        row! { rows, count => Returns, server::poll_list::PollList::entries(leak(poll_list(count))) }
+    }
+    row! { rows, "all were removed" => Returns,
+        {
+            let mut list = poll_list(100);
+            list.entries().iter_mut().for_each(|entry| entry.fd = -1);
+            (0..101).for_each(|_| remove_entry(&mut list, 0));
+        }
+        server::poll_list::PollList::entries(leak(list))
+    }
+}
+
+/// A list of so many entries.
+fn poll_list(count: c_int) -> PollList {
+    let mut list = new_poll_list();
+    for number in 0..count {
+        assert!(add_entry(&mut list, number));
+    }
+    list
+}
+
+/// A value that stays until the process ends.
+fn leak<T>(value: T) -> &'static mut T {
+    Box::leak(Box::new(value))
 }
 
 /// The turns of the signal-driven server.
