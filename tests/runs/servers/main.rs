@@ -152,7 +152,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         // poll() takes no more entries than there may be descriptors.
-        servers: |name| name == "echo_server_poll",
+        servers: |name| ["echo_server_poll", TCP_AND_UDP].contains(&name),
         says: Some("poll: Invalid argument (errno 22)"),
         ..check("has_more_than_it_may", start::has_more_than_it_may)
     },
@@ -188,6 +188,9 @@ const CHECKS: &[Check] = &[
     },
 ];
 
+/// It is no model of its own, but its TCP side does what they do.
+const TCP_AND_UDP: &str = "tcp_udp_echo_server";
+
 const fn with_workers(check: Check) -> Check {
     Check { servers: has_workers, options: &["-w", "2"], ..check }
 }
@@ -215,7 +218,7 @@ fn trials() -> Result<Vec<Trial>> {
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let mut trials = Vec::new();
     for check in CHECKS {
-        for model in MODELS.into_iter().filter(|model| (check.servers)(model)) {
+        for model in MODELS.into_iter().chain([TCP_AND_UDP]).filter(|model| (check.servers)(model)) {
             for twin in [project.c(model), project.rust(model)] {
                 let name = format!("{}::{model}::{}", check.name, twin.label.to_lowercase());
                 let program = twin.command[0].clone().into();
@@ -231,10 +234,12 @@ fn trials() -> Result<Vec<Trial>> {
         let program = twin.command[0].clone();
         trials.push(common::trial(name, move || start::too_many_descriptors(&program)));
     }
-    for twin in [project.c("udp_echo_server"), project.rust("udp_echo_server")] {
-        let name = format!("datagrams_without_a_reader::{}", twin.label.to_lowercase());
-        let program = twin.command[0].clone();
-        trials.push(common::trial(name, move || start::datagrams_without_a_reader(&program)));
+    for server in ["udp_echo_server", TCP_AND_UDP] {
+        for twin in [project.c(server), project.rust(server)] {
+            let name = format!("datagrams_without_a_reader::{server}::{}", twin.label.to_lowercase());
+            let program = twin.command[0].clone();
+            trials.push(common::trial(name, move || start::datagrams_without_a_reader(&program)));
+        }
     }
     Ok(trials)
 }
