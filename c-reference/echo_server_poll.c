@@ -71,9 +71,10 @@ int main(int argc, char *argv[])
         /* [5] Sleep until a descriptor is ready; the kernel stores its events in `revents` */
         if ((ready = poll(list.fds, list.count, poll_timeout(&server, ready))) < 0) {
             wait_failed(&server, "poll", errno);
-            handle_signalfd(&server, signals);
+            /* It has stored no events; those in the list are older. Only a signal may have come. */
             ready = 0;
-            continue;
+            list.fds[LISTENER].revents = 0;
+            list.fds[SIGNALS].revents = POLLIN;
         }
 
         unseen = ready;

@@ -80,9 +80,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             Ok(ready) => ready,
             Err(error) => {
                 wait_failed(&mut server, c"poll", error);
-                handle_signalfd(&mut server, signals);
-                ready = 0;
-                continue;
+                // It has stored no events; those in the list are older. Only a signal may have come.
+                entries[LISTENER].revents = 0;
+                entries[SIGNALS].revents = POLLIN;
+                0
             }
         };
 

@@ -320,7 +320,11 @@ impl Server {
         wait_until("no connection and no zombie is left", || {
             let processes = self.processes()?;
             // The first process has the listening sockets of its workers, too.
-            let sockets: BTreeSet<u64> = processes.iter().flat_map(|(process, _)| sockets(process)).collect();
+            let mut sockets: BTreeSet<u64> = processes.iter().flat_map(|(process, _)| sockets(process)).collect();
+            // A datagram socket is no connection.
+            for entry in procfs::net::udp()? {
+                sockets.remove(&entry.inode);
+            }
             let zombies = processes.iter().any(|(_, stat)| stat.state == 'Z');
             Ok(sockets.len() == self.listening_sockets()? && !zombies)
         })
