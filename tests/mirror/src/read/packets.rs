@@ -8,27 +8,20 @@
 //! checksum.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
-use pcap_file::pcapng::{Block, PcapNgReader};
 
 use crate::common::printable::printable;
+use crate::read::frames::Frame;
 
-/// Reads a capture and lists each direction of each conversation, in the order of their first
-/// packets.
-pub fn read(path: &Path) -> Result<Vec<String>> {
-    let mut reader =
-        PcapNgReader::new(File::open(path)?).with_context(|| format!("{}: not a capture file", path.display()))?;
+/// Lists each direction of each conversation, in the order of their first packets.
+pub fn lines(frames: &[Frame]) -> Result<Vec<String>> {
     let mut conversations = Conversations::default();
-    while let Some(block) = reader.next_block() {
-        if let Block::EnhancedPacket(packet) = block? {
-            conversations.add(&packet.data)?;
-        }
+    for frame in frames {
+        conversations.add(&frame.bytes)?;
     }
     Ok(conversations.lines())
 }
