@@ -1,5 +1,6 @@
 //! The command line of the tool.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -32,6 +33,8 @@ enum Command {
     Compare(CompareArguments),
     /// Show the calls of both programs, with the lines that make them, and the packets between them
     Trace(TraceArguments),
+    /// Show the packets of both programs, an arrow for each
+    Packets(PacketsArguments),
     /// Run every server with every client, C and Rust, and compare what is echoed
     Interop,
     /// List the programs and their scenarios
@@ -50,6 +53,21 @@ struct CompareArguments {
     /// Print a line for each scenario, not only one for each program
     #[arg(short, long)]
     verbose: bool,
+    /// Write the account of every run to this file, as JSON: a line for each scenario (see docs/account.md)
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct PacketsArguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// The scenario [default: the one that shows what the program is about]
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Show every line in full
+    #[arg(long)]
+    wide: bool,
 }
 
 #[derive(Args)]
@@ -78,13 +96,17 @@ fn main() -> ExitCode {
         return status;
     }
     let result = match Cli::parse().command {
-        Command::Compare(CompareArguments { target, scenario, verbose }) => {
-            Target::find(target).and_then(|target| compare::run(&target, scenario.as_deref(), verbose))
+        Command::Compare(CompareArguments { target, scenario, verbose, json }) => {
+            Target::find(target).and_then(|target| compare::run(&target, scenario.as_deref(), verbose, json.as_deref()))
         }
         Command::Trace(TraceArguments { target, scenario, all, only, no_packets, wide }) => {
             let columns = (!wide).then(width);
             let options = Options { all, only, no_packets, columns };
             Target::find(target).and_then(|target| trace::run(&target, scenario.as_deref(), &options))
+        }
+        Command::Packets(PacketsArguments { target, scenario, wide }) => {
+            let columns = (!wide).then(width);
+            Target::find(target).and_then(|target| trace::packets(&target, scenario.as_deref(), columns))
         }
         Command::Interop => interop::run(),
         Command::List => list::run(),

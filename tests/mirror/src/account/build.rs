@@ -1,6 +1,6 @@
 //! Makes the account of two runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -126,9 +126,14 @@ fn phases(events: &[&Event], places: &[Vec<Place>]) -> Vec<Phase> {
     // The loader's last call comes from the loader itself, not from a function that it has loaded.
     let is_loader = |event: &Event| event.stack.iter().all(|frame| frame.object.contains("/ld-"));
     let loader = events[..first].iter().rposition(|event| event.is_call() && is_loader(event)).map_or(0, |n| n + 1);
+    // No line of the program has ever led to a call in these.
+    let with_lines =
+        |number: u32| events.iter().zip(places).any(|(event, lines)| event.process == number && !lines.is_empty());
+    let library: HashSet<u32> = threads(events.iter().copied()).into_keys().filter(|n| !with_lines(*n)).collect();
     let phase = |index: usize| match index {
         _ if index < loader => Phase::Loader,
         _ if index < first => Phase::Start,
+        _ if index <= last && library.contains(&events[index].process) => Phase::Library,
         _ if index <= last => Phase::Program,
         _ => Phase::End,
     };

@@ -64,6 +64,8 @@ pub enum Phase {
     Start,
     /// From the first call that a line of the program makes.
     Program,
+    /// Meanwhile, but in a thread that the C library has started for itself.
+    Library,
     /// After the last one.
     End,
 }

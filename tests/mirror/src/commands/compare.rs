@@ -1,12 +1,18 @@
 //! `mirror compare`.
 
-use anyhow::Result;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 
 use crate::commands::target::Target;
+use crate::commands::trace;
 use crate::common::lock::lock;
 use crate::common::out::{print, say};
 use crate::common::parallel;
 use crate::common::tools::Tools;
+use crate::compare::Comparison;
 use crate::compare::normalise::Normaliser;
 use crate::compare::rules::RULES;
 use crate::project::{Case, cases};
@@ -17,7 +23,7 @@ use crate::show::summary::{Findings, Totals};
 use crate::show::terminal::{FAINT, HEADING, Progress, styled, width, wrap};
 
 /// Compares programs in all their scenarios, or in the one that is named.
-pub fn run(target: &Target, scenario: Option<&str>, verbose: bool) -> Result<bool> {
+pub fn run(target: &Target, scenario: Option<&str>, verbose: bool, json: Option<&Path>) -> Result<bool> {
     let output = &target.output;
     let cases = cases(&target.pairs, scenario)?;
     check_injections(&Tools::find()?.strace, &cases.iter().map(|case| case.scenario).collect::<Vec<_>>())?;
@@ -26,6 +32,8 @@ pub fn run(target: &Target, scenario: Option<&str>, verbose: bool) -> Result<boo
     let program_of = |case: &Case<'_>| case.pair.scenarios.program.clone();
     let columns = cases.iter().map(|case| program_of(case).len()).max().unwrap_or(0);
     let normaliser = Normaliser::new(RULES);
+    let create = |path: &Path| File::create(path).with_context(|| format!("cannot create {}", path.display()));
+    let mut accounts = json.map(create).transpose()?;
     let _lock = lock(output)?;
     let progress = Progress::new(cases.len());
     let mut all = Totals::default();
@@ -33,13 +41,24 @@ pub fn run(target: &Target, scenario: Option<&str>, verbose: bool) -> Result<boo
     parallel::in_order(
         &cases,
         |case, processor| {
-            let comparison = case.judge(output, processor, &normaliser);
-            comparison.map(Ok).or_else(|error| {
+            let result = match json {
+                None => case.judge(output, processor, &normaliser).map(|comparison| (comparison, None)),
+                Some(_) => trace::of(target, case, processor, &normaliser)
+                    .and_then(|(comparison, account)| Ok((comparison, Some(serde_json::to_string(&account)?)))),
+            };
+            result.map(Ok).or_else(|error| {
                 // Any other error would occur in every scenario.
                 if error.is::<NotRun>() { Ok(Err(format!("{error:#}"))) } else { Err(error) }
             })
         },
-        |index, result| {
+        |index, result: Result<(Comparison, Option<String>), String>| {
+            let (result, account) = match result {
+                Ok((comparison, account)) => (Ok(comparison), account),
+                Err(why) => (Err(why), None),
+            };
+            if let (Some(file), Some(account)) = (&mut accounts, account) {
+                writeln!(file, "{account}").context("cannot write the accounts")?;
+            }
             let case = &cases[index];
             let (name, program) = (&case.scenario.name, program_of(case));
             let is_of_another = |other: Option<&Case<'_>>| other.is_none_or(|other| program_of(other) != program);

@@ -1,5 +1,6 @@
 //! `mirror trace`.
 
+use anstream::adapter::strip_str;
 use anyhow::{Result, bail};
 
 use crate::account::Account;
@@ -9,12 +10,13 @@ use crate::common::lock::lock;
 use crate::common::out::{print, say};
 use crate::common::parallel::processors;
 use crate::common::tools::Tools;
-use crate::compare::compare;
+use crate::compare::Comparison;
 use crate::compare::normalise::Normaliser;
 use crate::compare::rules::RULES;
 use crate::project::Case;
-use crate::run::job::Instrument;
+use crate::run::job::{Instrument, PACKETS};
 use crate::scenario::check_injections;
+use crate::show::ladder::ladders;
 use crate::show::report;
 use crate::show::terminal::{BAD, FAINT, GOOD, styled};
 use crate::show::trace::{Options, trace};
@@ -33,6 +35,16 @@ pub fn run(target: &Target, scenario: Option<&str>, options: &Options) -> Result
     Ok(same)
 }
 
+/// Runs both programs and shows their packets.
+pub fn packets(target: &Target, scenario: Option<&str>, columns: Option<usize>) -> Result<bool> {
+    let account = of_one(target, scenario)?;
+    print(&ladders(&account, columns))?;
+    for side in &account.sides {
+        say!("{}", styled(&format!("{}: {}/{PACKETS} (for Wireshark)", side.label, side.folder), FAINT));
+    }
+    Ok(account.verdict == "same")
+}
+
 /// The account of the one program of the target in a scenario, by default its main one.
 pub fn of_one(target: &Target, scenario: Option<&str>) -> Result<Account> {
     let [pair] = target.pairs.as_slice() else {
@@ -44,17 +56,21 @@ pub fn of_one(target: &Target, scenario: Option<&str>) -> Result<Account> {
     };
     check_injections(&Tools::find()?.strace, &[scenario])?;
     let _lock = lock(&target.output)?;
-    of(target, &Case { pair, scenario }, processors()?[0])
+    Ok(of(target, &Case { pair, scenario }, processors()?[0], &Normaliser::new(RULES))?.1)
 }
 
-/// The account of a case.
-pub fn of(target: &Target, case: &Case<'_>, processor: usize) -> Result<Account> {
-    let normaliser = Normaliser::new(RULES);
-    let observations = case.observe(&target.output, processor, Instrument::TraceWithStacks)?;
-    let comparison = compare(case.scenario, &observations[0], &observations[1], &normaliser);
+/// The account of a case, which may be the same only after several runs.
+pub fn of(
+    target: &Target,
+    case: &Case<'_>,
+    processor: usize,
+    normaliser: &Normaliser,
+) -> Result<(Comparison, Account)> {
+    let instrument = Instrument::TraceWithStacks;
+    let (comparison, observations) = case.judge_and_keep(&target.output, processor, normaliser, instrument)?;
     let differences = match comparison.is_same() {
         true => Vec::new(),
-        false => vec![report::differences(&comparison, case.labels())],
+        false => vec![strip_str(&report::differences(&comparison, case.labels())).to_string()],
     };
     let folder = case.directory(&target.output);
     let folders = case.labels().map(|label| folder.join(label.to_lowercase()));
@@ -67,5 +83,6 @@ pub fn of(target: &Target, case: &Case<'_>, processor: usize) -> Result<Account>
     };
     let runs = [run(0), run(1)];
     let program = &case.pair.scenarios.program;
-    account(program, case.scenario, &runs, &comparison, differences, &normaliser, &target.base)
+    let account = account(program, case.scenario, &runs, &comparison, differences, normaliser, &target.base)?;
+    Ok((comparison, account))
 }

@@ -242,7 +242,7 @@ fn crop_middle(line: &str, columns: usize) -> String {
 }
 
 /// The line that makes a call, as FILE:LINE.
-fn place(call: &Call) -> String {
+pub fn place(call: &Call) -> String {
     call.places.first().map_or(String::new(), |place| {
         let file = place.file.rsplit_once('/').map_or(place.file.as_str(), |(_, name)| name);
         format!("{file}:{}", place.line)
