@@ -84,6 +84,7 @@ fn side(run: &Run<'_>, events: &[&Event], compared: &[impl AsRef<str>], base: &P
             meaning,
             text: event.text.clone(),
             compared: compared[index].as_ref().to_owned(),
+            thread: event.process,
             owner: owners.get(index).cloned().unwrap_or_default(),
             phase: phases[index],
             step: places.step(&lines),

@@ -28,6 +28,8 @@ pub struct Call {
     pub text: String,
     /// The same, with what may differ replaced.
     pub compared: String,
+    /// The ID of the process or thread in the run.
+    pub thread: u32,
     /// The process or thread, in words; empty if there is only one.
     pub owner: String,
     /// Which part of the run it belongs to.

@@ -4,12 +4,17 @@ use super::calls::Call;
 use super::packets::Packet;
 use super::{Deed, Item};
 
-/// Orders all by time. A call that waited until a peer did something comes after that, where it returns; any other call
-/// comes where it begins, before the packets that it causes.
+/// Orders all by time. A call that waited until a peer did something comes after that and what came of it, just before
+/// the next call of its thread; any other call comes where it begins, before the packets that it causes.
 pub(super) fn timeline(calls: &[Call], packets: &[Packet], deeds: &[Deed]) -> Vec<Item> {
     let waited = |call: &Call| deeds.iter().any(|deed| (call.begin..call.end).contains(&deed.time));
+    // When it was over is measured by another clock than the packets' times.
+    let next = |call: &Call| {
+        let later = calls.iter().filter(|other| other.thread == call.thread && other.begin > call.begin);
+        later.map(|other| other.begin).min().unwrap_or(call.end)
+    };
     let of_call = |(index, call): (usize, &Call)| {
-        let time = if waited(call) { call.end } else { call.begin };
+        let time = if waited(call) { next(call) } else { call.begin };
         (time, Item::Call(index))
     };
     let mut items: Vec<(i64, Item)> = calls.iter().enumerate().map(of_call).collect();
@@ -36,6 +41,7 @@ mod tests {
             injected: false,
             text: String::new(),
             compared: String::new(),
+            thread: 9,
             owner: String::new(),
             phase: Phase::Program,
             step: None,
@@ -49,7 +55,7 @@ mod tests {
     fn a_call_that_waits_comes_after_what_it_waits_for() {
         let deed = |time| Deed { text: "a sends".into(), time };
         let packet = |time| Packet { time, ..Packet::default() };
-        let order = timeline(&[call(10, 40), call(50, 70)], &[packet(31), packet(60)], &[deed(30)]);
+        let order = timeline(&[call(10, 40), call(50, 70)], &[packet(41), packet(60)], &[deed(30)]);
         let expected = [Item::Deed(0), Item::Packet(0), Item::Call(0), Item::Call(1), Item::Packet(1)];
         assert_eq!(order, expected);
     }
