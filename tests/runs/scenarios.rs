@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use libtest_mimic::Trial;
+use mirror::account::places::Places;
 use mirror::commands::interop;
 use mirror::common::parallel::processors;
 use mirror::compare::compare;
@@ -23,7 +24,6 @@ use mirror::compare::rules::{RULES, Rule};
 use mirror::project::{Case, Pair, cases};
 use mirror::run::job::Instrument;
 use mirror::show::report;
-use mirror::show::source::Sources;
 use root::root;
 
 fn main() -> ExitCode {
@@ -80,15 +80,18 @@ fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
         ensure!(attempt < ATTEMPTS, "\n{}", report::differences(&comparison, ["C", "Rust"]));
         attempt += 1;
     };
-    let sources = case.pair.twins.each_ref().map(|twin| twin.source.as_deref());
-    let mut origins = Sources::default();
-    let [c, rust] = [&c, &rust].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
-    let from_c = origins.origins(&c, sources[0])?;
-    let from_rust = origins.origins(&rust, sources[1])?;
+    let rows = [&c, &rust].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
+    let twins = &case.pair.twins;
+    let mut places = twins.each_ref().map(|twin| Places::new(&twin.own, root()));
     let mut of_the_program = 0;
-    for ((event, c), rust) in c.into_iter().zip(from_c).zip(from_rust) {
-        let steps = [c, rust].map(|origin| origin.map(|origin| origin.step));
-        ensure!(steps[0] == steps[1], "{}: C {c:?}, Rust {rust:?}", event.text);
+    for (index, event) in rows[0].iter().enumerate() {
+        let mut steps = [None; 2];
+        for side in 0..2 {
+            let lines = places[side].of(rows[side][index])?;
+            // A call that comes from the program comes from a line of it and from a step.
+            steps[side] = (!lines.is_empty()).then(|| places[side].step(&lines));
+        }
+        ensure!(steps[0] == steps[1], "{}: C {:?}, Rust {:?}", event.text, steps[0], steps[1]);
         of_the_program += usize::from(steps[0].is_some());
     }
     ensure!(of_the_program > 0, "no call could be traced back to the source");

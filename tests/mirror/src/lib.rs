@@ -8,11 +8,13 @@
 //! | [`run`] | a scenario, a program | files |
 //! | [`read`] | files | [`Observation`](read::observation::Observation) |
 //! | [`compare`] | two observations | [`Comparison`](compare::Comparison) |
-//! | [`show`] | comparisons | text |
+//! | [`account`] | two observations and their comparison | [`Account`](account::Account) |
+//! | [`show`] | comparisons, accounts | text |
 //!
 //! [`commands`] puts them together, for the programs of a [`project`] or for any two. Utilities for
 //! all are in [`common`]. A test checks that no stage uses a later one.
 
+pub mod account;
 pub mod commands;
 pub mod common;
 pub mod compare;

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use mirror::commands::target::{Target, TargetArguments};
 use mirror::commands::{bench, compare, interop, list, trace};
 use mirror::common::out::{is_broken_pipe, print_error};
+use mirror::show::terminal::width;
+use mirror::show::trace::Options;
 
 /// Runs two programs that should be the same and shows where they differ.
 ///
@@ -28,8 +31,10 @@ struct Cli {
 enum Command {
     /// Compare the C and the Rust twins of programs in their scenarios
     Compare(CompareArguments),
-    /// Show both traces side by side, each call with the source line that made it
+    /// Show the calls of both programs, with the lines that make them, and the packets between them
     Trace(TraceArguments),
+    /// Show the packets of both programs, an arrow for each
+    Packets(PacketsArguments),
     /// Run every server with every client, C and Rust, and compare what is echoed
     Interop,
     /// List the programs and their scenarios
@@ -40,39 +45,48 @@ enum Command {
 
 #[derive(Args)]
 struct CompareArguments {
-    /// Programs to compare, e.g. echo_server [default: all]
-    #[arg(value_name = "PROGRAM", conflicts_with_all = ["left", "right", "scenarios"])]
-    programs: Vec<String>,
+    #[command(flatten)]
+    target: TargetArguments,
     /// Only the scenario of this name, with a line of its own
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
     /// Print a line for each scenario, not only one for each program
     #[arg(short, long)]
     verbose: bool,
-    /// Compare any two programs instead of the project's: the left one
-    #[arg(long, value_name = "CMD", requires = "right", requires = "scenarios")]
-    left: Option<String>,
-    /// The right one
-    #[arg(long, value_name = "CMD", requires = "left")]
-    right: Option<String>,
-    /// The scenarios for both, a TOML file (see docs/scenarios.md)
-    #[arg(long, value_name = "FILE", requires = "left")]
-    scenarios: Option<PathBuf>,
-    /// Where the runs leave their traces and output [default: target/mirror in the project,
-    /// ./mirror-output otherwise]
-    #[arg(long, value_name = "FOLDER")]
-    output: Option<PathBuf>,
+    /// Write the account of every run to this file, as JSON: a line for each scenario (see docs/account.md)
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct PacketsArguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// The scenario [default: the one that shows what the program is about]
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Show every line in full
+    #[arg(long)]
+    wide: bool,
 }
 
 #[derive(Args)]
 struct TraceArguments {
-    /// The program, e.g. echo_server
-    #[arg(value_name = "PROGRAM")]
-    program: String,
-    /// The scenario [default: the first one]
+    #[command(flatten)]
+    target: TargetArguments,
+    /// The scenario [default: the one that shows what the program is about]
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
-    /// Show every call in full, one twin below the other
+    /// Also show the calls of the loader and of the C library's start
+    #[arg(long)]
+    all: bool,
+    /// Only show calls of these functions, e.g. socket,send,recv
+    #[arg(long, value_name = "FUNCTION", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Leave the packets out
+    #[arg(long)]
+    no_packets: bool,
+    /// Show every line in full
     #[arg(long)]
     wide: bool,
 }
@@ -82,8 +96,18 @@ fn main() -> ExitCode {
         return status;
     }
     let result = match Cli::parse().command {
-        Command::Compare(arguments) => compare_command(arguments),
-        Command::Trace(a) => trace::run(&a.program, a.scenario.as_deref(), a.wide),
+        Command::Compare(CompareArguments { target, scenario, verbose, json }) => {
+            Target::find(target).and_then(|target| compare::run(&target, scenario.as_deref(), verbose, json.as_deref()))
+        }
+        Command::Trace(TraceArguments { target, scenario, all, only, no_packets, wide }) => {
+            let columns = (!wide).then(width);
+            let options = Options { all, only, no_packets, columns };
+            Target::find(target).and_then(|target| trace::run(&target, scenario.as_deref(), &options))
+        }
+        Command::Packets(PacketsArguments { target, scenario, wide }) => {
+            let columns = (!wide).then(width);
+            Target::find(target).and_then(|target| trace::packets(&target, scenario.as_deref(), columns))
+        }
         Command::Interop => interop::run(),
         Command::List => list::run(),
         Command::Bench => bench::run(),
@@ -97,14 +121,5 @@ fn main() -> ExitCode {
             }
             ExitCode::from(2)
         }
-    }
-}
-
-fn compare_command(arguments: CompareArguments) -> anyhow::Result<bool> {
-    let CompareArguments { programs, left, right, scenarios, scenario, verbose, output } = arguments;
-    let options = compare::Options { scenario, verbose, output };
-    match (left, right, scenarios) {
-        (Some(left), Some(right), Some(scenarios)) => compare::commands(&left, &right, &scenarios, options),
-        _ => compare::programs(&programs, options),
     }
 }

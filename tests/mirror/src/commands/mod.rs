@@ -5,4 +5,5 @@ pub mod bench;
 pub mod compare;
 pub mod interop;
 pub mod list;
+pub mod target;
 pub mod trace;

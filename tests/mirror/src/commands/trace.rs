@@ -1,128 +1,88 @@
 //! `mirror trace`.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use anstream::adapter::strip_str;
+use anyhow::{Result, bail};
 
-use anyhow::{Context, Result};
-
+use crate::account::Account;
+use crate::account::build::{Run, account};
+use crate::commands::target::Target;
 use crate::common::lock::lock;
-use crate::common::out::say;
+use crate::common::out::{print, say};
 use crate::common::parallel::processors;
 use crate::common::tools::Tools;
-use crate::compare::Row;
-use crate::compare::diff::align_events;
+use crate::compare::Comparison;
 use crate::compare::normalise::Normaliser;
-use crate::compare::rows::{by_process, threads};
 use crate::compare::rules::RULES;
-use crate::project::{Project, Twin, cases};
-use crate::read::trace::Event;
-use crate::run::job::Instrument;
+use crate::project::Case;
+use crate::run::job::{Instrument, PACKETS};
 use crate::scenario::check_injections;
-use crate::show::source::{Origin, Sources};
-use crate::show::terminal::{BAD, FAINT, HEADING, crop, pad, styled, width};
+use crate::show::ladder::ladders;
+use crate::show::report;
+use crate::show::terminal::{BAD, FAINT, GOOD, styled};
+use crate::show::trace::{Options, trace};
 
-/// Prints both traces of a scenario side by side.
-pub fn run(program: &str, scenario: Option<&str>, wide: bool) -> Result<bool> {
-    let project = Project::find()?;
-    let pairs = project.pairs(&[program.to_owned()])?;
-    let case = *cases(&pairs, scenario)?.first().context("no scenarios")?;
-    check_injections(&Tools::find()?.strace, &[case.scenario])?;
-    project.build()?;
-    let output: PathBuf = project.output().join("trace");
-    let _lock = lock(&output)?;
-    let [left, right] = case.observe(&output, processors()?[0], Instrument::TraceWithStacks)?;
-    let twins = &case.pair.twins;
+/// Runs both programs and shows their calls, with the lines that make them, and the packets.
+pub fn run(target: &Target, scenario: Option<&str>, options: &Options) -> Result<bool> {
+    let account = of_one(target, scenario)?;
+    print(&trace(&account, options))?;
+    for difference in &account.differences {
+        print(difference)?;
+    }
+    let same = account.verdict == "same";
+    say!("{}", styled(account.verdict, if same { GOOD } else { BAD }));
+    let folders = account.sides.each_ref().map(|side| side.folder.as_str());
+    say!("{}", styled(&format!("files: {}, {}", folders[0], folders[1]), FAINT));
+    Ok(same)
+}
 
-    say!("{}  {}", styled(&format!("{program}, {}", case.scenario.name), HEADING), case.scenario.about);
-    let normaliser = Normaliser::new(RULES);
-    let traces = [&left, &right].map(|side| normaliser.rows(&side.trace, case.scenario.polls));
-    let rows = align_events([&traces[0], &traces[1]], &normaliser);
-    let mut sources = Sources::default();
-    let mut origins_of = |side: usize| sources.origins(&traces[side], twins[side].source.as_deref());
-    let origins = [origins_of(0)?, origins_of(1)?];
-    let mut origins = origins.map(Vec::into_iter);
-    let mut owners = traces.each_ref().map(|rows| owners(rows).into_iter());
-    let mut owner = None;
-    let column = if wide { 0 } else { (width() - 26) / 2 };
-    let heading = |twin: &Twin| {
-        let source = twin.source.as_deref().and_then(|path| path.file_name());
-        format!("{} ({})", twin.label, source.unwrap_or_default().to_string_lossy())
+/// Runs both programs and shows their packets.
+pub fn packets(target: &Target, scenario: Option<&str>, columns: Option<usize>) -> Result<bool> {
+    let account = of_one(target, scenario)?;
+    print(&ladders(&account, columns))?;
+    for side in &account.sides {
+        say!("{}", styled(&format!("{}: {}/{PACKETS} (for Wireshark)", side.label, side.folder), FAINT));
+    }
+    Ok(account.verdict == "same")
+}
+
+/// The account of the one program of the target in a scenario, by default its main one.
+pub fn of_one(target: &Target, scenario: Option<&str>) -> Result<Account> {
+    let [pair] = target.pairs.as_slice() else {
+        bail!("which program? Name one, e.g. echo_server (`mirror list` shows all)");
     };
-    let headings = twins.each_ref().map(heading);
-    say!("  step line  {}  step line  {}", pad(&headings[0], column), headings[1]);
-    for row in &rows {
-        let here = [0, 1].map(|side| row.sides[side].as_ref().and_then(|_| origins[side].next()).flatten());
-        let [left, right] = [0, 1].map(|side| row.sides[side].as_ref().and_then(|_| owners[side].next()));
-        if let Some(now) = left.or(right)
-            && owner.as_ref() != Some(&now)
-        {
-            say!("{}", styled(&now, HEADING));
-            owner = Some(now);
-        }
-        let mut cells = [0, 1].map(|side| cell(row, side, here[side], column));
-        if wide {
-            // One below the other: a call can be very long.
-            cells[0].push_str("\n  ");
-        }
-        let style = match (row.same, here) {
-            (false, _) => BAD,
-            (true, [None, None]) => FAINT,
-            (true, _) => anstyle::Style::new(),
-        };
-        let mark = if row.same { ' ' } else { '≠' };
-        let shown = format!("{mark} {}  {}", cells[0], cells[1].trim_end());
-        say!("{}", styled(&shown, style));
-    }
-    Ok(rows.iter().all(|row| row.same))
-}
-
-/// The process or thread of each event, in words; empty if there is only one thread.
-fn owners(rows: &[&Event]) -> Vec<String> {
-    let threads = threads(rows.iter().copied());
-    let processes = by_process(rows.iter().copied(), &threads);
-    if threads.is_empty() && processes.len() == 1 {
-        return Vec::new();
-    }
-    let process = |thread: u32| {
-        let number = threads.get(&thread).copied().unwrap_or(thread);
-        let place = processes.iter().position(|process| process.number == number);
-        format!("process {}", place.map_or(0, |place| place + 1))
+    let scenario = match scenario {
+        Some(name) => pair.scenarios.find(name)?,
+        None => pair.scenarios.main(),
     };
-    let mut names: HashMap<u32, String> = HashMap::new();
-    for (thread, maker) in rows.iter().filter_map(|row| Some((row.created()?, row.process))) {
-        let name = if threads.contains_key(&thread) {
-            format!("the other threads of {}", process(thread))
-        } else {
-            format!("{}, forked by {}", process(thread), process(maker))
-        };
-        names.insert(thread, name);
-    }
-    let name = |row: &&Event| names.get(&row.process).cloned();
-    rows.iter().map(|row| name(row).unwrap_or_else(|| process(row.process))).collect()
+    check_injections(&Tools::find()?.strace, &[scenario])?;
+    let _lock = lock(&target.output)?;
+    Ok(of(target, &Case { pair, scenario }, processors()?[0], &Normaliser::new(RULES))?.1)
 }
 
-fn cell(row: &Row, side: usize, origin: Option<Origin>, column: usize) -> String {
-    let line = origin.map_or(String::new(), |origin| origin.line.to_string());
-    let step = origin.and_then(|origin| origin.step).map_or(String::new(), |n| format!("[{n}]"));
-    let text = row.sides[side].as_deref().unwrap_or("");
-    let text = if column == 0 { text.to_owned() } else { pad(&crop(text, 0, column), column) };
-    format!("{step:>4} {line:>4}  {text}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::read::trace::parse;
-
-    #[test]
-    fn who_created_whom() {
-        let owners = |log: &str| owners(&parse(log).iter().collect::<Vec<_>>());
-        assert_eq!(owners("3 close(4) = 0\n3 +++ exited with 0 +++\n"), [""; 0]);
-        let log = "3 clone(flags=SIGCHLD) = 7\n7 clone3({flags=CLONE_THREAD}, 88) = 9\n\
-                   3 close(4) = 0\n9 read(5, \"\", 1) = 0\n";
-        assert_eq!(
-            owners(log),
-            ["process 1", "process 2, forked by process 1", "process 1", "the other threads of process 2",]
-        );
-    }
+/// The account of a case, which may be the same only after several runs.
+pub fn of(
+    target: &Target,
+    case: &Case<'_>,
+    processor: usize,
+    normaliser: &Normaliser,
+) -> Result<(Comparison, Account)> {
+    let instrument = Instrument::TraceWithStacks;
+    let (comparison, observations) = case.judge_and_keep(&target.output, processor, normaliser, instrument)?;
+    let differences = match comparison.is_same() {
+        true => Vec::new(),
+        false => vec![strip_str(&report::differences(&comparison, case.labels())).to_string()],
+    };
+    let folder = case.directory(&target.output);
+    let folders = case.labels().map(|label| folder.join(label.to_lowercase()));
+    let run = |side: usize| Run {
+        label: &case.pair.twins[side].label,
+        command: &case.pair.twins[side].command,
+        own: &case.pair.twins[side].own,
+        observation: &observations[side],
+        folder: &folders[side],
+    };
+    let runs = [run(0), run(1)];
+    let program = &case.pair.scenarios.program;
+    let account = account(program, case.scenario, &runs, &comparison, differences, normaliser, &target.base)?;
+    Ok((comparison, account))
 }

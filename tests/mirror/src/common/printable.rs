@@ -1,5 +1,10 @@
 //! Shows arbitrary bytes as text.
 
+/// A number of bytes, in words.
+pub fn bytes(number: usize) -> String {
+    if number == 1 { "1 byte".to_owned() } else { format!("{number} bytes") }
+}
+
 /// Shows bytes unambiguously: UTF-8 text as it is, everything else escaped.
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::new();

@@ -31,6 +31,18 @@ pub enum Verdict {
     Undecided,
 }
 
+impl Verdict {
+    /// In words, as a report names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Different => "differs",
+            Self::NotAsStated => "not as stated",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
 /// A program that differs from itself when it is run again.
 #[derive(Debug, Clone)]
 pub struct Undecided {

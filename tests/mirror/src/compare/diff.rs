@@ -12,13 +12,7 @@ use crate::read::trace::Event;
 /// How many rows of context are shown around the first difference.
 const CONTEXT: usize = 3;
 
-/// Aligns two traces, normalised.
-pub fn align_events(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
-    let [left, right] = normalised(traces, normaliser);
-    align_lines(&left, &right)
-}
-
-/// The same, but empty if the traces are equal.
+/// Aligns two traces, normalised; empty if they are equal.
 pub fn align_if_different(traces: [&[&Event]; 2], normaliser: &Normaliser) -> Vec<Row> {
     let [left, right] = normalised(traces, normaliser);
     if left == right { Vec::new() } else { align_lines(&left, &right) }
@@ -30,22 +24,18 @@ fn normalised<'a>(traces: [&[&'a Event]; 2], normaliser: &Normaliser) -> [Vec<Co
 
 /// Aligns two lists of lines.
 pub fn align_lines<Text: AsRef<str> + Ord + Hash>(left: &[Text], right: &[Text]) -> Vec<Row> {
-    let text = |text: &Text| text.as_ref().to_owned();
+    let text = |list: &[Text], place: Option<usize>| place.map(|place| list[place].as_ref().to_owned());
+    let row = |(same, [l, r]): (bool, [Option<usize>; 2])| Row { same, sides: [text(left, l), text(right, r)] };
+    pairs(left, right).into_iter().map(row).collect()
+}
+
+/// Aligns two lists: for each row, whether both sides are equal there, and the places in the lists.
+pub fn pairs<Text: Ord + Hash>(left: &[Text], right: &[Text]) -> Vec<(bool, [Option<usize>; 2])> {
     let mut rows = Vec::new();
     for operation in capture_diff_slices(Algorithm::Myers, left, right) {
-        match operation {
-            DiffOp::Equal { old_index, new_index, len } => rows.extend((0..len).map(|i| Row {
-                same: true,
-                sides: [Some(text(&left[old_index + i])), Some(text(&right[new_index + i]))],
-            })),
-            other => {
-                let (old, new) = (&left[other.old_range()], &right[other.new_range()]);
-                rows.extend(
-                    (0..old.len().max(new.len()))
-                        .map(|i| Row { same: false, sides: [old.get(i).map(text), new.get(i).map(text)] }),
-                );
-            }
-        }
+        let (old, new) = (operation.old_range(), operation.new_range());
+        let same = matches!(operation, DiffOp::Equal { .. });
+        rows.extend((0..old.len().max(new.len())).map(|n| (same, [old.clone().nth(n), new.clone().nth(n)])));
     }
     rows
 }

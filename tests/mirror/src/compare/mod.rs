@@ -111,7 +111,7 @@ mod tests {
     use crate::read::observation::{End, Stream};
 
     fn events(lines: &[&str]) -> Vec<Event> {
-        let event = |text: &&str| Event { process: 3, text: (*text).into(), stack: Vec::new() };
+        let event = |text: &&str| Event { process: 3, text: (*text).into(), stack: Vec::new(), times: None };
         lines.iter().map(event).collect()
     }
 
@@ -121,9 +121,11 @@ mod tests {
             stderr: Vec::new(),
             end: End::Exited(0),
             step_failures: Vec::new(),
+            steps: Vec::new(),
             peers: Vec::new(),
             trace: events(lines),
             packets: Vec::new(),
+            frames: Vec::new(),
             files: Vec::new(),
             remaining_processes: 0,
         }

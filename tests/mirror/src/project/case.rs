@@ -43,7 +43,18 @@ impl Case<'_> {
     /// Runs both twins and compares them. If they are not the same, runs both again to check that
     /// each is the same as itself.
     pub fn judge(&self, output: &Path, processor: usize, normaliser: &Normaliser) -> Result<Comparison> {
-        let first = self.observe(output, processor, Instrument::Trace)?;
+        Ok(self.judge_and_keep(output, processor, normaliser, Instrument::Trace)?.0)
+    }
+
+    /// The same under any instrument, with the observations that the verdict is on.
+    pub fn judge_and_keep(
+        &self,
+        output: &Path,
+        processor: usize,
+        normaliser: &Normaliser,
+        instrument: Instrument,
+    ) -> Result<(Comparison, [Observation; 2])> {
+        let first = self.observe(output, processor, instrument.clone())?;
         let mut comparison = compare(self.scenario, &first[0], &first[1], normaliser);
         // The differences without scheduling, once a program has differed from itself.
         let mut decided = None;
@@ -51,12 +62,12 @@ impl Case<'_> {
             if decided.as_ref().map_or_else(|| comparison.is_same(), Vec::is_empty) {
                 break;
             }
-            let second = self.observe(&output.join("again"), processor, Instrument::Trace)?;
+            let second = self.observe(&output.join("again"), processor, instrument.clone())?;
             if let Some(undecided) = self.undecided(&first, &second, normaliser) {
                 let mut sides = first.iter().zip(&second);
                 if sides.any(|(a, b)| !between_without_scheduling([a, b], normaliser).is_empty()) {
                     comparison.undecided = Some(undecided);
-                    return Ok(comparison);
+                    return Ok((comparison, first));
                 }
                 let [left, right] = &first;
                 decided.get_or_insert_with(|| between_without_scheduling([left, right], normaliser));
@@ -65,7 +76,7 @@ impl Case<'_> {
         if let Some(decided) = decided {
             comparison.ignore_scheduling(decided);
         }
-        Ok(comparison)
+        Ok((comparison, first))
     }
 
     fn undecided(

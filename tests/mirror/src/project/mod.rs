@@ -121,20 +121,21 @@ impl Project {
 
     /// The C twin of a program.
     pub fn c(&self, name: &str) -> Twin {
-        self.twin("C", "target/c-reference", name, &format!("c-reference/{name}.c"))
+        self.twin("C", "target/c-reference", name, &["c-reference"])
     }
 
-    /// The Rust twin of a program.
+    /// The Rust twin of a program. The wrappers are not among its own sources: a call comes from the line that calls
+    /// the wrapper.
     pub fn rust(&self, name: &str) -> Twin {
-        self.twin("Rust", "target/release", name, &format!("src/bin/{name}.rs"))
+        self.twin("Rust", "target/release", name, &["src/bin", "src/common", "src/server"])
     }
 
-    fn twin(&self, label: &str, folder: &str, name: &str, source: &str) -> Twin {
+    fn twin(&self, label: &str, folder: &str, name: &str, own: &[&str]) -> Twin {
         let file = self.path(folder).join(name);
         Twin {
             label: label.to_owned(),
             command: vec![file.to_string_lossy().into_owned()],
-            source: Some(self.path(source)),
+            own: own.iter().map(|folder| self.path(folder)).collect(),
             visible: Vec::new(),
         }
     }

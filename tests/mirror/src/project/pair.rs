@@ -25,8 +25,8 @@ pub struct Twin {
     pub label: String,
     /// The program's file, followed by its leading arguments.
     pub command: Vec<String>,
-    /// Its source file, if known.
-    pub source: Option<PathBuf>,
+    /// The folders of its own sources, if known: see [`Places`](crate::account::places::Places).
+    pub own: Vec<PathBuf>,
     /// Files that the command line names; see [`Job::visible`](crate::run::job::Job::visible).
     pub visible: Vec<(PathBuf, PathBuf)>,
 }
@@ -42,7 +42,7 @@ impl Twin {
             .with_context(|| format!("--{label}: {} cannot be executed", file.display()))?;
         command[0] = file.to_string_lossy().into_owned();
         let visible = command[1..].iter().filter_map(|word| visible(word)).collect();
-        Ok(Self { label: label.to_owned(), command, source: None, visible })
+        Ok(Self { label: label.to_owned(), command, own: Vec::new(), visible })
     }
 }
 

@@ -7,11 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use regex::Regex;
 
-pub use crate::run::record::{End, FileRecord, Stream};
+pub use crate::run::record::{End, FileRecord, StepRecord, Stream};
 
+use crate::read::frames::{self, Frame};
 use crate::read::packets;
 use crate::read::trace::{self, Event};
-use crate::run::job::{Job, PACKETS, not_run};
+use crate::run::job::{Instrument, Job, PACKETS, not_run};
 use crate::run::record::{PeerRecord, Record};
 use crate::run::start::MAX_STRING;
 use crate::run::world::WORK;
@@ -27,12 +28,16 @@ pub struct Observation {
     pub end: End,
     /// The step that failed, and why.
     pub step_failures: Vec<String>,
+    /// The steps that were taken.
+    pub steps: Vec<StepRecord>,
     /// What each peer saw, in the order of the connections.
     pub peers: Vec<Peer>,
     /// Every system call and signal, from `execve` to the end.
     pub trace: Vec<Event>,
-    /// The packets on the devices of the run, as lines: see [`packets::read`].
+    /// The packets on the devices of the run, as lines: see [`packets::lines`].
     pub packets: Vec<String>,
+    /// The same packets as they were captured, if the run recorded stacks.
+    pub frames: Vec<Frame>,
     /// The files left in the writable folders, in the order of their paths.
     pub files: Vec<FileRecord>,
     /// How many processes were left after the program had ended and all steps had been taken.
@@ -57,7 +62,7 @@ impl Observation {
             let path = job.file(name);
             fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let Record { end, step_failures, peers, files, remaining_processes } = record;
+        let Record { end, step_failures, steps, peers, files, remaining_processes } = record;
         let peer = |PeerRecord { name, file, stream }| Ok(Peer { name, received: read(&file)?, stream });
         let mut trace = trace::parse(&String::from_utf8_lossy(&read("strace")?));
         if let Some(event) = trace.iter().find(|event| event.is_truncated(MAX_STRING)) {
@@ -75,14 +80,19 @@ impl Observation {
                 frame.object.clone_from(&job.command[0]);
             }
         }
+        let frames = frames::read(&job.file(PACKETS))?;
+        let packets = packets::lines(&frames)?;
+        let frames = if job.instrument == Instrument::TraceWithStacks { frames } else { Vec::new() };
         Ok(Self {
             stdout: read("stdout")?,
             stderr: read("stderr")?,
             end,
             step_failures,
+            steps,
             peers: peers.into_iter().map(peer).collect::<Result<_>>()?,
             trace,
-            packets: packets::read(&job.file(PACKETS))?,
+            packets,
+            frames,
             files,
             remaining_processes,
         })

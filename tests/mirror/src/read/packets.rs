@@ -9,41 +9,22 @@
 //! checksum.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use etherparse::{NetSlice, SlicedPacket, TcpOptionElement, TcpSlice, TransportSlice};
-use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
-use pcap_file::pcapng::{Block, PcapNgReader};
 
 use crate::common::printable::printable;
+use crate::read::frames::Frame;
 use crate::scenario::network::LOOPBACK;
 
-/// Reads a capture and lists each direction of each conversation, in the order of their first
-/// packets.
-pub fn read(path: &Path) -> Result<Vec<String>> {
-    let mut reader =
-        PcapNgReader::new(File::open(path)?).with_context(|| format!("{}: not a capture file", path.display()))?;
+/// Lists each direction of each conversation, in the order of their first packets.
+pub fn lines(frames: &[Frame]) -> Result<Vec<String>> {
     let mut conversations = Conversations::default();
-    let mut devices = Vec::new();
-    while let Some(block) = reader.next_block() {
-        match block? {
-            Block::InterfaceDescription(device) => {
-                let name = device.options.iter().find_map(|option| match option {
-                    InterfaceDescriptionOption::IfName(name) => Some(name.to_string()),
-                    _ => None,
-                });
-                devices.push(name.filter(|name| name != LOOPBACK));
-            }
-            Block::EnhancedPacket(packet) => {
-                let device = devices.get(packet.interface_id as usize).cloned().flatten();
-                conversations.add(device, &packet.data)?;
-            }
-            _ => {}
-        }
+    for frame in frames {
+        let device = Some(&frame.device).filter(|name| *name != LOOPBACK);
+        conversations.add(device.cloned(), &frame.bytes)?;
     }
     Ok(conversations.lines())
 }

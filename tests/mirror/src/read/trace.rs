@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Duration;
 
-use crate::run::strace;
+use crate::run::strace::{self, Line};
 
 /// One line of a trace: a system call with its result, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,17 @@ pub struct Event {
     pub text: String,
     /// The call stack, innermost frame first; empty unless strace recorded stacks.
     pub stack: Vec<Frame>,
+    /// When it began and, for a call that returned, when it was over; only with stacks.
+    pub times: Option<Times>,
+}
+
+/// When a call began and was over, since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When it began.
+    pub begin: Duration,
+    /// When it was over; for a call that did not return and for a signal, when it began.
+    pub end: Duration,
 }
 
 /// A return address on the call stack.
@@ -103,11 +115,14 @@ pub fn parse(log: &str) -> Vec<Event> {
             }
             continue;
         }
-        let Some((process, text)) = strace::split_line(line) else {
+        let Some(Line { process, time, took, text }) = strace::parse_line(line) else {
             continue;
         };
         if let Some((begin, index)) = resumed(text, process, &mut unfinished) {
             events[index].text.push_str(begin);
+            if let (Some(times), Some(took)) = (&mut events[index].times, took) {
+                times.end = times.begin + took;
+            }
             current = Some(index);
             continue;
         }
@@ -119,7 +134,8 @@ pub fn parse(log: &str) -> Vec<Event> {
             None => text,
         };
         current = Some(events.len());
-        events.push(Event { process, text: text.to_owned(), stack: Vec::new() });
+        let times = time.map(|begin| Times { begin, end: begin + took.unwrap_or_default() });
+        events.push(Event { process, text: text.to_owned(), stack: Vec::new(), times });
     }
     // exit and exit_group never return: if another thread or process is logged in between, they
     // have no second line.

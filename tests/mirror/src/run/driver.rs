@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Child;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
@@ -19,7 +19,7 @@ use crate::run::job::{Instrument, Job, PACKETS, not_run};
 use crate::run::log::Log;
 use crate::run::network;
 use crate::run::peers::Peers;
-use crate::run::record::{End, Record};
+use crate::run::record::{End, Record, StepRecord};
 use crate::run::start::{CALLGRIND, Collector, start};
 use crate::run::watch::{Activity, CHECK_INTERVAL, Watch};
 use crate::run::world::{LOG, WORK, WRITABLE, protect_sysctls};
@@ -45,6 +45,11 @@ pub enum Arrival {
     Missing,
 }
 
+/// The time by the clock that strace and the capture use, since 1970.
+pub fn now() -> Result<Duration> {
+    Ok(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?)
+}
+
 /// A run in progress.
 pub struct Run<'a> {
     /// What to run.
@@ -58,6 +63,8 @@ pub struct Run<'a> {
     collectors: Vec<Collector>,
     /// The steps that failed, and why.
     pub step_failures: Vec<String>,
+    /// The steps that were taken.
+    pub steps: Vec<StepRecord>,
     deadline: Instant,
     /// Whether the program was still running after the last step and was killed.
     killed_by_tool: bool,
@@ -79,7 +86,9 @@ impl<'a> Run<'a> {
         let capture = Capture::start(&job.file(PACKETS), devices)?;
         let mut peers = Peers::new(&job.directory);
         let mut watch = Watch::new()?;
+        let mut steps = Vec::new();
         for step in &job.scenario.before {
+            steps.push(StepRecord { time: now()?, text: step.to_string(), before: true });
             if let Err(error) = peers.take(step) {
                 return Err(not_run(format!("before the start: step \"{step}\" failed: {error:#}")));
             }
@@ -100,6 +109,7 @@ impl<'a> Run<'a> {
             child,
             collectors,
             step_failures: Vec::new(),
+            steps,
             deadline: Instant::now() + DEADLINE,
             killed_by_tool: false,
         })
@@ -126,8 +136,8 @@ impl<'a> Run<'a> {
         let files = list_files(&WRITABLE, &self.job.file("files"));
         let mut files = files.map_err(|error| not_run(format!("{error:#}")))?;
         files.retain(|file| Path::new(&file.path) != program);
-        let (step_failures, peers) = (self.step_failures, self.peers.records());
-        Ok(Record { end, step_failures, peers, files, remaining_processes })
+        let (step_failures, steps, peers) = (self.step_failures, self.steps, self.peers.records());
+        Ok(Record { end, step_failures, steps, peers, files, remaining_processes })
     }
 
     /// Whether the program has ended. Children may still be running.

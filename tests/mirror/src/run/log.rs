@@ -13,7 +13,7 @@ use nix::libc;
 use crate::run::job::not_run;
 use crate::run::polling::Polling;
 use crate::run::record::End;
-use crate::run::strace::split_line;
+use crate::run::strace::{Line, parse_line};
 
 /// The maximum size of a log, in bytes: it is read into memory later.
 const MAX_LOG: usize = 512 << 20;
@@ -91,7 +91,7 @@ impl Log {
 
     fn line(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line);
-        let Some((process, text)) = split_line(line.trim_end()) else {
+        let Some(Line { process, text, .. }) = parse_line(line.trim_end()) else {
             return;
         };
         let program = self.program.get_or_insert_with(|| Program {

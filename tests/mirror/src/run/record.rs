@@ -1,5 +1,7 @@
 //! What a run leaves besides the files in its directory.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// The findings of a run that are in none of its files.
@@ -9,6 +11,8 @@ pub struct Record {
     pub end: End,
     /// The step that failed, and why.
     pub step_failures: Vec<String>,
+    /// The steps that were taken, in order.
+    pub steps: Vec<StepRecord>,
     /// What each peer saw, in the order of the connections.
     pub peers: Vec<PeerRecord>,
     /// The files left in the writable folders, in the order of their paths.
@@ -36,6 +40,17 @@ impl std::fmt::Display for End {
             End::StillThere => write!(f, "still running after the last step"),
         }
     }
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// When, since 1970: when it began or, if it waits for the program, when that was over.
+    pub time: Duration,
+    /// What was done, in words.
+    pub text: String,
+    /// Whether it was taken before the program was started.
+    pub before: bool,
 }
 
 /// What one peer saw of its connection.

@@ -18,6 +18,7 @@ use nix::sys::termios;
 
 use crate::common::tools::Tools;
 use crate::run::job::{Instrument, Job, not_run};
+use crate::run::strace::TIMES;
 use crate::run::world::{LOG, WORK};
 use crate::scenario::Output;
 
@@ -108,7 +109,7 @@ fn instrument(job: &Job) -> Command {
         .args(["-e", "abbrev=%%stat"])
         .args(["-o", LOG]);
     if job.instrument == Instrument::TraceWithStacks {
-        command.arg("-k");
+        command.arg("-k").args(TIMES);
     }
     for injection in &job.scenario.inject {
         command.arg("-e").arg(format!("inject={injection}"));

@@ -5,10 +5,10 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use crate::common::printable::printable;
-use crate::run::driver::{Arrival, Run};
+use crate::run::driver::{Arrival, Run, now};
 use crate::run::job::NotRun;
 use crate::run::peers::CHUNK;
-use crate::run::record::Stream;
+use crate::run::record::{StepRecord, Stream};
 use crate::scenario::Step;
 
 impl Run<'_> {
@@ -16,6 +16,7 @@ impl Run<'_> {
     pub fn take_steps(&mut self) -> Result<()> {
         for (index, step) in self.job.scenario.steps.iter().enumerate() {
             self.wait_until_asleep()?;
+            let begun = now()?;
             if let Err(error) = self.take(step) {
                 if error.is::<NotRun>() {
                     return Err(error);
@@ -23,6 +24,8 @@ impl Run<'_> {
                 self.step_failures.push(format!("step {} ({step}): {error:#}", index + 1));
                 break;
             }
+            let time = if step.expects() { now()? } else { begun };
+            self.steps.push(StepRecord { time, text: step.to_string(), before: false });
         }
         Ok(())
     }

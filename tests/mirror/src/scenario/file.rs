@@ -18,6 +18,8 @@ pub struct ScenarioFile {
     pub program: String,
     /// What is done to it, one after another.
     pub scenarios: Vec<Scenario>,
+    /// The name of the one that shows what the program is about.
+    main: String,
 }
 
 /// What may stand in a program's file. The fields with an underscore have done their work before.
@@ -28,6 +30,8 @@ struct OwnFile {
     /// Files whose scenarios are its own as well.
     #[serde(default)]
     shared: Vec<String>,
+    /// The scenario that shows what the program is about, if it is not the first.
+    main: Option<String>,
     /// How it waits in all scenarios that do not say otherwise.
     #[serde(default)]
     polls: Polls,
@@ -90,6 +94,7 @@ impl ScenarioFile {
             let (shared, places): (SharedFile, _) = parse(&source, read, &mut mistakes)?;
             take(&shared.scenarios, &places, &mut mistakes);
         }
+        let head = places.head;
         let mut places = BTreeMap::new();
         for Scenario { name, origin, .. } in &scenarios {
             if let Some(Origin { file, line, .. }) = places.insert(name, origin) {
@@ -98,8 +103,19 @@ impl ScenarioFile {
                 mistakes.add_of_scenario(&origin.file, origin.line, name, what);
             }
         }
+        if let Some(main) = own.main.as_ref().filter(|main| scenarios.iter().all(|s| s.name != **main)) {
+            let line = head.line("main", None);
+            mistakes.add(source.path(), line, format!("main = {main:?}: the name of a scenario was expected"));
+        }
         mistakes.check()?;
-        Ok(Self { program: own.program, scenarios })
+        let first = scenarios.first().context("there is no scenario")?;
+        let main = own.main.unwrap_or_else(|| first.name.clone());
+        Ok(Self { program: own.program, scenarios, main })
+    }
+
+    /// The scenario that shows what the program is about.
+    pub fn main(&self) -> &Scenario {
+        self.scenarios.iter().find(|s| s.name == self.main).expect("it was looked for when the file was read")
     }
 
     /// The scenario of that name.

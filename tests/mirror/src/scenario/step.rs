@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::common::printable::bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Text;
@@ -120,13 +121,11 @@ impl Step {
         }
     }
 
-    /// Whether it needs the program, so that it cannot be taken before the start.
-    pub(super) fn needs_program(&self) -> bool {
+    /// Whether it waits for something that the program does.
+    pub fn expects(&self) -> bool {
         matches!(
             self,
-            Step::Send { .. }
-                | Step::Expect { .. }
-                | Step::Fill { .. }
+            Step::Expect { .. }
                 | Step::ExpectFilling { .. }
                 | Step::ExpectSomeFilling { .. }
                 | Step::ExpectNothing { .. }
@@ -134,8 +133,12 @@ impl Step {
                 | Step::ExpectReset { .. }
                 | Step::ExpectDatagram { .. }
                 | Step::ExpectNoDatagram { .. }
-                | Step::Signal { .. }
         )
+    }
+
+    /// Whether it needs the program, so that it cannot be taken before the start.
+    pub(super) fn needs_program(&self) -> bool {
+        self.expects() || matches!(self, Step::Send { .. } | Step::Fill { .. } | Step::Signal { .. })
     }
 }
 
@@ -147,8 +150,8 @@ impl std::fmt::Display for Step {
             Step::Listen { peer, port } => write!(f, "{peer} listens on {port}"),
             Step::StopListening { peer } => write!(f, "{peer} listens no more"),
             Step::Accept { peer } => write!(f, "{peer} accepts"),
-            Step::Send { peer, text } => write!(f, "{peer} sends {} bytes", text.len()),
-            Step::Expect { peer, text } => write!(f, "{peer} gets {} bytes", text.len()),
+            Step::Send { peer, text } => write!(f, "{peer} sends {}", bytes(text.len())),
+            Step::Expect { peer, text } => write!(f, "{peer} gets {}", bytes(text.len())),
             Step::StopReading { peer } => write!(f, "{peer} stops reading"),
             Step::Fill { peer } => write!(f, "{peer} fills its connection"),
             Step::ExpectFilling { peer } => write!(f, "{peer} gets all that it has sent"),
@@ -164,10 +167,10 @@ impl std::fmt::Display for Step {
             }
             Step::Join { peer, group, port } => write!(f, "{peer} joins {group}, port {port}"),
             Step::SendDatagram { peer, address, port, text } => {
-                write!(f, "{peer} sends a datagram of {} bytes to {address}:{port}", text.len())
+                write!(f, "{peer} sends a datagram of {} to {address}:{port}", bytes(text.len()))
             }
             Step::ExpectDatagram { peer, text } => {
-                write!(f, "{peer} gets a datagram of {} bytes", text.len())
+                write!(f, "{peer} gets a datagram of {}", bytes(text.len()))
             }
             Step::ExpectNoDatagram { peer } => write!(f, "{peer} gets no datagram"),
             Step::Signal { signal } => write!(f, "the program gets {signal}"),

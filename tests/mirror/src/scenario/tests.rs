@@ -441,7 +441,7 @@ fn steps(scenarios: &[Scenario]) -> Vec<String> {
 fn dialogues_stand_for_their_steps() {
     let list = "['visits', { does = 'signal', signal = 'SIGTERM' }, 'comes']";
     let text = format!("{DIALOGUES}{SCENARIO_A}exit = 0\nsteps = {list}");
-    let visit = ["a connects to 7", "a sends 1 bytes", "a closes"];
+    let visit = ["a connects to 7", "a sends 1 byte", "a closes"];
     let expected = [&visit[..], &["the program gets SIGTERM"], &visit[..2]].concat();
     assert_eq!(steps(&load(&text).unwrap()), expected);
     // In the defaults, too.
@@ -458,7 +458,7 @@ fn dialogues_of_other_files() {
     let dialogues = DIALOGUES.replace("program = 'p'\n", "");
     let told = |own: &str, dialogues: &str| format!("{:#}", load_with(own, &[("d", dialogues)]).unwrap_err());
     let scenarios = load_with(&own, &[("d", &dialogues)]).unwrap();
-    assert_eq!(steps(&scenarios), ["a connects to 7", "a sends 1 bytes", "a closes"]);
+    assert_eq!(steps(&scenarios), ["a connects to 7", "a sends 1 byte", "a closes"]);
     assert_eq!(
         told(&own.replace("['d']", "['d',\n'e']"), &dialogues),
         "s.toml:3: dialogue_files: \"e\": cannot read it"

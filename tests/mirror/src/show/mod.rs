@@ -1,6 +1,7 @@
 //! Shows comparisons and traces to a person.
 
+pub mod ladder;
 pub mod report;
-pub mod source;
 pub mod summary;
 pub mod terminal;
+pub mod trace;

@@ -2,18 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::compare::{Comparison, Difference, Row, Undecided, Verdict};
+use crate::compare::{Comparison, Difference, Row, Undecided};
 use crate::show::terminal::{BAD, FAINT, GOOD, crop, pad, styled, width};
 
 /// The line for a scenario.
 pub fn scenario(name: &str, result: &Result<Comparison, String>) -> String {
-    let verdict = match result.as_ref().map(Comparison::verdict) {
-        Ok(Verdict::Same) => "same",
-        Ok(Verdict::Different) => "differs",
-        Ok(Verdict::NotAsStated) => "not as stated",
-        Ok(Verdict::Undecided) => "undecided",
-        Err(_) => "not run",
-    };
+    let verdict = result.as_ref().map_or("not run", |comparison| comparison.verdict().name());
     let style = if verdict == "same" { GOOD } else { BAD };
     let mut line = format!("  {}  {name:<36}", styled(&format!("{verdict:<7}"), style));
     let Ok(comparison) = result else {

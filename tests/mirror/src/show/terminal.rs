@@ -14,6 +14,9 @@ pub const HEADING: Style = Style::new().bold();
 /// Less important text.
 pub const FAINT: Style = Style::new().dimmed();
 
+/// What stands between the lines of a table.
+pub const ASIDE: Style = AnsiColor::Cyan.on_default();
+
 /// Text in a style. [`out`](crate::common::out) removes it unless standard output is a terminal.
 pub fn styled(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")

@@ -1,0 +1,196 @@
+//! Makes the account of two runs.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::calls::{self, Call, Phase};
+use super::packets::packets;
+use super::places::{Place, Places};
+use super::timeline::timeline;
+use super::{Account, Bytes, Deed, Received, Row, Side, VERSION};
+use crate::compare::Comparison;
+use crate::compare::diff::pairs;
+use crate::compare::normalise::Normaliser;
+use crate::compare::rows::{by_process, threads};
+use crate::read::observation::Observation;
+use crate::read::trace::{Event, Times};
+use crate::scenario::Scenario;
+
+/// One of the two programs, and its run. The run must have recorded stacks.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// What reports call the program.
+    pub label: &'a str,
+    /// Its command line.
+    pub command: &'a [String],
+    /// The folders of its own sources: see [`Places`].
+    pub own: &'a [PathBuf],
+    /// What it did.
+    pub observation: &'a Observation,
+    /// Where the run has left its files.
+    pub folder: &'a Path,
+}
+
+/// Makes the account of two runs of a scenario. Paths of sources are relative to `base`.
+pub fn account(
+    program: &str,
+    scenario: &Scenario,
+    runs: &[Run<'_>; 2],
+    comparison: &Comparison,
+    differences: Vec<String>,
+    normaliser: &Normaliser,
+    base: &Path,
+) -> Result<Account> {
+    let events = runs.each_ref().map(|run| normaliser.rows(&run.observation.trace, scenario.polls));
+    let compared = events.each_ref().map(|rows| normaliser.apply(rows.iter().map(|event| event.text.as_str())));
+    let rows = pairs(&compared[0], &compared[1]).into_iter().map(|(same, calls)| Row { same, calls }).collect();
+    let side = |index: usize| side(&runs[index], &events[index], &compared[index], base);
+    Ok(Account {
+        version: VERSION,
+        program: program.to_owned(),
+        scenario: scenario.name.clone(),
+        about: scenario.about.clone(),
+        verdict: comparison.verdict().name(),
+        differences,
+        sides: [side(0)?, side(1)?],
+        rows,
+    })
+}
+
+fn side(run: &Run<'_>, events: &[&Event], compared: &[impl AsRef<str>], base: &Path) -> Result<Side> {
+    let observation = run.observation;
+    let first = observation.trace.first().and_then(|event| event.times).context("the run has recorded no times")?;
+    let time = |time: Duration| nanoseconds(time) - nanoseconds(first.begin);
+    let mut places = Places::new(run.own, base);
+    let of_events: Vec<Vec<Place>> = events.iter().map(|event| places.of(event)).collect::<Result<_>>()?;
+    let phases = phases(events, &of_events);
+    let owners = owners(events);
+    let mut calls = Vec::new();
+    for (index, (event, lines)) in events.iter().zip(of_events).enumerate() {
+        let parsed = calls::parse(event);
+        let Times { begin, end } = event.times.unwrap_or(first);
+        let meaning = calls::meaning(&parsed.name, &parsed.arguments);
+        calls.push(Call {
+            function: calls::function(&parsed.name, &parsed.arguments),
+            kind: parsed.kind,
+            name: parsed.name,
+            arguments: parsed.arguments,
+            result: parsed.result,
+            error: parsed.error,
+            injected: parsed.injected,
+            meaning,
+            text: event.text.clone(),
+            compared: compared[index].as_ref().to_owned(),
+            thread: event.process,
+            owner: owners.get(index).cloned().unwrap_or_default(),
+            phase: phases[index],
+            step: places.step(&lines),
+            places: lines,
+            begin: time(begin),
+            end: time(end),
+        });
+    }
+    let packets = packets(&observation.frames, time)?;
+    let deeds = observation.steps.iter().map(|step| Deed { text: step.text.clone(), time: time(step.time) });
+    let deeds: Vec<Deed> = deeds.collect();
+    let received = |peer: &crate::read::observation::Peer| Received {
+        peer: peer.name.clone(),
+        bytes: Bytes::from(peer.received.as_slice()),
+    };
+    Ok(Side {
+        label: run.label.to_owned(),
+        command: run.command.to_vec(),
+        end: observation.end.to_string(),
+        stdout: Bytes::from(observation.stdout.as_slice()),
+        stderr: Bytes::from(observation.stderr.as_slice()),
+        peers: observation.peers.iter().map(received).collect(),
+        timeline: timeline(&calls, &packets, &deeds),
+        calls,
+        packets,
+        deeds,
+        sources: places.sources(),
+        folder: run.folder.display().to_string(),
+    })
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Which part of the run each event belongs to.
+fn phases(events: &[&Event], places: &[Vec<Place>]) -> Vec<Phase> {
+    let first = places.iter().position(|places| !places.is_empty()).unwrap_or(events.len());
+    let last = places.iter().rposition(|places| !places.is_empty()).unwrap_or(0);
+    // The loader's last call comes from the loader itself, not from a function that it has loaded.
+    let is_loader = |event: &Event| event.stack.iter().all(|frame| frame.object.contains("/ld-"));
+    let loader = events[..first].iter().rposition(|event| event.is_call() && is_loader(event)).map_or(0, |n| n + 1);
+    // No line of the program has ever led to a call in these.
+    let with_lines =
+        |number: u32| events.iter().zip(places).any(|(event, lines)| event.process == number && !lines.is_empty());
+    let library: HashSet<u32> = threads(events.iter().copied()).into_keys().filter(|n| !with_lines(*n)).collect();
+    let phase = |index: usize| match index {
+        _ if index < loader => Phase::Loader,
+        _ if index < first => Phase::Start,
+        _ if index <= last && library.contains(&events[index].process) => Phase::Library,
+        _ if index <= last => Phase::Program,
+        _ => Phase::End,
+    };
+    (0..events.len()).map(phase).collect()
+}
+
+/// The process or thread of each event, in words; empty if there is only one thread.
+fn owners(rows: &[&Event]) -> Vec<String> {
+    let threads = threads(rows.iter().copied());
+    let processes = by_process(rows.iter().copied(), &threads);
+    if threads.is_empty() && processes.len() == 1 {
+        return Vec::new();
+    }
+    let process = |thread: u32| {
+        let number = threads.get(&thread).copied().unwrap_or(thread);
+        let place = processes.iter().position(|process| process.number == number);
+        format!("process {}", place.map_or(0, |place| place + 1))
+    };
+    let mut names: HashMap<u32, String> = HashMap::new();
+    for (thread, maker) in rows.iter().filter_map(|row| Some((row.created()?, row.process))) {
+        let name = if threads.contains_key(&thread) {
+            format!("the other threads of {}", process(thread))
+        } else {
+            format!("{}, forked by {}", process(thread), process(maker))
+        };
+        names.insert(thread, name);
+    }
+    let name = |row: &&Event| names.get(&row.process).cloned();
+    rows.iter().map(|row| name(row).unwrap_or_else(|| process(row.process))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::trace::parse;
+
+    #[test]
+    fn who_created_whom() {
+        let owners = |log: &str| owners(&parse(log).iter().collect::<Vec<_>>());
+        assert_eq!(owners("3 close(4) = 0\n3 +++ exited with 0 +++\n"), [""; 0]);
+        let log = "3 clone(flags=SIGCHLD) = 7\n7 clone3({flags=CLONE_THREAD}, 88) = 9\n\
+                   3 close(4) = 0\n9 read(5, \"\", 1) = 0\n";
+        assert_eq!(
+            owners(log),
+            ["process 1", "process 2, forked by process 1", "process 1", "the other threads of process 2",]
+        );
+    }
+
+    #[test]
+    fn the_parts_of_a_run() {
+        let log = "3 execve(\"./a\") = 0\n > /lib/ld-2.so(_start+0x1) [0x9]\n3 brk(NULL) = 0\n > /lib/ld-2.so() [0x9]\n\
+                   3 brk(NULL) = 0\n > /lib/libc.so(a+0x1) [0x9]\n3 close(3) = 0\n3 brk(NULL) = 0\n3 write(1) = 0\n";
+        let events = parse(log);
+        let line = || vec![Place { file: "a.c".into(), line: 1, function: None }];
+        let places = [vec![], vec![], vec![], line(), vec![], vec![]];
+        let expected = [Phase::Loader, Phase::Loader, Phase::Start, Phase::Program, Phase::End, Phase::End];
+        assert_eq!(phases(&events.iter().collect::<Vec<_>>(), &places), expected);
+    }
+}
