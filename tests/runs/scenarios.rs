@@ -15,8 +15,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use libtest_mimic::Trial;
+use mirror::account::calls::{Kind, Phase};
 use mirror::account::places::Places;
-use mirror::commands::interop;
+use mirror::commands::target::Target;
+use mirror::commands::{interop, trace};
 use mirror::common::parallel::processors;
 use mirror::compare::compare;
 use mirror::compare::normalise::Normaliser;
@@ -45,6 +47,11 @@ fn trials() -> Result<Vec<Trial>> {
         }
     }
     ensure!(!trials.is_empty(), "there are no scenarios");
+    for (index, pair) in pairs.iter().enumerate() {
+        let processor = processors[index % processors.len()];
+        let name = format!("linked::{}", pair.scenarios.program);
+        trials.push(common::trial(name, move || every_call_has_a_line(pair, processor)));
+    }
     trials.push(common::trial("interop".into(), every_pairing));
     for rule in RULES {
         trials.push(common::trial(format!("needed::{}", rule.name), || needed(rule, pairs)));
@@ -95,6 +102,25 @@ fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
         of_the_program += usize::from(steps[0].is_some());
     }
     ensure!(of_the_program > 0, "no call could be traced back to the source");
+    Ok(())
+}
+
+/// In the scenario that shows what a program is about, each of its calls comes from a line of it, in both languages.
+fn every_call_has_a_line(pair: &Pair, processor: usize) -> Result<()> {
+    let target = Target::of_pair(pair.clone(), output("linked"), root());
+    let case = Case { pair, scenario: pair.scenarios.main() };
+    let (_, account) = trace::of(&target, &case, processor, &Normaliser::new(RULES))?;
+    let mut linked = 0;
+    for side in &account.sides {
+        for call in side.calls.iter().filter(|call| call.phase == Phase::Program && call.kind == Kind::Call) {
+            // What made the C library start a thread of its own is not on the stack: clone3 has no unwinding
+            // information.
+            let hidden = call.function == "pthread_create";
+            ensure!(hidden || !call.places.is_empty(), "{}: {} comes from no line", side.label, call.text);
+            linked += 1;
+        }
+    }
+    ensure!(linked > 0, "no call comes from the program");
     Ok(())
 }
 

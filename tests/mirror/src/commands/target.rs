@@ -71,6 +71,12 @@ impl Target {
         })
     }
 
+    /// A pair that is built already.
+    pub fn of_pair(pair: Pair, output: PathBuf, base: &Path) -> Self {
+        let (words, output_words) = Default::default();
+        Self { pairs: vec![pair], output, base: base.to_owned(), words, output_words }
+    }
+
     /// The command that does this again in one scenario, ready to paste.
     pub fn again(&self, subcommand: &str, program: &str, scenario: &str) -> String {
         let mut words = vec![own_name(), subcommand.to_owned()];
