@@ -66,7 +66,7 @@ fn side(run: &Run<'_>, events: &[&Event], compared: &[impl AsRef<str>], base: &P
     let time = |time: Duration| nanoseconds(time) - nanoseconds(first.begin);
     let mut places = Places::new(run.own, base);
     let of_events: Vec<Vec<Place>> = events.iter().map(|event| places.of(event)).collect::<Result<_>>()?;
-    let phases = phases(events, &of_events);
+    let phases = phases(events, &of_events, &run.command[0]);
     let owners = owners(events);
     let mut calls = Vec::new();
     for (index, (event, lines)) in events.iter().zip(of_events).enumerate() {
@@ -120,17 +120,26 @@ fn nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Which part of the run each event belongs to.
-fn phases(events: &[&Event], places: &[Vec<Place>]) -> Vec<Phase> {
-    let first = places.iter().position(|places| !places.is_empty()).unwrap_or(events.len());
-    let last = places.iter().rposition(|places| !places.is_empty()).unwrap_or(0);
+/// Which part of the run each event belongs to. `program`: the program's file.
+fn phases(events: &[&Event], places: &[Vec<Place>], program: &str) -> Vec<Phase> {
     // The loader's last call comes from the loader itself, not from a function that it has loaded.
     let is_loader = |event: &Event| event.stack.iter().all(|frame| frame.object.contains("/ld-"));
+    let with_lines: Vec<bool> = places.iter().map(|places| !places.is_empty()).collect();
+    // Without debugging information: a function of the program is on the stack, and it is not the one where everything
+    // begins. Without even that, as in a script: whatever is not the loader's.
+    let in_program = |event: &&Event| {
+        let frames = event.stack.len().saturating_sub(1);
+        event.stack[..frames].iter().any(|frame| frame.object == program)
+    };
+    let candidates = [with_lines, events.iter().map(in_program).collect()];
+    let own = candidates.into_iter().find(|own| own.contains(&true));
+    let own = own.unwrap_or_else(|| events.iter().map(|event| event.is_call() && !is_loader(event)).collect());
+    let first = own.iter().position(|own| *own).unwrap_or(events.len());
+    let last = own.iter().rposition(|own| *own).unwrap_or(0);
     let loader = events[..first].iter().rposition(|event| event.is_call() && is_loader(event)).map_or(0, |n| n + 1);
-    // No line of the program has ever led to a call in these.
-    let with_lines =
-        |number: u32| events.iter().zip(places).any(|(event, lines)| event.process == number && !lines.is_empty());
-    let library: HashSet<u32> = threads(events.iter().copied()).into_keys().filter(|n| !with_lines(*n)).collect();
+    // The program has never led to a call in these.
+    let of_program = |number: u32| events.iter().zip(&own).any(|(event, own)| event.process == number && *own);
+    let library: HashSet<u32> = threads(events.iter().copied()).into_keys().filter(|n| !of_program(*n)).collect();
     let phase = |index: usize| match index {
         _ if index < loader => Phase::Loader,
         _ if index < first => Phase::Start,
@@ -188,9 +197,25 @@ mod tests {
         let log = "3 execve(\"./a\") = 0\n > /lib/ld-2.so(_start+0x1) [0x9]\n3 brk(NULL) = 0\n > /lib/ld-2.so() [0x9]\n\
                    3 brk(NULL) = 0\n > /lib/libc.so(a+0x1) [0x9]\n3 close(3) = 0\n3 brk(NULL) = 0\n3 write(1) = 0\n";
         let events = parse(log);
+        let events: Vec<&Event> = events.iter().collect();
         let line = || vec![Place { file: "a.c".into(), line: 1, function: None }];
         let places = [vec![], vec![], vec![], line(), vec![], vec![]];
         let expected = [Phase::Loader, Phase::Loader, Phase::Start, Phase::Program, Phase::End, Phase::End];
-        assert_eq!(phases(&events.iter().collect::<Vec<_>>(), &places), expected);
+        assert_eq!(phases(&events, &places, "/a"), expected);
+    }
+
+    #[test]
+    fn the_parts_of_a_run_without_debugging_information() {
+        let log = "3 execve(\"./a\") = 0\n > /lib/ld-2.so(_start+0x1) [0x9]\n\
+                   3 brk(NULL) = 0\n > /lib/libc.so(brk+0x1) [0x9]\n > /a(_start+0x1) [0x9]\n\
+                   3 close(3) = 0\n > /lib/libc.so(close+0x1) [0x9]\n > /a(main+0x1) [0x9]\n > /lib/libc.so(b+0x1) [0x9]\n\
+                   3 exit_group(0) = ?\n > /lib/libc.so(exit+0x1) [0x9]\n > /a(_start+0x1) [0x9]\n";
+        let events = parse(log);
+        let events: Vec<&Event> = events.iter().collect();
+        let nothing = vec![Vec::new(); 4];
+        let expected = [Phase::Loader, Phase::Start, Phase::Program, Phase::End];
+        assert_eq!(phases(&events, &nothing, "/a"), expected);
+        let of_a_script = [Phase::Loader, Phase::Program, Phase::Program, Phase::Program];
+        assert_eq!(phases(&events, &nothing, "/script"), of_a_script);
     }
 }

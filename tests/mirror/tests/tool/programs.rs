@@ -98,6 +98,14 @@ impl Programs {
         command
     }
 
+    /// Another subcommand for two programs and a scenario.
+    pub fn command(&self, subcommand: &str, left: &str, right: &str, scenario: &str) -> Command {
+        let compare = self.compare(left, right, scenario);
+        let mut command = mirror();
+        command.arg(subcommand).args(compare.get_args().skip(1)).env("COLUMNS", "140");
+        command
+    }
+
     /// Compares them.
     pub fn verdict(&self, left: &str, right: &str, scenario: &str) -> Said {
         Said::from(self.compare(left, right, scenario))
