@@ -55,6 +55,7 @@ pub fn account(
         about: scenario.about.clone(),
         verdict: comparison.verdict().name(),
         differences,
+        same_packets: runs[0].observation.packets == runs[1].observation.packets,
         sides: [side(0)?, side(1)?],
         rows,
     })

@@ -35,6 +35,9 @@ pub struct Account {
     pub verdict: &'static str,
     /// Everything that differs or is not as stated, in words.
     pub differences: Vec<String>,
+    /// Whether both sides sent and received the same packets, apart from what TCP decides by itself: when it
+    /// acknowledges, and how it splits a stream.
+    pub same_packets: bool,
     /// The left and the right program.
     pub sides: [Side; 2],
     /// The calls of both sides beside each other, process by process.

@@ -18,11 +18,9 @@ pub fn ladders(account: &Account, columns: Option<usize>) -> String {
     let title = format!("{}, {}", account.program, account.scenario);
     let _ = writeln!(text, "{}  {}", styled(&title, HEADING), account.about);
     let [left, right] = &account.sides;
-    let lines =
-        |side: &Side| side.packets.iter().map(|p| (p.from.clone(), p.to.clone(), p.summary())).collect::<Vec<_>>();
     if left.packets.is_empty() && right.packets.is_empty() {
         text.push_str("It sends no packets.\n");
-    } else if lines(left) == lines(right) {
+    } else if account.same_packets {
         ladder(left, columns, &mut text);
     } else {
         for side in [left, right] {

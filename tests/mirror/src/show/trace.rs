@@ -55,11 +55,10 @@ enum Entry {
 }
 
 /// The calls in the order in which the left program made them, each followed by what only the right one called there;
-/// between them the packets and deeds of both sides if they are the same, of each side otherwise.
+/// between them the packets and deeds: those of the left side if both have the same, of each side otherwise.
 fn entries(account: &Account) -> Vec<Entry> {
     let asides = account.sides.each_ref().map(asides);
-    let flat = |side: usize| asides[side].iter().flat_map(|(_, lines)| lines).collect::<Vec<_>>();
-    let same = flat(0) == flat(1);
+    let same = account.same_packets;
     let of_call = |side: usize, call: Option<usize>| {
         let found = asides[side].iter().find(|(after, _)| *after == call);
         found.map_or(&[][..], |(_, lines)| lines.as_slice())
