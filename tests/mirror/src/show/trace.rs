@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::account::calls::{Call, Kind, Phase};
 use crate::account::{Account, Item, Side};
+use crate::scenario::network::LOOPBACK;
 use crate::show::terminal::{ASIDE, BAD, FAINT, HEADING, crop, pad, styled};
 
 /// What to show, and how.
@@ -104,7 +105,8 @@ fn asides(side: &Side) -> Vec<(Option<usize>, Vec<String>)> {
             }
             Item::Packet(packet) => {
                 let packet = &side.packets[packet];
-                format!("{} → {}  {}", packet.from, packet.to, packet.summary())
+                let device = if packet.device == LOOPBACK { String::new() } else { format!("{}  ", packet.device) };
+                format!("{device}{} → {}  {}", packet.from, packet.to, packet.summary())
             }
             Item::Deed(deed) => side.deeds[deed].text.clone(),
         };
@@ -161,12 +163,9 @@ impl<'a> Table<'a> {
 
     fn is_shown(&self, row: usize) -> bool {
         let only = &self.options.only;
-        if !only.is_empty() {
-            return self
-                .calls(row)
-                .iter()
-                .flatten()
-                .any(|call| only.contains(&call.function) || only.contains(&call.name));
+        let is_chosen = |call: &Call| only.contains(&call.function) || only.contains(&call.name);
+        if !only.is_empty() && !self.calls(row).into_iter().flatten().any(is_chosen) {
+            return false;
         }
         self.options.all || !self.account.rows[row].same || !self.is_start(row)
     }
