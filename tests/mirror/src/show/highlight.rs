@@ -1,0 +1,56 @@
+//! Sources as HTML, coloured line by line.
+
+use anyhow::{Context, Result};
+use tree_sitter_highlight::{Highlight, HighlightConfiguration, Highlighter, HtmlRenderer};
+
+/// What is coloured, and the class that it gets.
+const COLOURED: [(&str, &str); 8] = [
+    ("comment", "c"),
+    ("string", "s"),
+    ("number", "m"),
+    ("keyword", "k"),
+    ("type", "y"),
+    ("function", "f"),
+    ("constant", "o"),
+    ("attribute", "c"),
+];
+
+/// The lines of a text as HTML: C or Rust by the end of its path, any other text as it is. Each line is whole by
+/// itself.
+pub fn highlighted(path: &str, text: &str) -> Result<Vec<String>> {
+    let (language, name, query) = match path.rsplit('.').next() {
+        Some("c" | "h") => (tree_sitter_c::LANGUAGE, "c", tree_sitter_c::HIGHLIGHT_QUERY),
+        Some("rs") => (tree_sitter_rust::LANGUAGE, "rust", tree_sitter_rust::HIGHLIGHTS_QUERY),
+        _ => return Ok(text.lines().map(escaped).collect()),
+    };
+    let mut configuration = HighlightConfiguration::new(language.into(), name, query, "", "")?;
+    configuration.configure(&COLOURED.map(|(name, _)| name));
+    let mut highlighter = Highlighter::new();
+    let events = highlighter.highlight(&configuration, text.as_bytes(), None, |_| None);
+    let events = events.with_context(|| format!("{path} cannot be parsed"))?;
+    let mut renderer = HtmlRenderer::new();
+    let class = |highlight: Highlight, attributes: &mut Vec<u8>| {
+        attributes.extend(b"class=");
+        attributes.extend(COLOURED[highlight.0].1.bytes());
+    };
+    renderer.render(events, text.as_bytes(), &class)?;
+    Ok(renderer.lines().map(|line| line.trim_end_matches('\n').to_owned()).collect())
+}
+
+fn escaped(line: &str) -> String {
+    line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_whole_by_itself() {
+        let lines = highlighted("a.c", "/* a\n   b */\nint x = 1 < 2;\n").unwrap();
+        assert_eq!(lines[0], "<span class=c>/* a</span>");
+        assert_eq!(lines[1], "<span class=c>   b */</span>");
+        assert!(lines[2].contains("&lt;"), "{}", lines[2]);
+        assert_eq!(highlighted("a.txt", "<\n").unwrap(), ["&lt;"]);
+    }
+}
