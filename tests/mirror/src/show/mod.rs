@@ -1,6 +1,7 @@
 //! Shows comparisons and traces to a person.
 
 pub mod ladder;
+pub mod page;
 pub mod report;
 pub mod summary;
 pub mod terminal;
