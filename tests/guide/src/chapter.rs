@@ -88,6 +88,9 @@ pub struct Head {
     /// The programs that it shows.
     #[serde(default)]
     pub programs: Vec<String>,
+    /// Whether it is a page of another kind, which has no fixed sections.
+    #[serde(default)]
+    pub free: bool,
     /// In Korean: the hash of the English file that it was checked against.
     #[serde(default)]
     pub english: Option<String>,
@@ -229,8 +232,9 @@ impl Chapter {
             }
         }
         let mut reached = 0;
-        for section in SECTIONS {
-            match headings.iter().position(|(id, _)| *id == section) {
+        let fixed = if self.head.free { &[][..] } else { &SECTIONS[..] };
+        for section in fixed {
+            match headings.iter().position(|(id, _)| id == section) {
                 None => problem(1, format!("the section {section} is missing")),
                 Some(index) if index < reached => {
                     problem(headings[index].1, format!("the section {section} must come earlier"));

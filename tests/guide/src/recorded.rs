@@ -5,14 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use mirror::commands::report::system;
 use mirror::commands::target::Target;
 use mirror::commands::trace;
 use mirror::common::lock::lock;
-use mirror::common::out::say;
+use crate::say;
 use mirror::common::parallel::in_order;
 use mirror::compare::normalise::Normaliser;
 use mirror::compare::rules::RULES;
-use mirror::project::{Case, Pair, Project};
+use mirror::project::{Case, Project};
+use mirror::show::page::{Facts, page};
 use serde::Deserialize;
 
 use crate::directive::Run;
@@ -147,8 +149,8 @@ pub enum Item {
 pub struct Recorded {
     /// What was done.
     pub account: Account,
-    /// What identifies what it was made of.
-    pub key: String,
+    /// The page of the run, a file.
+    pub page: PathBuf,
 }
 
 /// The accounts of these runs. Those that are missing or out of date are recorded in `folder`; others there are removed.
@@ -163,39 +165,39 @@ pub fn recorded(project: &Project, runs: &BTreeSet<Run>, folder: &Path) -> Resul
         let pair = pairs.iter().find(|pair| pair.scenarios.program == run.program).context("no pair")?;
         let scenario = pair.scenarios.find(&run.scenario)?;
         let key = key(&Case { pair, scenario }, &tool)?;
-        wanted.push((run, pair, scenario, file_of(folder, run, &key), key));
+        wanted.push((run, pair, scenario, file_of(folder, run, &key)));
     }
-    let keep: BTreeSet<&PathBuf> = wanted.iter().map(|(_, _, _, file, _)| file).collect();
+    let keep: BTreeSet<&PathBuf> = wanted.iter().map(|(_, _, _, file)| file).collect();
     for entry in fs::read_dir(folder)? {
         let file = entry?.path();
-        if !keep.contains(&file) {
+        if !keep.contains(&file.with_extension("json")) {
             fs::remove_file(&file)?;
         }
     }
-    let missing: Vec<_> = wanted.iter().filter(|(_, _, _, file, _)| !file.exists()).collect();
-    say!("runs: {} recorded, {} to record", wanted.len() - missing.len(), missing.len());
+    let missing: Vec<_> = wanted.iter().filter(|(_, _, _, file)| !file.exists()).collect();
+    say(&format!("runs: {} recorded, {} to record", wanted.len() - missing.len(), missing.len()))?;
     if !missing.is_empty() {
         let output = project.output();
         let _lock = lock(&output)?;
         let normaliser = Normaliser::new(RULES);
         in_order(
             &missing,
-            |(_, pair, scenario, file, _), processor| {
+            |(_, pair, scenario, file), processor| {
                 let case = Case { pair, scenario };
                 record(project, &case, processor, &normaliser, file)
             },
             |index, ()| {
                 let (run, ..) = missing[index];
-                say!("  {}/{} {} {}", index + 1, missing.len(), run.program, run.scenario);
+                say(&format!("  {}/{} {} {}", index + 1, missing.len(), run.program, run.scenario))?;
                 Ok(())
             },
         )?;
     }
     let mut found = BTreeMap::new();
-    for (run, _, _, file, key) in wanted {
+    for (run, _, _, file) in wanted {
         let text = fs::read_to_string(&file)?;
         let account = serde_json::from_str(&text).with_context(|| format!("{}: invalid account", file.display()))?;
-        found.insert(run.clone(), Recorded { account, key });
+        found.insert(run.clone(), Recorded { account, page: file.with_extension("html") });
     }
     Ok(found)
 }
@@ -205,9 +207,16 @@ fn record(project: &Project, case: &Case<'_>, processor: usize, normaliser: &Nor
     let (_, account) = trace::of(&target, case, processor, normaliser)?;
     let again = format!("cargo mirror compare {} --scenario {}", account.program, account.scenario);
     ensure!(account.verdict == "same", "{again}: {}\n{}", account.verdict, account.differences.join("\n"));
-    // A file is whole once it has its name.
+    let facts = Facts { again: vec![again], system: system() };
+    write(&file.with_extension("html"), &page(std::slice::from_ref(&account), &facts)?)?;
+    // The account comes last: whoever finds it finds the page, too.
+    write(file, &serde_json::to_string(&account)?)
+}
+
+/// Writes a file, which is whole once it has its name.
+fn write(file: &Path, text: &str) -> Result<()> {
     let new = file.with_extension(format!("{}", std::process::id()));
-    fs::write(&new, serde_json::to_string(&account)?)?;
+    fs::write(&new, text).with_context(|| format!("cannot write {}", new.display()))?;
     fs::rename(new, file)?;
     Ok(())
 }
@@ -238,8 +247,6 @@ fn tool(project: &Project) -> Result<String> {
         }
     }
     files.sort();
-    // How results are shown does not matter to an account.
-    files.retain(|file| !file.components().any(|part| part.as_os_str() == "show"));
     let mut all = Vec::new();
     for file in files {
         all.extend(hash(&fs::read(file)?).bytes());

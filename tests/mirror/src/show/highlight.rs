@@ -1,5 +1,7 @@
 //! Sources as HTML, coloured line by line.
 
+use std::sync::LazyLock;
+
 use anyhow::{Context, Result};
 use tree_sitter_highlight::{Highlight, HighlightConfiguration, Highlighter, HtmlRenderer};
 
@@ -15,18 +17,31 @@ const COLOURED: [(&str, &str); 8] = [
     ("attribute", "c"),
 ];
 
+static C: LazyLock<HighlightConfiguration> = LazyLock::new(|| {
+    configured(HighlightConfiguration::new(tree_sitter_c::LANGUAGE.into(), "c", tree_sitter_c::HIGHLIGHT_QUERY, "", ""))
+});
+
+static RUST: LazyLock<HighlightConfiguration> = LazyLock::new(|| {
+    let query = tree_sitter_rust::HIGHLIGHTS_QUERY;
+    configured(HighlightConfiguration::new(tree_sitter_rust::LANGUAGE.into(), "rust", query, "", ""))
+});
+
+fn configured<E: std::fmt::Debug>(configuration: Result<HighlightConfiguration, E>) -> HighlightConfiguration {
+    let mut configuration = configuration.expect("a grammar's own query is valid");
+    configuration.configure(&COLOURED.map(|(name, _)| name));
+    configuration
+}
+
 /// The lines of a text as HTML: C or Rust by the end of its path, any other text as it is. Each line is whole by
 /// itself.
 pub fn highlighted(path: &str, text: &str) -> Result<Vec<String>> {
-    let (language, name, query) = match path.rsplit('.').next() {
-        Some("c" | "h") => (tree_sitter_c::LANGUAGE, "c", tree_sitter_c::HIGHLIGHT_QUERY),
-        Some("rs") => (tree_sitter_rust::LANGUAGE, "rust", tree_sitter_rust::HIGHLIGHTS_QUERY),
+    let configuration = match path.rsplit('.').next() {
+        Some("c" | "h") => &*C,
+        Some("rs") => &*RUST,
         _ => return Ok(text.lines().map(escaped).collect()),
     };
-    let mut configuration = HighlightConfiguration::new(language.into(), name, query, "", "")?;
-    configuration.configure(&COLOURED.map(|(name, _)| name));
     let mut highlighter = Highlighter::new();
-    let events = highlighter.highlight(&configuration, text.as_bytes(), None, |_| None);
+    let events = highlighter.highlight(configuration, text.as_bytes(), None, |_| None);
     let events = events.with_context(|| format!("{path} cannot be parsed"))?;
     let mut renderer = HtmlRenderer::new();
     let class = |highlight: Highlight, attributes: &mut Vec<u8>| {

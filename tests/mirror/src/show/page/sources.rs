@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use maud::{Markup, PreEscaped, html};
 
 use crate::account::places::Place;

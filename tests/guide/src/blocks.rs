@@ -1,0 +1,338 @@
+//! Directives as HTML.
+
+use std::ops::RangeInclusive;
+
+use maud::{Markup, PreEscaped, html};
+
+use crate::chapter::{Chapter, Language};
+use crate::directive::{Directive, Figure, Run};
+use crate::documents::{Source, twins};
+use crate::figures;
+use crate::markdown;
+use crate::recorded::{Account, Call, Item, Recorded};
+use crate::site::Material;
+
+/// The HTML of a directive, or why there is none.
+pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> Result<Markup, String> {
+    let language = chapter.language;
+    let recorded = |run: &Run| -> Result<&Recorded, String> {
+        material.recorded.get(run).ok_or_else(|| format!("{} {} was not recorded", run.program, run.scenario))
+    };
+    match directive {
+        Directive::Program(name) => program(name, language, material),
+        Directive::Step(program, number) => step(program, *number, language, material),
+        Directive::Output(run) => Ok(output(run, &recorded(run)?.account, language)),
+        Directive::Calls(run, number) => calls(run, &recorded(run)?.account, *number, language, material),
+        Directive::Packets(run, address) => {
+            let side = &recorded(run)?.account.sides[0];
+            let chosen = side.packets.iter().filter(|packet| {
+                address.as_ref().is_none_or(|address| [&packet.from, &packet.to].iter().any(|end| is_at(end, address)))
+            });
+            let packets: Vec<_> = chosen.collect();
+            if packets.is_empty() {
+                return Err(format!("{} {} has no such packets", run.program, run.scenario));
+            }
+            Ok(framed(figures::ladder(&packets, language), &caption(run, language)))
+        }
+        Directive::Story(run) => Ok(story(run, &recorded(run)?.account, language)),
+        Directive::View(run) => Ok(view(run, &recorded(run)?.account, language)),
+        Directive::Erratum(number) => erratum(*number, language, material),
+        Directive::Claims => Ok(claims(&chapter.head.ranges(), language, material)),
+        Directive::Figure(figure, run) => {
+            let account = &recorded(run)?.account;
+            let drawn = match figure {
+                Figure::Bytes => figures::bytes(&account.sides[0].stdout.text, language),
+                Figure::Queues => figures::queues(&account.sides[0].stdout.text, language),
+            };
+            Ok(framed(drawn.map_err(|what| format!("{} {}: {what}", run.program, run.scenario))?, &caption(run, language)))
+        }
+        Directive::Change { file, find, put } => change(file, find, put, language, material),
+    }
+}
+
+/// `127.0.0.1:5000` is at 127.0.0.1, and at 127.0.0.1:5000.
+fn is_at(end: &str, address: &str) -> bool {
+    end == address || end.rsplit_once(':').is_some_and(|(host, _)| host == address)
+}
+
+fn caption(run: &Run, language: Language) -> Markup {
+    html! {
+        (language.choose("Drawn from a recorded run: ", "기록된 실행에서 그린 그림: "))
+        a href={ "../views/" (run.program) "." (run.scenario) ".html" } { code { (run.program) " " (run.scenario) } }
+    }
+}
+
+fn framed(figure: Markup, caption: &Markup) -> Markup {
+    html! { figure { div .wide tabindex="0" { (figure) } figcaption { (caption) } } }
+}
+
+fn program(name: &str, language: Language, material: &Material) -> Result<Markup, String> {
+    if !material.names.programs.contains_key(name) {
+        return Err(format!("no program {name:?}"));
+    }
+    let files = twins(name);
+    let usage = material.sources[&files[0]].lines.iter().find_map(|line| {
+        let (_, rest) = line.split_once("Usage: `")?;
+        Some(rest.split_once('`')?.0.to_owned())
+    });
+    Ok(html! {
+        div .card {
+            b { code { (usage.as_deref().unwrap_or(name)) } }
+            @for (label, file) in ["C", "Rust"].into_iter().zip(&files) {
+                span { (label) ": " a href={ "../source/" (file) ".html" } { (file) } }
+            }
+            span {
+                (language.choose("Scenarios: ", "시나리오: "))
+                a href={ "../source/tests/scenarios/" (name) ".toml.html" } { "tests/scenarios/" (name) ".toml" }
+            }
+        }
+    })
+}
+
+fn step(program: &str, number: u32, language: Language, material: &Material) -> Result<Markup, String> {
+    let files = twins(program);
+    let mut sides = Vec::new();
+    for file in &files {
+        let source = material.sources.get(file).ok_or_else(|| format!("no program {program:?}"))?;
+        let lines = source.step(number).ok_or_else(|| format!("{file} has no step {number}"))?;
+        sides.push((source, lines));
+    }
+    let title = sides[0].0.title(number);
+    Ok(html! {
+        div .twins {
+            @for ((source, lines), label) in sides.iter().zip(["C", "Rust"]) {
+                div .side {
+                    div .where {
+                        b { (label) } " "
+                        a href={ "../source/" (source.file) ".html#L" (lines.start() + 1) } {
+                            (source.file) ":" (lines.start() + 1)
+                        }
+                    }
+                    (code(source, lines.clone(), title.as_deref().unwrap_or(language.choose("The beginning", "첫 부분"))))
+                }
+            }
+        }
+    })
+}
+
+/// Lines of a source, without the indentation that all have.
+fn code(source: &Source, lines: RangeInclusive<usize>, label: &str) -> Markup {
+    let indentation = |line: &String| line.len() - line.trim_start().len();
+    let own = source.lines[lines.clone()].iter().filter(|line| !line.trim().is_empty());
+    let common = own.map(indentation).min().unwrap_or(0);
+    html! {
+        div .twin tabindex="0" role="region" aria-label={ (source.file) ": " (label) } {
+            @for index in lines {
+                a .l href={ "../source/" (source.file) ".html#L" (index + 1) } data-n=(index + 1) tabindex="-1" {
+                    (PreEscaped(without_indentation(&source.html[index], common)))
+                }
+                "\n"
+            }
+        }
+    }
+}
+
+/// A line of HTML without this many spaces at its beginning, which may be within an element.
+fn without_indentation(line: &str, columns: usize) -> String {
+    let spaces = " ".repeat(columns);
+    if let Some(rest) = line.strip_prefix(&spaces) {
+        return rest.to_owned();
+    }
+    match line.split_once('>') {
+        Some((tag, rest)) if tag.starts_with('<') => match rest.strip_prefix(&spaces) {
+            Some(rest) => format!("{tag}>{rest}"),
+            None => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    }
+}
+
+fn output(run: &Run, account: &Account, language: Language) -> Markup {
+    let side = &account.sides[0];
+    let same = account.sides.iter().all(|other| other.stdout.text == side.stdout.text);
+    html! {
+        div .output {
+            div .where {
+                b { (language.choose("Output", "출력")) } " "
+                a href={ "../views/" (run.program) "." (run.scenario) ".html" } { code { (run.program) " " (run.scenario) } }
+                ", " @if same { (language.choose("the same in C and Rust", "C와 Rust가 같음")) } @else { "C" }
+                ", " (side.end)
+            }
+            @if side.stdout.text.is_empty() && side.stderr.text.is_empty() {
+                p .none { (language.choose("It prints nothing.", "아무것도 출력하지 않습니다.")) }
+            }
+            @if !side.stdout.text.is_empty() { pre tabindex="0" { (side.stdout.text) } }
+            @if !side.stderr.text.is_empty() { pre .err tabindex="0" { (side.stderr.text) } }
+        }
+    }
+}
+
+/// A link to the line that made a call.
+fn place(call: &Call) -> Markup {
+    html! {
+        @if let Some(place) = call.places.first() {
+            a href={ "../source/" (place.file) ".html#L" (place.line) } { (place.file.rsplit('/').next().unwrap_or("")) ":" (place.line) }
+        }
+    }
+}
+
+fn calls(
+    run: &Run,
+    account: &Account,
+    step: Option<u32>,
+    language: Language,
+    material: &Material,
+) -> Result<Markup, String> {
+    let own = |side: usize, call: Option<usize>| call.map(|call| &account.sides[side].calls[call]);
+    let rows: Vec<_> = account
+        .rows
+        .iter()
+        .map(|row| (row.same, own(0, row.calls[0]), own(1, row.calls[1])))
+        .filter(|(_, left, right)| {
+            let call = left.or(*right);
+            call.is_some_and(|call| call.phase == "program" && (step.is_none() || call.step == step))
+        })
+        .collect();
+    if rows.is_empty() {
+        return Err(format!("{} {} has no such calls", run.program, run.scenario));
+    }
+    let title = |step: Option<u32>| {
+        let source = material.sources.get(&twins(&run.program)[0])?;
+        Some((step?, source.title(step?)?))
+    };
+    let mut previous = None;
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(same, left, right)| {
+            let number = left.or(right).and_then(|call| call.step);
+            let begins = number != previous && step.is_none();
+            previous = number;
+            (same, left, right, if begins { title(number) } else { None })
+        })
+        .collect();
+    Ok(html! {
+        div .wide tabindex="0" { table .calls {
+            thead { tr {
+                th { (language.choose("the call", "호출")) }
+                th { "C" } th { "Rust" }
+            } }
+            tbody {
+                @for (same, left, right, title) in rows {
+                    @if let Some((number, title)) = title {
+                        tr .step { th colspan="3" { "[" (number) "] " (title) } }
+                    }
+                    tr .differs[!same] {
+                        td { @if let Some(call) = left.or(right) {
+                            code { (call.text) }
+                            @if let Some(meaning) = &call.meaning { " " span .none { (meaning) } }
+                        } }
+                        td { @if let Some(call) = left { (place(call)) } }
+                        td { @if let Some(call) = right { (place(call)) } }
+                    }
+                }
+            }
+        } }
+        p .caption { (caption(run, language)) }
+    })
+}
+
+fn story(run: &Run, account: &Account, language: Language) -> Markup {
+    let side = &account.sides[0];
+    let number = |call: &Call| call.step.map(|step| format!("[{step}] ")).unwrap_or_default();
+    let items = side.timeline.iter().filter(|item| match item {
+        Item::Call(call) => side.calls[*call].phase == "program",
+        _ => true,
+    });
+    html! {
+        ol .story {
+            @for item in items {
+                @match *item {
+                    Item::Call(index) => {
+                        @let call = &side.calls[index];
+                        li .call { span .what { (side.label) } code { (number(call)) (call.text) } " " (place(call)) }
+                    },
+                    Item::Packet(index) => {
+                        @let packet = &side.packets[index];
+                        li .packet {
+                            span .what { (language.choose("packet", "패킷")) }
+                            code { (packet.from) " → " (packet.to) "  " (figures::packet_text(packet, language)) }
+                        }
+                    },
+                    Item::Deed(index) => {
+                        li .deed { span .what { (language.choose("peer", "상대")) } (side.deeds[index].text) }
+                    },
+                }
+            }
+        }
+        p .caption { (caption(run, language)) }
+    }
+}
+
+fn view(run: &Run, account: &Account, language: Language) -> Markup {
+    let address = format!("../views/{}.{}.html", run.program, run.scenario);
+    html! {
+        div .view {
+            div .where {
+                a href=(address) { b { (language.choose("The whole run", "실행 전체")) } " " code { (run.program) " " (run.scenario) } }
+                " " (account.about)
+            }
+            iframe src=(address) loading="lazy"
+                title={ (language.choose("The whole run of", "실행 전체:")) " " (run.program) " " (run.scenario) } {}
+        }
+    }
+}
+
+fn erratum(number: u32, language: Language, material: &Material) -> Result<Markup, String> {
+    let entry = material.errata(language).get(&number).ok_or_else(|| format!("no erratum {number}"))?;
+    Ok(html! {
+        div .erratum {
+            div .where { a href={ "errata.html#e" (number) } {
+                (language.choose("Erratum", "정오표")) " " (number) ": "
+                (PreEscaped(markdown::line_to_html(&entry.title, &material.names)))
+            } }
+            (PreEscaped(markdown::to_html(&entry.text, &material.names, &mut Vec::new())))
+        }
+    })
+}
+
+/// The rows of the claims that these lines touch.
+pub fn claims(ranges: &[RangeInclusive<u32>], language: Language, material: &Material) -> Markup {
+    let inside = |lines: &RangeInclusive<u32>| ranges.iter().any(|r| r.start() <= lines.end() && lines.start() <= r.end());
+    let line = |text: &str| PreEscaped(markdown::line_to_html(text, &material.names));
+    html! {
+        div .wide tabindex="0" { table {
+            thead { tr {
+                th { (language.choose("lines", "줄")) }
+                th { (language.choose("what the tutorial says", "강좌의 내용")) }
+                th { (language.choose("shown by", "보여 주는 것")) }
+            } }
+            tbody {
+                @for claim in material.claims(language).iter().filter(|claim| inside(&claim.lines)) {
+                    tr { td .number { (lines_text(&claim.lines)) } td { (line(&claim.claim)) } td { (line(&claim.shown_by)) } }
+                }
+            }
+        } }
+    }
+}
+
+/// `170–204`.
+pub fn lines_text(lines: &RangeInclusive<u32>) -> String {
+    if lines.start() == lines.end() { lines.start().to_string() } else { format!("{}–{}", lines.start(), lines.end()) }
+}
+
+fn change(file: &str, find: &str, put: &str, language: Language, material: &Material) -> Result<Markup, String> {
+    let source = material.sources.get(file).ok_or_else(|| format!("no source {file:?}"))?;
+    let line = source.find(find).map_err(|count| format!("{file} has these lines {count} times, not once"))?;
+    Ok(html! {
+        div .change {
+            div .where {
+                b { (language.choose("Change", "바꿀 곳")) } " "
+                a href={ "../source/" (file) ".html#L" (line + 1) } { (file) ":" (line + 1) }
+            }
+            pre tabindex="0" {
+                @for text in find.lines() { del { "- " (text) } "\n" }
+                @for text in put.lines() { ins { "+ " (text) } "\n" }
+            }
+        }
+    })
+}
