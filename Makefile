@@ -48,7 +48,7 @@ MIRROR = $(CARGO) run --package mirror --
 BENCH  = $(CARGO) run --release --package bench --
 
 .DEFAULT_GOAL := build
-.PHONY: build c check-c rust set-up check compare test bench run-server run-client clean help force
+.PHONY: build c check-c rust set-up check compare test bench study run-server run-client clean help force
 
 build: c rust ## build every program: target/c-reference/NAME and target/release/NAME (the default)
 
@@ -104,6 +104,9 @@ bench: set-up build ## sizes and instructions, side by side; then the servers an
 	@CARGO='$(CARGO)' sh tests/bench/peers/build.sh
 	$(MIRROR) bench
 	$(BENCH) run
+
+study: set-up ## build the study guide, the tutorial section by section: target/study/index.html, to be opened in a browser
+	$(CARGO) run --quiet --package guide
 
 set-up:
 	@sh tests/set-up.sh

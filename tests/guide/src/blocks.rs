@@ -41,10 +41,13 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
         Directive::Figure(figure, run) => {
             let account = &recorded(run)?.account;
             let drawn = match figure {
-                Figure::Bytes => figures::bytes(&account.sides[0].stdout.text, language),
-                Figure::Queues => figures::queues(&account.sides[0].stdout.text, language),
+                Figure::Bytes => figures::bytes(&account.sides[0].stdout.text(), language),
+                Figure::Queues => figures::queues(&account.sides[0].stdout.text(), language),
             };
-            Ok(framed(drawn.map_err(|what| format!("{} {}: {what}", run.program, run.scenario))?, &caption(run, language)))
+            Ok(framed(
+                drawn.map_err(|what| format!("{} {}: {what}", run.program, run.scenario))?,
+                &caption(run, language),
+            ))
         }
         Directive::Change { file, find, put } => change(file, find, put, language, material),
     }
@@ -126,7 +129,6 @@ fn code(source: &Source, lines: RangeInclusive<usize>, label: &str) -> Markup {
                 a .l href={ "../source/" (source.file) ".html#L" (index + 1) } data-n=(index + 1) tabindex="-1" {
                     (PreEscaped(without_indentation(&source.html[index], common)))
                 }
-                "\n"
             }
         }
     }
@@ -149,22 +151,33 @@ fn without_indentation(line: &str, columns: usize) -> String {
 
 fn output(run: &Run, account: &Account, language: Language) -> Markup {
     let side = &account.sides[0];
-    let same = account.sides.iter().all(|other| other.stdout.text == side.stdout.text);
+    let [stdout, stderr] = [side.stdout.text(), side.stderr.text()];
+    let same = account.sides.iter().all(|other| other.stdout.text() == stdout && other.stderr.text() == stderr);
     html! {
         div .output {
             div .where {
                 b { (language.choose("Output", "출력")) } " "
                 a href={ "../views/" (run.program) "." (run.scenario) ".html" } { code { (run.program) " " (run.scenario) } }
                 ", " @if same { (language.choose("the same in C and Rust", "C와 Rust가 같음")) } @else { "C" }
-                ", " (side.end)
+                ", " (end(&side.end, language))
             }
-            @if side.stdout.text.is_empty() && side.stderr.text.is_empty() {
+            @if stdout.is_empty() && stderr.is_empty() {
                 p .none { (language.choose("It prints nothing.", "아무것도 출력하지 않습니다.")) }
             }
-            @if !side.stdout.text.is_empty() { pre tabindex="0" { (side.stdout.text) } }
-            @if !side.stderr.text.is_empty() { pre .err tabindex="0" { (side.stderr.text) } }
+            @if !stdout.is_empty() { pre tabindex="0" { (stdout) } }
+            @if !stderr.is_empty() { pre .err tabindex="0" { (stderr) } }
         }
     }
+}
+
+/// How a program ended.
+fn end(words: &str, language: Language) -> String {
+    let korean = match (words.strip_prefix("exit status "), words.strip_prefix("killed by ")) {
+        (Some(status), _) => format!("종료 코드 {status}"),
+        (_, Some(signal)) => format!("{signal}으로 종료"),
+        _ => "마지막 단계 뒤에도 실행 중".to_owned(),
+    };
+    language.choose(words.to_owned(), korean)
 }
 
 /// A link to the line that made a call.
@@ -297,7 +310,8 @@ fn erratum(number: u32, language: Language, material: &Material) -> Result<Marku
 
 /// The rows of the claims that these lines touch.
 pub fn claims(ranges: &[RangeInclusive<u32>], language: Language, material: &Material) -> Markup {
-    let inside = |lines: &RangeInclusive<u32>| ranges.iter().any(|r| r.start() <= lines.end() && lines.start() <= r.end());
+    let inside =
+        |lines: &RangeInclusive<u32>| ranges.iter().any(|r| r.start() <= lines.end() && lines.start() <= r.end());
     let line = |text: &str| PreEscaped(markdown::line_to_html(text, &material.names));
     html! {
         div .wide tabindex="0" { table {
@@ -317,7 +331,11 @@ pub fn claims(ranges: &[RangeInclusive<u32>], language: Language, material: &Mat
 
 /// `170–204`.
 pub fn lines_text(lines: &RangeInclusive<u32>) -> String {
-    if lines.start() == lines.end() { lines.start().to_string() } else { format!("{}–{}", lines.start(), lines.end()) }
+    if lines.start() == lines.end() {
+        lines.start().to_string()
+    } else {
+        format!("{}–{}", lines.start(), lines.end())
+    }
 }
 
 fn change(file: &str, find: &str, put: &str, language: Language, material: &Material) -> Result<Markup, String> {
@@ -335,4 +353,38 @@ fn change(file: &str, find: &str, put: &str, language: Language, material: &Mate
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mirror::project::Project;
+
+    use super::*;
+    use crate::directive::parse;
+    use crate::site::prepare;
+
+    #[test]
+    fn what_does_not_exist_is_an_error() {
+        let (material, _) = prepare(&Project::find().unwrap()).unwrap();
+        let chapter = &material.chapters["byte-order"][0];
+        let wrong = |lines: &[&str]| block(&parse(lines).unwrap(), chapter, &material).unwrap_err();
+        assert_eq!(wrong(&["step byte_order 99"]), "c-reference/byte_order.c has no step 99");
+        assert_eq!(wrong(&["step nothing 1"]), "no program \"nothing\"");
+        assert_eq!(wrong(&["program nothing"]), "no program \"nothing\"");
+        assert_eq!(wrong(&["erratum 99"]), "no erratum 99");
+        assert_eq!(wrong(&["change src/nothing.rs", "- a"]), "no source \"src/nothing.rs\"");
+        let line = "-     net_short = htons(host_long);";
+        let file = "c-reference/byte_order.c";
+        assert_eq!(
+            wrong(&["change c-reference/byte_order.c", line]),
+            format!("{file} has these lines 0 times, not once")
+        );
+        assert_eq!(wrong(&["output byte_order largest"]), "byte_order largest was not recorded");
+    }
+
+    #[test]
+    fn an_end_has_its_address() {
+        assert!(is_at("127.0.0.8:40000", "127.0.0.8") && is_at("127.0.0.8:40000", "127.0.0.8:40000"));
+        assert!(!is_at("127.0.0.80:40000", "127.0.0.8") && !is_at("127.0.0.8:40000", "127.0.0.8:4"));
+    }
 }

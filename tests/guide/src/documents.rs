@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(source.step(3), None);
         assert_eq!(source.title(2).unwrap(), "End");
         assert_eq!((source.find("x = 1;"), source.find("= 1;"), source.find("}")), (Ok(8), Err(0), Ok(12)));
-        assert_eq!(source.find(""), Err(3));
+        assert_eq!(source.find("\n"), Err(3));
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
             // A program's name and a scenario's, as the documents write them, must exist.
             Event::Code(code) => {
                 if let Some((program, scenario)) = code.split_once(' ') {
-                    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit());
+                    let is_name =
+                        |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit());
                     if names.programs.contains_key(program) && is_name(scenario) && scenario.contains('_') {
                         if let Some(what) = no_scenario(program, scenario, names) {
                             problem(what);
@@ -78,20 +79,28 @@ pub fn line_to_html(text: &str, names: &Names) -> String {
 pub fn to_text(text: &str) -> String {
     let mut plain = String::new();
     for event in Parser::new(text) {
-        match event {
-            Event::Text(part) | Event::Code(part) => plain.push_str(&part),
-            Event::SoftBreak | Event::HardBreak | Event::End(_) if !plain.ends_with([' ', '\n']) => plain.push(' '),
-            _ => {}
+        let is_end = match event {
+            Event::Text(part) | Event::Code(part) => {
+                plain.push_str(&part);
+                false
+            }
+            Event::SoftBreak | Event::HardBreak => true,
+            Event::End(end) => !matches!(end, TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link),
+            _ => false,
+        };
+        if is_end && !plain.ends_with(' ') {
+            plain.push(' ');
         }
     }
-    // What ends inside a word's sentence, such as emphasis, is followed by no space.
-    plain.replace(" .", ".").replace(" ,", ",").trim().to_owned()
+    plain.trim().to_owned()
 }
 
 /// Where a link leads, from a chapter's page.
 fn resolved(link: &str, names: &Names) -> Result<String, String> {
     let Some((kind, name)) = link.split_once(':') else {
-        return Err(format!("the link {link:?} leads to nothing: expected chapter:, scenario:, erratum:, lines:, source: or https:"));
+        return Err(format!(
+            "the link {link:?} leads to nothing: expected chapter:, scenario:, erratum:, lines:, source: or https:"
+        ));
     };
     match kind {
         "https" => Ok(link.to_owned()),
@@ -129,7 +138,9 @@ fn resolved(link: &str, names: &Names) -> Result<String, String> {
         }
         "source" => {
             let (file, line) = match name.rsplit_once(':') {
-                Some((file, line)) => (file, Some(line.parse::<usize>().map_err(|_| format!("invalid line {line:?}"))?)),
+                Some((file, line)) => {
+                    (file, Some(line.parse::<usize>().map_err(|_| format!("invalid line {line:?}"))?))
+                }
                 None => (name, None),
             };
             let text = *names.sources.get(file).ok_or_else(|| format!("no source {file:?}"))?;
@@ -143,7 +154,8 @@ fn resolved(link: &str, names: &Names) -> Result<String, String> {
     }
 }
 
-fn no_scenario(program: &str, scenario: &str, names: &Names) -> Option<String> {
+/// Why a scenario cannot be named.
+pub fn no_scenario(program: &str, scenario: &str, names: &Names) -> Option<String> {
     let Some(scenarios) = names.programs.get(program) else {
         return Some(format!("no program {program:?}"));
     };
@@ -157,9 +169,10 @@ fn unknown(command: &str, names: &Names) -> Option<String> {
         let target = words.get(1).filter(|word| !word.contains('='))?;
         return (!names.targets.iter().any(|known| known == target)).then(|| format!("make has no target {target:?}"));
     }
-    if let Some(program) = words.iter().find_map(|word| {
-        word.strip_prefix("target/release/").or_else(|| word.strip_prefix("target/c-reference/"))
-    }) {
+    if let Some(program) = words
+        .iter()
+        .find_map(|word| word.strip_prefix("target/release/").or_else(|| word.strip_prefix("target/c-reference/")))
+    {
         return (!names.programs.contains_key(program)).then(|| format!("no program {program:?}"));
     }
     let at = words.windows(2).position(|two| two == ["cargo", "mirror"])?;
@@ -208,9 +221,13 @@ mod tests {
              [e](source:src/bin/byte_order.rs:12)",
         );
         assert!(page.1.is_empty(), "{:?}", page.1);
-        for part in ["byte-order.html#look", "tests/scenarios/byte_order.toml.html#L", "errata.html#e45", "lines.html#n170",
-            "../source/src/bin/byte_order.rs.html#L12"]
-        {
+        for part in [
+            "byte-order.html#look",
+            "tests/scenarios/byte_order.toml.html#L",
+            "errata.html#e45",
+            "lines.html#n170",
+            "../source/src/bin/byte_order.rs.html#L12",
+        ] {
             assert!(page.0.contains(part), "{part}: {}", page.0);
         }
     }
@@ -226,7 +243,10 @@ mod tests {
             ("[a](source:src/nothing.rs)", "no source \"src/nothing.rs\""),
             ("[a](lines:b)", "invalid lines \"b\""),
             ("[a](nothing:b)", "unknown kind of link \"nothing\""),
-            ("[a](b.html)", "the link \"b.html\" leads to nothing: expected chapter:, scenario:, erratum:, lines:, source: or https:"),
+            (
+                "[a](b.html)",
+                "the link \"b.html\" leads to nothing: expected chapter:, scenario:, erratum:, lines:, source: or https:",
+            ),
             ("`byte_order no_thing`", "byte_order has no scenario \"no_thing\""),
             ("<b>", "HTML in a chapter: a figure is a directive"),
         ] {

@@ -289,7 +289,7 @@ pub fn source(source: &Source) -> String {
                     div .twin tabindex="0" role="region" aria-label=(source.file) {
                         @for (index, line) in source.html.iter().enumerate() {
                             @let number = index + 1;
-                            a .l id={ "L" (number) } href={ "#L" (number) } data-n=(number) tabindex="-1" { (PreEscaped(line)) } "\n"
+                            a .l id={ "L" (number) } href={ "#L" (number) } data-n=(number) tabindex="-1" { (PreEscaped(line)) }
                         }
                     }
                 }

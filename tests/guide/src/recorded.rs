@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::say;
 use anyhow::{Context, Result, ensure};
 use mirror::commands::report::system;
 use mirror::commands::target::Target;
 use mirror::commands::trace;
 use mirror::common::lock::lock;
-use crate::say;
 use mirror::common::parallel::in_order;
 use mirror::compare::normalise::Normaliser;
 use mirror::compare::rules::RULES;
@@ -59,8 +59,16 @@ pub struct Side {
 /// Bytes.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Bytes {
-    /// As text.
-    pub text: String,
+    hex: String,
+}
+
+impl Bytes {
+    /// As text, with its lines' ends.
+    pub fn text(&self) -> String {
+        let pairs = self.hex.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+        let bytes: Vec<u8> = pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 /// A row of calls.
@@ -252,4 +260,14 @@ fn tool(project: &Project) -> Result<String> {
         all.extend(hash(&fs::read(file)?).bytes());
     }
     Ok(hash(&all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_text_again() {
+        assert_eq!(Bytes { hex: "ec95880a61".into() }.text(), "안\na");
+    }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
 use crate::say;
+use anyhow::{Context, Result, ensure};
 use mirror::project::Project;
 use serde::Deserialize;
 
@@ -17,6 +17,9 @@ use crate::recorded::{Recorded, recorded};
 use crate::{blocks, markdown};
 
 const CONTENTS: &str = "docs/guide/contents.toml";
+
+/// How large the site may be, in bytes.
+const LARGEST: u64 = 20_000_000;
 
 /// What came of it.
 #[derive(Debug)]
@@ -180,56 +183,62 @@ pub fn chapters(project: &Project, contents: &Contents) -> Result<(BTreeMap<Stri
     Ok((pairs, problems))
 }
 
-/// Builds the site in `target/study`.
-pub fn build(project: &Project) -> Result<Built> {
-    say("chapters: reading docs/guide")?;
+/// Reads all that needs no run, and says what is wrong in it.
+pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
     let contents: Contents = toml::from_str(&documents::read(project, CONTENTS)?).context(CONTENTS)?;
     let (chapters, mut problems) = chapters(project, &contents)?;
     let mut names = Names::of(project)?;
-    let mut runs = BTreeSet::new();
     for chapter in chapters.values().flatten() {
-        names.chapters.insert(chapter.slug.clone(), chapter.headings().iter().map(|(id, _)| (*id).to_owned()).collect());
+        let sections = chapter.headings().iter().map(|(id, _)| (*id).to_owned()).collect();
+        names.chapters.insert(chapter.slug.clone(), sections);
         for block in &chapter.blocks {
             let Kind::Directive(directive) = &block.kind else { continue };
             let Some(run) = directive.run() else { continue };
-            let known = names.programs.get(&run.program).map(|scenarios| scenarios.contains_key(&run.scenario));
-            let what = match known {
-                Some(true) => {
-                    runs.insert(run.clone());
-                    continue;
-                }
-                Some(false) => format!("{} has no scenario {:?}", run.program, run.scenario),
-                None => format!("no program {:?}", run.program),
-            };
-            problems.push(Problem { file: chapter.file.clone(), line: block.line, what });
+            match markdown::no_scenario(&run.program, &run.scenario, &names) {
+                None => _ = names.views.insert(run.clone()),
+                Some(what) => problems.push(Problem { file: chapter.file.clone(), line: block.line, what }),
+            }
         }
         for program in chapter.head.programs.iter().filter(|program| !names.programs.contains_key(*program)) {
             problems.push(Problem { file: chapter.file.clone(), line: 1, what: format!("no program {program:?}") });
         }
     }
-    names.views.clone_from(&runs);
     let mut sources = BTreeMap::new();
     for file in names.sources.keys() {
         sources.insert(file.clone(), Source::read(project, file)?);
     }
     let errata = [documents::errata(project, Language::English)?, documents::errata(project, Language::Korean)?];
     let claims = [documents::claims(project, Language::English)?, documents::claims(project, Language::Korean)?];
-    let mut material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, chapters };
-    // What is wrong without a run is said before anything runs.
+    let material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, chapters };
     problems.extend(wrong_texts(&material));
-    if problems.is_empty() {
-        say("programs: make build")?;
-        project.build()?;
-        let folder = project.path("target/study/.recorded");
-        material.recorded = recorded(project, &runs, &folder)?;
-        let written = write(project, &material, &mut problems)?;
-        if problems.is_empty() {
-            return Ok(written);
-        }
+    Ok((material, sorted(problems)))
+}
+
+/// Builds the site in `target/study`.
+pub fn build(project: &Project) -> Result<Built> {
+    say("chapters: reading docs/guide")?;
+    let (mut material, mut problems) = prepare(project)?;
+    // What is wrong without a run is said before anything runs.
+    if !problems.is_empty() {
+        return Ok(Built::Problems(problems));
     }
+    say("programs: make build")?;
+    project.build()?;
+    material.recorded = recorded(project, &material.names.views, &project.path("target/study/.recorded"))?;
+    say(&format!("pages: {} chapters in both languages", material.chapters.len().saturating_sub(1)))?;
+    let files = files(&material, &mut problems)?;
+    if !problems.is_empty() {
+        return Ok(Built::Problems(sorted(problems)));
+    }
+    let dead = dead_links(&files);
+    ensure!(dead.is_empty(), "links that lead to nothing:\n{}", dead.join("\n"));
+    write(project, &files)
+}
+
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort();
     problems.dedup();
-    Ok(Built::Problems(problems))
+    problems
 }
 
 /// What is wrong in the texts of the chapters, and in the directives that need no run.
@@ -259,9 +268,8 @@ fn wrong_texts(material: &Material) -> Vec<Problem> {
     problems
 }
 
-/// Writes all pages, unless something is wrong.
-fn write(project: &Project, material: &Material, problems: &mut Vec<Problem>) -> Result<Built> {
-    say(&format!("pages: {} chapters in both languages", material.chapters.len().saturating_sub(1)))?;
+/// All files of the site.
+fn files(material: &Material, problems: &mut Vec<Problem>) -> Result<BTreeMap<String, String>> {
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for language in Language::ALL {
         let code = language.code();
@@ -282,27 +290,71 @@ fn write(project: &Project, material: &Material, problems: &mut Vec<Problem>) ->
         files.insert((*name).into(), (*text).into());
     }
     for (run, recorded) in &material.recorded {
-        let text = fs::read_to_string(&recorded.page)
-            .with_context(|| format!("cannot read {}", recorded.page.display()))?;
+        let text =
+            fs::read_to_string(&recorded.page).with_context(|| format!("cannot read {}", recorded.page.display()))?;
         files.insert(format!("views/{}.{}.html", run.program, run.scenario), text);
     }
-    if !problems.is_empty() {
-        return Ok(Built::Problems(Vec::new()));
+    Ok(files)
+}
+
+/// The links of the guide's own pages that lead to no file, or to no place in it.
+fn dead_links(files: &BTreeMap<String, String>) -> Vec<String> {
+    let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let values = |text: &'_ str, name: &str| -> Vec<(usize, usize)> {
+        let mark = format!(" {name}=\"");
+        let begins = text.match_indices(&mark).map(|(at, _)| at + mark.len());
+        begins.filter_map(|begin| Some((begin, begin + text[begin..].find('"')?))).collect()
+    };
+    for (file, text) in files {
+        ids.insert(file, values(text, "id").into_iter().map(|(begin, end)| &text[begin..end]).collect());
     }
+    let mut dead = BTreeSet::new();
+    for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".html") && !file.starts_with("views/")) {
+        let links = ["href", "src"].into_iter().flat_map(|name| values(text, name));
+        for link in links.map(|(begin, end)| &text[begin..end]) {
+            if link.starts_with("https:") || link.starts_with("data:") {
+                continue;
+            }
+            let (path, place) = link.split_once('#').map_or((link, None), |(path, place)| (path, Some(place)));
+            let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let target = if path.is_empty() { file.clone() } else { joined(folder, path) };
+            let found = ids.get(target.as_str());
+            if found.is_none_or(|ids| place.is_some_and(|place| !ids.contains(place))) {
+                dead.insert(format!("{file}: {link}"));
+            }
+        }
+    }
+    dead.into_iter().collect()
+}
+
+/// A path that is relative to a folder.
+fn joined(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            ".." => _ = parts.pop(),
+            "." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// Writes the files.
+fn write(project: &Project, files: &BTreeMap<String, String>) -> Result<Built> {
+    let bytes = files.values().map(|text| text.len() as u64).sum();
+    ensure!(bytes < LARGEST, "the site has {bytes} bytes, more than {LARGEST}");
     let folder = project.path("target/study");
     for old in ["en", "ko", "views", "source"] {
         remove(&folder.join(old))?;
     }
-    let mut bytes = 0;
-    for (name, text) in &files {
+    for (name, text) in files {
         let file = folder.join(name);
         let parent = file.parent().context("a file is in a folder")?;
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        bytes += text.len() as u64;
     }
     let pages = files.keys().filter(|name| name.ends_with(".html")).count();
-    ensure!(bytes < 20_000_000, "the site has {bytes} bytes, more than 20 MB");
     Ok(Built::Site { page: folder.join("index.html"), pages, bytes })
 }
 
@@ -318,7 +370,8 @@ fn remove(folder: &Path) -> Result<()> {
 /// The sources that can be linked to: C, Rust, scenarios.
 fn source_files(project: &Project) -> Result<Vec<String>> {
     let root = project.path("");
-    let mut folders: Vec<PathBuf> = ["c-reference", "src", "tests/scenarios", "tests/mutants"].map(|f| project.path(f)).into();
+    let mut folders: Vec<PathBuf> =
+        ["c-reference", "src", "tests/scenarios", "tests/mutants"].map(|f| project.path(f)).into();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
@@ -332,4 +385,25 @@ fn source_files(project: &Project) -> Result<Vec<String>> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(page: &str) -> BTreeMap<String, String> {
+        let other = "<h2 id=\"there\">".to_owned();
+        BTreeMap::from([("en/a.html".into(), page.into()), ("source/src/b.rs.html".into(), other)])
+    }
+
+    #[test]
+    fn dead_links_are_found() {
+        let page = |link: &str| files(&format!("<p id=\"here\"><a href=\"{link}\">"));
+        for link in ["#here", "a.html#here", "../source/src/b.rs.html#there", "https://e", "../en/a.html"] {
+            assert_eq!(dead_links(&page(link)), [""; 0], "{link}");
+        }
+        for link in ["#there", "b.html", "../source/src/b.rs.html#here", "../../en/b.html"] {
+            assert_eq!(dead_links(&page(link)), [format!("en/a.html: {link}")]);
+        }
+    }
 }

@@ -67,7 +67,7 @@ fn the_last_syllable_may_be_half_typed() {
     assert_eq!(found("소케"), ["d", "b"]);
     // ㅗ on the way to ㅘ.
     assert_eq!(found("고자"), [""; 0]);
-    assert_eq!(found("있는값고"), ["d"]);
+    assert_eq!(found("없는값고"), ["d"]);
     // Two finals, of which the second begins the next syllable.
     assert_eq!(found("없느"), ["d"]);
 }
