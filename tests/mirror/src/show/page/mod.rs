@@ -67,8 +67,7 @@ pub fn page(accounts: &[Account], facts: &Facts) -> Result<String> {
                 noscript { style { ".needs-script { display: none !important } .time, .by-step { display: block !important }" } }
             }
             body {
-                (switches(labels, accounts))
-                header { (bar(first, accounts)) }
+                header { (switches(labels, accounts)) (bar(first, accounts)) }
                 main {
                     @for (view, again) in views.iter().zip(&facts.again) {
                         (verdict::verdict(view, again, facts))

@@ -27,14 +27,7 @@
     standing.get(key).push(element);
   }
   const elements = (id) => [...new Set([...(standing.get(id) || []), byId(id)])].filter(Boolean);
-  const isLine = (id) => byId(id)?.classList.contains("l");
-  const isShown = (element) => element.getClientRects().length > 0;
   const scenarioOf = (element) => element?.closest(".of-scenario");
-  const isChosen = (id) => {
-    const part = scenarioOf(byId(id));
-    return !part || isShown(part) || getComputedStyle(part).display !== "none" || part.matches(".time");
-  };
-
   let selected = null;
   let counterparts = [];
 
@@ -184,9 +177,8 @@
   };
   function go(id, name) {
     const hash = id ? "#" + encodeURI(id) + (name ? "~" + encodeURIComponent(name) : "") : "";
-    if (location.hash === hash) return;
-    history.pushState(null, "", hash || location.pathname + location.search);
-    follow(false);
+    if (location.hash !== hash) history.pushState(null, "", hash || location.pathname + location.search);
+    if (!id || !select(id, name)) clear();
   }
   function follow(jump = true) {
     const { id, name } = read();
@@ -349,9 +341,11 @@
   }
   function turn(by) {
     if (!counterparts.length) return;
-    const place = counterparts.indexOf(selected);
-    const id = counterparts[(Math.max(place, 0) + by + counterparts.length) % counterparts.length];
+    // The round is that of what was selected first.
+    const round = counterparts;
+    const id = round[(Math.max(round.indexOf(selected), 0) + by + round.length) % round.length];
     go(id);
+    counterparts = round;
     show(id);
   }
   addEventListener("keydown", (event) => {
