@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use maud::{Markup, html};
 
-use super::calls::{card, is_minor};
+use super::calls::card;
 use super::sources::{File, Sources};
 use super::time::start;
 use super::view::{Card, View};
@@ -195,17 +195,14 @@ fn calls(view: &View<'_>, cards: &[&Card], is_step: bool, sources: &Sources) -> 
     }
 }
 
-/// Consecutive calls; those that the C library makes for itself are drawn together.
+/// Consecutive calls.
 fn one_pass(view: &View<'_>, cards: &[&Card], sources: &Sources) -> Markup {
     let mut owner = "";
     html! {
-        @for group in cards.chunk_by(|a, b| is_minor(view, a.row) == is_minor(view, b.row)) {
-            @for card_of in group {
-                @let now = view.calls(card_of.row).into_iter().flatten().next().map_or("", |call| call.owner.as_str());
-                @let shown = if now == owner { "" } else { now };
-                @let _ = owner = now;
-                (card(view, card_of, sources, shown))
-            }
+        @for card_of in cards {
+            @let now = view.calls(card_of.row).into_iter().flatten().next().map_or("", |call| call.owner.as_str());
+            @let is_new = std::mem::replace(&mut owner, now) != now;
+            (card(view, card_of, sources, if is_new { now } else { "" }))
         }
     }
 }
