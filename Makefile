@@ -97,6 +97,7 @@ compare: set-up build ## run every scenario in C and in Rust and compare; then e
 
 test: set-up build ## all tests
 	@sh tests/set-up.sh python3
+	@sh tests/set-up.sh chromium chromedriver || echo "the pages of mirror report will not be tested"
 	$(CARGO) test --workspace
 
 bench: set-up build ## sizes and instructions, side by side; then the servers and what others use

@@ -16,7 +16,10 @@ need unshare util-linux
 need setpriv util-linux
 need ld.bfd binutils
 for package; do
-    need "$package" "$package"
+    case $package in
+        chromedriver) need chromedriver chromium-driver ;;
+        *) need "$package" "$package" ;;
+    esac
 done
 [ -n "$missing" ] || exit 0
 

@@ -82,7 +82,7 @@ struct ReportArguments {
     /// Every scenario of the program
     #[arg(long, conflicts_with = "chosen")]
     all: bool,
-    /// The page
+    /// Where to write the page
     #[arg(short, long = "out", value_name = "FILE.html")]
     out: PathBuf,
 }

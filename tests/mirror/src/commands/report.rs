@@ -36,7 +36,7 @@ pub fn run(target: &Target, names: &[String], all: bool, file: &Path) -> Result<
         accounts.push(trace::of(target, &Case { pair, scenario }, processor, &normaliser)?.1);
     }
     let again = |account: &Account| target.again("compare", &account.program, &account.scenario);
-    let facts = Facts { again: accounts.iter().map(again).collect(), system: system() };
+    let facts = Facts { again: accounts.iter().map(again).collect(), system: system(), base: target.base.clone() };
     let html = page(&accounts, &facts)?;
     fs::write(file, &html).with_context(|| format!("cannot write {}", file.display()))?;
     let same = accounts.iter().filter(|account| account.verdict == "same").count();

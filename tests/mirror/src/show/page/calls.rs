@@ -179,7 +179,7 @@ fn with(view: &View<'_>, card: &Card) -> Vec<String> {
             let is_data = |field: usize| packet.fields[field].name == "data";
             let shares = packet.origins.iter().any(|origin| Some(origin.call) == call && is_data(origin.field));
             let id = view.packet_id(side, place);
-            if shares && view.shows_packets_of(side) && !with.contains(&id) {
+            if shares && view.shows(side, place) && !with.contains(&id) {
                 with.push(id);
             }
         }

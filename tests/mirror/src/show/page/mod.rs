@@ -4,6 +4,7 @@
 //! packets. `script.js` only marks what belongs together, and finds things; all that it shows is in the page.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -32,6 +33,8 @@ pub struct Facts {
     pub again: Vec<String>,
     /// On which system it ran.
     pub system: String,
+    /// The folder that paths are relative to.
+    pub base: PathBuf,
 }
 
 /// The page of one pair of programs, in one or more scenarios.
@@ -64,11 +67,10 @@ pub fn page(accounts: &[Account], facts: &Facts) -> Result<String> {
                 noscript { style { ".needs-script { display: none !important } .time, .by-step { display: block !important }" } }
             }
             body {
-                (switches(labels, accounts))
-                header { (bar(first, accounts)) }
+                header { (switches(labels, accounts)) (bar(first, accounts)) }
                 main {
                     @for (view, again) in views.iter().zip(&facts.again) {
-                        (verdict::verdict(view, again, &facts.system))
+                        (verdict::verdict(view, again, facts))
                     }
                     (steps::by_step(&views, &sources))
                     @for view in &views { (time::by_time(view, &sources)) }
@@ -80,7 +82,7 @@ pub fn page(accounts: &[Account], facts: &Facts) -> Result<String> {
                 p #live .unseen role="status" {}
                 svg .unseen aria-hidden="true" width="0" height="0" {
                     defs { marker #head viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" orient="auto" {
-                        path d="M0 0.8 L8 4 L0 7.2 z" fill="context-stroke" {}
+                        path d="M0 0.8 L8 4 L0 7.2 z" fill="var(--accent)" {}
                     } }
                 }
                 script { (PreEscaped(SCRIPT)) }

@@ -18,7 +18,7 @@ struct Piece {
 pub(super) fn output(view: &View<'_>) -> Markup {
     let sides = &view.account.sides;
     html! {
-        section .output class=(view.class()) aria-label="Output" {
+        section class={ "output " (view.class()) } aria-label="Output" {
             h2 { "Output" }
             div .streams {
                 @for (stream, (_, name)) in STREAMS.iter().enumerate() {

@@ -82,7 +82,7 @@ fn layer(view: &View<'_>, side: usize, packet: &Packet, fields: &[Field]) -> Mar
                 @let origins: Vec<&Origin> =
                     packet.origins.iter().filter(|origin| origin.field == before + index).collect();
                 tr .own[!origins.is_empty()] data-b={ (field.offset) "+" (field.length) } {
-                    th scope="row" { (field.name) }
+                    th { (field.name) }
                     td {
                         (value(packet, field))
                         @for origin in origins { " " (came(view, side, origin)) }
@@ -102,7 +102,7 @@ fn value(packet: &Packet, field: &Field) -> Markup {
     html! {
         (field.value)
         @if field.layer == "data" && !packet.data.is_empty() { " “" (packet.data) "”" }
-        @if let Some(bits) = bits { span .bits title="counted from the left, from 0" { (bits) } }
+        @if let Some(bits) = bits { span .bits { (bits) } }
     }
 }
 

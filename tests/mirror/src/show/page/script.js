@@ -27,14 +27,7 @@
     standing.get(key).push(element);
   }
   const elements = (id) => [...new Set([...(standing.get(id) || []), byId(id)])].filter(Boolean);
-  const isLine = (id) => byId(id)?.classList.contains("l");
-  const isShown = (element) => element.getClientRects().length > 0;
   const scenarioOf = (element) => element?.closest(".of-scenario");
-  const isChosen = (id) => {
-    const part = scenarioOf(byId(id));
-    return !part || isShown(part) || getComputedStyle(part).display !== "none" || part.matches(".time");
-  };
-
   let selected = null;
   let counterparts = [];
 
@@ -66,7 +59,7 @@
 
   function clear() {
     for (const element of all(".on, .led, .self")) element.classList.remove("on", "led", "self");
-    if (window.CSS && CSS.highlights) CSS.highlights.delete("name");
+    if (window.CSS && CSS.highlights) for (const name of ["name", "origin"]) CSS.highlights.delete(name);
     dock.hidden = true;
     dock.replaceChildren();
     selected = null;
@@ -143,6 +136,7 @@
       const opened = byId(id).querySelector(".opened").cloneNode(true);
       dock.append(make("p", "Choose a byte or a field: what is it?", { class: "asked" }), opened);
     }
+    if (what === "packet") mark("origin", origins(byId(id)));
     if (name) mark("name", sameName(name));
     dock.hidden = false;
     live.textContent = `${what} ${id}: ${calls.length} calls, ${lines.length} lines, ${packets.length} packets`;
@@ -183,9 +177,8 @@
   };
   function go(id, name) {
     const hash = id ? "#" + encodeURI(id) + (name ? "~" + encodeURIComponent(name) : "") : "";
-    if (location.hash === hash) return;
-    history.pushState(null, "", hash || location.pathname + location.search);
-    follow(false);
+    if (location.hash !== hash) history.pushState(null, "", hash || location.pathname + location.search);
+    if (!id || !select(id, name)) clear();
   }
   function follow(jump = true) {
     const { id, name } = read();
@@ -197,9 +190,9 @@
 
   // Names are the same in both languages but for the case: echoServPort, echo_serv_port.
   const plain = (name) => name.replaceAll("_", "").toLowerCase();
-  function ranges(test, selector) {
+  function ranges(test, selector, within = document) {
     const found = [];
-    for (const element of all(selector)) {
+    for (const element of all(selector, within)) {
       const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
       while (walker.nextNode()) {
         for (const [start, end] of test(walker.currentNode.data)) {
@@ -216,6 +209,15 @@
     const wanted = plain(name);
     const test = (text) => [...text.matchAll(/[A-Za-z_]\w*/g)].filter((word) => plain(word[0]) === wanted).map((word) => [word.index, word.index + word[0].length]);
     return ranges(test, ".l, .text, .function");
+  }
+  // The arguments that bytes of a packet come from.
+  function origins(packet) {
+    return all(".origin", packet).flatMap((origin) => {
+      const id = decodeURIComponent(origin.querySelector("a")?.getAttribute("href").slice(1) || "");
+      const text = origin.querySelector("code").textContent;
+      const test = (data) => (data.includes(text) ? [[data.indexOf(text), data.indexOf(text) + text.length]] : []);
+      return elements(id).flatMap((element) => ranges(test, ".text", element));
+    });
   }
   function mark(highlight, found) {
     if (window.CSS && CSS.highlights) CSS.highlights.set(highlight, new Highlight(...found));
@@ -339,9 +341,11 @@
   }
   function turn(by) {
     if (!counterparts.length) return;
-    const place = counterparts.indexOf(selected);
-    const id = counterparts[(Math.max(place, 0) + by + counterparts.length) % counterparts.length];
+    // The round is that of what was selected first.
+    const round = counterparts;
+    const id = round[(Math.max(round.indexOf(selected), 0) + by + round.length) % round.length];
     go(id);
+    counterparts = round;
     show(id);
   }
   addEventListener("keydown", (event) => {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use maud::{Markup, html};
 
-use super::calls::{card, is_minor};
+use super::calls::card;
 use super::sources::{File, Sources};
 use super::time::start;
 use super::view::{Card, View};
@@ -25,9 +25,11 @@ struct Band<'a> {
 pub(super) fn by_step(views: &[View<'_>], sources: &Sources) -> Markup {
     let accounts: Vec<_> = views.iter().map(|view| view.account).collect();
     let files = [0, 1].map(|side| sources.main(side, &accounts));
-    let bands = bands(files);
+    let bands = match files.iter().flatten().any(|file| !file.steps.is_empty()) {
+        true => bands(files),
+        false => bands_of_calls(files, views),
+    };
     let labels = accounts[0].sides.each_ref().map(|side| side.label.as_str());
-    let known: Vec<Option<u32>> = bands.iter().map(|band| band.step).collect();
     html! {
         section .by-step aria-label="By step" {
             div .cols.heads {
@@ -40,7 +42,7 @@ pub(super) fn by_step(views: &[View<'_>], sources: &Sources) -> Markup {
                     }
                 }
             }
-            @for band in &bands { (one(band, files, views, sources, &known)) }
+            @for index in 0..bands.len() { (one(&bands, index, files, views, sources)) }
         }
     }
 }
@@ -75,20 +77,59 @@ fn bands<'a>(files: [Option<&'a File>; 2]) -> Vec<Band<'a>> {
     std::iter::once(None).chain(numbers.into_iter().map(Some)).map(band).collect()
 }
 
-fn one(
-    band: &Band<'_>,
-    files: [Option<&File>; 2],
-    views: &[View<'_>],
-    sources: &Sources,
-    known: &[Option<u32>],
-) -> Markup {
+/// For sources without steps: they are divided where the same call comes from one line of each.
+fn bands_of_calls<'a>(files: [Option<&'a File>; 2], views: &[View<'_>]) -> Vec<Band<'a>> {
+    let length = |side: usize| files[side].map_or(0, |file| file.text.len());
+    let rows = views.iter().flat_map(|view| view.cards.iter().map(move |card| (view, card.row)));
+    let mut pairs: Vec<[usize; 2]> = rows
+        .filter(|(view, row)| view.account.rows[*row].same)
+        .filter_map(|(view, row)| Some([line(view, row, 0, files)?, line(view, row, 1, files)?]))
+        .collect();
+    pairs.sort_unstable();
+    // Both sources go on from band to band.
+    let mut starts = vec![[0, 0]];
+    for pair in pairs {
+        let last = starts[starts.len() - 1];
+        if (0..2).all(|side| pair[side] > last[side]) {
+            starts.push(pair);
+        }
+    }
+    starts.push([length(0), length(1)]);
+    let band =
+        |pair: &[[usize; 2]]| Band { step: None, title: "", lines: [0, 1].map(|side| pair[0][side]..pair[1][side]) };
+    starts.windows(2).map(band).collect()
+}
+
+/// The line of a side's main file that led to a call, from 0.
+fn line(view: &View<'_>, row: usize, side: usize, files: [Option<&File>; 2]) -> Option<usize> {
+    let path = files[side]?.path.as_str();
+    let place = view.calls(row)[side]?.places.iter().rfind(|place| place.file == path)?;
+    Some(place.line as usize - 1)
+}
+
+/// The band that a call belongs to.
+fn band_of(view: &View<'_>, row: usize, bands: &[Band<'_>], files: [Option<&File>; 2]) -> usize {
+    let step = view.step(row);
+    if bands.iter().any(|band| band.step.is_some()) {
+        return bands.iter().position(|band| band.step == step).unwrap_or(0);
+    }
+    let by_line = |side: usize| {
+        let line = line(view, row, side, files)?;
+        bands.iter().position(|band| band.lines[side].contains(&line))
+    };
+    by_line(0).or_else(|| by_line(1)).unwrap_or(bands.len() - 1)
+}
+
+fn one(bands: &[Band<'_>], index: usize, files: [Option<&File>; 2], views: &[View<'_>], sources: &Sources) -> Markup {
+    let band = &bands[index];
     let shown = |side: usize| files[side].map(|file| file.show(band.lines[side].clone()));
     let kernel = html! {
         div .kernel {
             @for view in views {
                 div class=(view.class()) {
-                    @if band.step.is_none() { (start(view)) }
-                    (calls(view, band.step, sources, known))
+                    @if index == 0 { (start(view)) }
+                    @let of_band = view.cards.iter().filter(|card| band_of(view, card.row, bands, files) == index);
+                    (calls(view, &of_band.collect::<Vec<_>>(), band.step.is_some(), sources))
                 }
             }
         }
@@ -100,7 +141,7 @@ fn one(
             div .right { @if let Some(code) = shown(1) { (code) } }
         }
     };
-    let is_all = known.len() == 1;
+    let has_steps = bands.iter().any(|band| band.step.is_some());
     let has_calls = (0..2).any(|side| files[side].is_some_and(|file| file.has_calls(&band.lines[side])));
     html! {
         @match band.step {
@@ -110,7 +151,7 @@ fn one(
                     (columns)
                 }
             },
-            None if is_all => { section .band { (columns) } },
+            None if !has_steps => { section .band { (columns) } },
             None => {
                 section .band {
                     details open[has_calls] {
@@ -123,13 +164,8 @@ fn one(
     }
 }
 
-/// The calls of a step, pass by pass.
-fn calls(view: &View<'_>, step: Option<u32>, sources: &Sources, known: &[Option<u32>]) -> Markup {
-    let belongs = |card: &&Card| {
-        let of_card = view.step(card.row);
-        of_card == step || step.is_none() && !known.contains(&of_card)
-    };
-    let cards: Vec<&Card> = view.cards.iter().filter(belongs).collect();
+/// The calls of a band, pass by pass.
+fn calls(view: &View<'_>, cards: &[&Card], is_step: bool, sources: &Sources) -> Markup {
     let passes: Vec<&[&Card]> = cards.chunk_by(|a, b| b.number == a.number + 1).collect();
     let many = passes.len() > 1;
     let fold = if passes.len() > MOST_PASSES { MOST_PASSES / 2..passes.len() - MOST_PASSES / 2 } else { 0..0 };
@@ -147,7 +183,7 @@ fn calls(view: &View<'_>, step: Option<u32>, sources: &Sources, known: &[Option<
         }
     };
     html! {
-        @if cards.is_empty() && (step.is_some() || known.len() == 1) { p .none { "No system call: memory only." } }
+        @if cards.is_empty() && is_step { p .none { "No system call: memory only." } }
         @for index in 0..fold.start.max(if fold.is_empty() { passes.len() } else { 0 }) { (pass(index)) }
         @if !fold.is_empty() {
             details .fold {
@@ -159,17 +195,14 @@ fn calls(view: &View<'_>, step: Option<u32>, sources: &Sources, known: &[Option<
     }
 }
 
-/// Consecutive calls; those that the C library makes for itself are drawn together.
+/// Consecutive calls.
 fn one_pass(view: &View<'_>, cards: &[&Card], sources: &Sources) -> Markup {
     let mut owner = "";
     html! {
-        @for group in cards.chunk_by(|a, b| is_minor(view, a.row) == is_minor(view, b.row)) {
-            @for card_of in group {
-                @let now = view.calls(card_of.row).into_iter().flatten().next().map_or("", |call| call.owner.as_str());
-                @let shown = if now == owner { "" } else { now };
-                @let _ = owner = now;
-                (card(view, card_of, sources, shown))
-            }
+        @for card_of in cards {
+            @let now = view.calls(card_of.row).into_iter().flatten().next().map_or("", |call| call.owner.as_str());
+            @let is_new = std::mem::replace(&mut owner, now) != now;
+            (card(view, card_of, sources, if is_new { now } else { "" }))
         }
     }
 }

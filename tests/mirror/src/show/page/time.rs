@@ -16,7 +16,7 @@ pub(super) fn by_time(view: &View<'_>, sources: &Sources) -> Markup {
     let style = format!("--lanes:{}", lanes.count());
     let mut owner = "";
     html! {
-        section .time class=(view.class()) style=(style) aria-label="By time" {
+        section class={ "time " (view.class()) } style=(style) aria-label="By time" {
             h2 { "By time" }
             p .note {
                 "Times are those of " (view.account.sides[0].label) ", in milliseconds from its start; strace makes them "
@@ -61,12 +61,14 @@ fn call_row(view: &View<'_>, row: usize, number: usize, sources: &Sources) -> Ma
     });
     html! {
         div .row.minor[is_minor(view, row)].differing[!is_same] data-k=(id) {
-            span .t { @if let Some(call) = call { (milliseconds(call.begin)) } }
+            span .t { @if let Some(call) = call { (milliseconds(if waited { call.end } else { call.begin })) } }
             a .number href={ "#" (id) } { (number) }
             span .step { @if let Some(step) = view.step(row) { a href={ "#step-" (step) } { (step) } } }
             div .what {
                 (text(view, row))
-                @if waited { " " span .tag { "waited" } }
+                @if let Some(call) = call.filter(|_| waited) {
+                    " " span .tag { "waited from " (milliseconds(call.begin)) }
+                }
                 @for (side, call) in calls.iter().enumerate() {
                     @if let Some(place) = call.and_then(|call| call.places.first()) {
                         @let line = sources.id(side, place);

@@ -1,37 +1,44 @@
 //! What was compared, with which result, and how to do it again.
 
+use std::path::Path;
+
 use maud::{Markup, html};
 
+use super::Facts;
 use super::view::View;
 use crate::account::Side;
 use crate::account::calls::Kind;
 
 /// The head of a scenario.
-pub(super) fn verdict(view: &View<'_>, again: &str, system: &str) -> Markup {
+pub(super) fn verdict(view: &View<'_>, again: &str, facts: &Facts) -> Markup {
     let account = view.account;
     let labels = account.sides.each_ref().map(|side| side.label.as_str());
     html! {
-        section .verdict class=(view.class()) aria-label="Verdict" {
+        section class={ "verdict " (view.class()) } aria-label="Verdict" {
             h2 { span .badge.bad[!view.is_same()] { (account.verdict) } " " (account.scenario) }
             p .about { (account.about) }
             p .sentence { (sentence(view)) }
             div .facts {
                 table {
-                    thead { tr { th {} @for label in labels { th scope="col" { (label) } } th {} } }
-                    tbody { @for fact in facts(view) { (fact) } }
+                    thead { tr { td {} @for label in labels { th scope="col" { (label) } } td {} } }
+                    tbody { @for fact in table(view) { (fact) } }
                 }
                 dl {
                     dt { "run" } dd { code { (command(&account.sides[0])) } }
                     dt { "compared" } dd { "every call from execve to the end, every packet with its bytes" }
-                    dt { "on" } dd { (system) }
+                    dt { "on" } dd { (facts.system) }
                     dt { "again" } dd { code .again { (again) } }
                     dt { "files" }
-                    dd { @for (index, side) in account.sides.iter().enumerate() { @if index > 0 { ", " } code { (side.folder) } } }
+                    dd { @for (index, side) in account.sides.iter().enumerate() { @if index > 0 { ", " } code { (relative(&side.folder, facts)) } } }
                 }
             }
             @if !view.is_same() { (differences(view)) }
         }
     }
+}
+
+fn relative<'a>(folder: &'a str, facts: &Facts) -> std::borrow::Cow<'a, str> {
+    Path::new(folder).strip_prefix(&facts.base).unwrap_or(Path::new(folder)).to_string_lossy()
 }
 
 fn sentence(view: &View<'_>) -> String {
@@ -51,7 +58,7 @@ fn command(side: &Side) -> String {
     words.map_or_else(|| side.command.join(" "), |words| words.replace("\", \"", " ").trim_matches('"').to_owned())
 }
 
-fn facts(view: &View<'_>) -> Vec<Markup> {
+fn table(view: &View<'_>) -> Vec<Markup> {
     let [left, right] = &view.account.sides;
     let calls = |side: &Side| side.calls.iter().filter(|call| call.kind == Kind::Call).count();
     let bytes = |hex: &str| format!("{} bytes", hex.len() / 2);
@@ -59,11 +66,7 @@ fn facts(view: &View<'_>) -> Vec<Markup> {
     let different = view.account.rows.iter().filter(|row| !row.same).count();
     let rows = [
         ("system calls", [calls(left).to_string(), calls(right).to_string()], different == 0),
-        (
-            "packets",
-            [left.packets.len().to_string(), right.packets.len().to_string()],
-            view.is_same() || left.packets.len() == right.packets.len(),
-        ),
+        ("packets", [left.packets.len().to_string(), right.packets.len().to_string()], !account_names_packets(view)),
         ("standard output", [bytes(&left.stdout.hex), bytes(&right.stdout.hex)], left.stdout == right.stdout),
         ("standard error", [bytes(&left.stderr.hex), bytes(&right.stderr.hex)], left.stderr == right.stderr),
         (
@@ -85,6 +88,11 @@ fn facts(view: &View<'_>) -> Vec<Markup> {
     rows.into_iter().map(row).collect()
 }
 
+/// Whether packets differ in what is compared: what the kernel does by itself is not.
+fn account_names_packets(view: &View<'_>) -> bool {
+    view.account.differences.iter().any(|text| text.trim_start().starts_with("the packets"))
+}
+
 /// The first difference of each kind, then every call that differs.
 fn differences(view: &View<'_>) -> Markup {
     let different: Vec<_> = view.cards.iter().filter(|card| !view.account.rows[card.row].same).collect();
@@ -97,8 +105,8 @@ fn differences(view: &View<'_>) -> Markup {
                 ol .all {
                     @for card in different {
                         li {
-                            a href={ "#" (view.call_id(card.number)) } { (card.number) } " "
-                            (super::calls::text(view, card.row))
+                            a href={ "#" (view.call_id(card.number)) } { (card.number) }
+                            div { (super::calls::text(view, card.row)) }
                         }
                     }
                 }

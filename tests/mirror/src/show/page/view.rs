@@ -127,9 +127,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether the page shows packets as this side has them: those of the right side only where they are its own.
-    pub fn shows_packets_of(&self, side: usize) -> bool {
-        side == 0 || self.entries.iter().any(|entry| matches!(entry, Entry::Aside { sides: [false, true], .. }))
+    /// Whether the page shows this packet of a side: of packets that are the same it shows the left side's.
+    pub fn shows(&self, side: usize, packet: usize) -> bool {
+        let is_it = |place: usize| matches!(self.packet(place), Some((of, at, _)) if (of, at) == (side, packet));
+        (0..self.entries.len()).any(is_it)
     }
 
     pub fn is_same(&self) -> bool {
