@@ -103,7 +103,7 @@ pub fn address(file: &Path) -> String {
 }
 
 /// What every browser is started with. A check selects more in a second than a person in an hour, which is no flood.
-const ARGUMENTS: [&str; 5] =
+pub const ARGUMENTS: [&str; 5] =
     ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-ipc-flooding-protection"];
 
 /// The size of an ordinary window.

@@ -19,8 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use browser::{Browser, DESKTOP, Log, address, wrong};
-use fantoccini::Client;
+use browser::{ARGUMENTS, Browser, DESKTOP, Log, address, wrong};
 use libtest_mimic::{Completion, Failed, Trial};
 use mirror::account::Account;
 use mirror::account::calls::{Kind, Phase};

@@ -48,10 +48,10 @@ pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
                 if let Some((program, scenario)) = code.split_once(' ') {
                     let is_name =
                         |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit());
-                    if names.programs.contains_key(program) && is_name(scenario) && scenario.contains('_') {
-                        if let Some(what) = no_scenario(program, scenario, names) {
-                            problem(what);
-                        }
+                    let named = names.programs.contains_key(program) && is_name(scenario) && scenario.contains('_');
+                    let missing = if named { no_scenario(program, scenario, names) } else { None };
+                    if let Some(what) = missing {
+                        problem(what);
                     }
                 }
                 Event::Code(code)

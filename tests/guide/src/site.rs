@@ -102,6 +102,9 @@ impl Names {
     }
 }
 
+/// The chapters: of each name, English and Korean.
+pub type Pairs = BTreeMap<String, [Chapter; 2]>;
+
 /// All that pages are made of.
 pub struct Material {
     /// What can be named.
@@ -114,8 +117,8 @@ pub struct Material {
     pub contents: Contents,
     errata: [BTreeMap<u32, Erratum>; 2],
     claims: [Vec<Claim>; 2],
-    /// The chapters: of each name, English and Korean.
-    pub chapters: BTreeMap<String, [Chapter; 2]>,
+    /// The chapters.
+    pub chapters: Pairs,
 }
 
 impl Material {
@@ -142,7 +145,7 @@ impl Material {
 }
 
 /// Reads the chapters of both languages, and says what is wrong in them.
-pub fn chapters(project: &Project, contents: &Contents) -> Result<(BTreeMap<String, [Chapter; 2]>, Vec<Problem>)> {
+pub fn chapters(project: &Project, contents: &Contents) -> Result<(Pairs, Vec<Problem>)> {
     let mut problems = Vec::new();
     let mut read: [BTreeMap<String, Chapter>; 2] = Default::default();
     let mut slugs: BTreeSet<String> = contents.part.iter().flat_map(|part| part.chapters.clone()).collect();
