@@ -126,8 +126,10 @@ fn code(source: &Source, lines: RangeInclusive<usize>, label: &str) -> Markup {
     html! {
         div .twin tabindex="0" role="region" aria-label={ (source.file) ": " (label) } {
             @for index in lines {
-                a .l href={ "../source/" (source.file) ".html#L" (index + 1) } data-n=(index + 1) tabindex="-1" {
-                    (PreEscaped(without_indentation(&source.html[index], common)))
+                @let line = PreEscaped(without_indentation(&source.html[index], common));
+                @if source.lines[index].trim().is_empty() { div .l data-n=(index + 1) {} }
+                @else {
+                    a .l href={ "../source/" (source.file) ".html#L" (index + 1) } data-n=(index + 1) tabindex="-1" { (line) }
                 }
             }
         }

@@ -155,8 +155,9 @@ pub fn errata(language: Language, material: &Material) -> String {
             "Where the tutorial is wrong, what is right, and the proof. The numbers in brackets are its lines.",
             "강좌에서 틀린 곳과 맞는 내용, 그리고 그 증명입니다. 괄호 안은 강좌의 줄 번호입니다.")) }
         @for (number, entry) in material.errata(language) {
-            @let title = format!("{number}. {}", entry.title);
-            (heading(3, &format!("e{number}"), &title, language, material))
+            // Not a list in Markdown.
+            @let title = format!("{number}\\. {}", entry.title);
+            (heading(2, &format!("e{number}"), &title, language, material))
             (PreEscaped(markdown::to_html(&entry.text, &material.names, &mut Vec::new())))
         }
     };
@@ -289,7 +290,10 @@ pub fn source(source: &Source) -> String {
                     div .twin tabindex="0" role="region" aria-label=(source.file) {
                         @for (index, line) in source.html.iter().enumerate() {
                             @let number = index + 1;
-                            a .l id={ "L" (number) } href={ "#L" (number) } data-n=(number) tabindex="-1" { (PreEscaped(line)) }
+                            @if line.trim().is_empty() { div .l id={ "L" (number) } data-n=(number) {} }
+                            @else {
+                                a .l id={ "L" (number) } href={ "#L" (number) } data-n=(number) tabindex="-1" { (PreEscaped(line)) }
+                            }
                         }
                     }
                 }
@@ -353,7 +357,7 @@ pub fn search(language: Language, material: &Material) -> Result<String> {
     }
     let errata = language.choose("Errata", "정오표");
     for (number, entry) in material.errata(language) {
-        let title = plain(&format!("{number}. {}", entry.title).replace(". ", ") "));
+        let title = plain(&format!("{number}\\. {}", entry.title));
         sections.push([format!("{code}/errata.html#e{number}"), errata.into(), title, plain(&entry.text)]);
     }
     Ok(format!("const SECTIONS = {}\n", serde_json::to_string(&sections)?))

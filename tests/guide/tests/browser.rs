@@ -4,7 +4,9 @@
 //! - `languages`: the switch leads to the same page and place, and the first page remembers the language;
 //! - `search`: finds what is typed in either language, and leads there;
 //! - `narrow`: no page is wider than a window of 360 pixels;
-//! - `without_script`: a chapter is readable where JavaScript is off.
+//! - `without_script`: a chapter is readable where JavaScript is off;
+//! - `accessible`: axe-core finds nothing, in light and dark; ignored without axe-core (`npm install --prefix target/axe
+//!   axe-core`).
 
 #[path = "../../common/browser.rs"]
 mod browser;
@@ -15,12 +17,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
-use browser::{Browser, DESKTOP, Log, address, wrong};
+use browser::{ARGUMENTS, Browser, DESKTOP, Log, address, wrong};
 use guide::site::{Built, build};
 use libtest_mimic::{Completion, Failed, Trial};
 use mirror::common::tools::find_program;
 use mirror::project::Project;
 use serde_json::{Value, json};
+
+/// Where `npm install --prefix target/axe axe-core` puts it.
+const AXE: &str = "target/axe/node_modules/axe-core/axe.min.js";
 
 type Check = fn(&Site) -> Result<()>;
 
@@ -45,24 +50,29 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    let checks: [(&str, Check); 5] = [
+    let checks: [(&'static str, Check); 6] = [
         ("quiet", quiet),
         ("languages", languages),
         ("search", search),
         ("narrow", narrow),
         ("without_script", without_script),
+        ("accessible", accessible),
     ];
+    let has_axe = Project::find()?.path(AXE).exists();
     let lacking = ["chromium", "chromedriver"].into_iter().find(|program| find_program(program).is_none());
     let site = match lacking {
         None => Some(built()?),
         Some(_) => None,
     };
-    let trial = |(name, check): (&str, Check)| {
+    let trial = |(name, check): (&'static str, Check)| {
         let site = site.clone();
         Trial::ignorable_test(name, move || {
             let Some(site) = site else {
                 return Ok(Completion::ignored_with(format!("skipped: no {}", lacking.unwrap_or("browser"))));
             };
+            if name == "accessible" && !has_axe {
+                return Ok(Completion::ignored_with("skipped: no axe-core"));
+            }
             check(&site).map_err(|error| Failed::from(format!("{error:#}")))?;
             Ok(Completion::Completed)
         })
@@ -182,4 +192,27 @@ fn without_script(site: &Site) -> Result<()> {
         client.goto(&site.address("index.html")).await?;
         wrong(client, "return document.links.length === 2 ? [] : ['no links']", Value::Null).await
     })
+}
+
+fn accessible(site: &Site) -> Result<()> {
+    let axe = std::fs::read_to_string(Project::find()?.path(AXE))?;
+    let browser = Browser::start()?;
+    for scheme in ["dark", "light"] {
+        let mut all = ARGUMENTS.map(str::to_owned).to_vec();
+        all.push(format!("--blink-settings=preferredColorScheme={}", u8::from(scheme == "light")));
+        browser.run(DESKTOP, json!({ "args": all }), async |client| {
+            for page in &site.pages {
+                client.goto(&site.address(page)).await?;
+                client.execute(&axe, Vec::new()).await?;
+                // The views are pages of their own, which have their own tests.
+                let script = "const done = arguments[0]\n\
+                    axe.run({ exclude: ['iframe'] }).then(({ violations }) => done(violations.map(({ id, nodes }) =>\n\
+                      id + ' ' + nodes.map(node => node.html).slice(0, 3).join(' '))))";
+                let found = client.execute_async(script, Vec::new()).await?;
+                ensure!(found.as_array().is_some_and(Vec::is_empty), "{page}, {scheme}: {found:#}");
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
