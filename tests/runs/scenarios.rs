@@ -3,8 +3,7 @@
 //! - `compare`: they are the same and do what the scenario states;
 //! - `steps`: each system call comes from the same step of the source in both.
 //!
-//! And every server understands every client, and every rule of the normalisation is still needed:
-//! without it, something differs.
+//! And every rule of the normalisation is still needed: without it, something differs.
 
 mod common;
 #[path = "../common/root.rs"]
@@ -15,7 +14,6 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use libtest_mimic::Trial;
-use mirror::commands::interop;
 use mirror::common::parallel::processors;
 use mirror::compare::compare;
 use mirror::compare::normalise::Normaliser;
@@ -45,7 +43,6 @@ fn trials() -> Result<Vec<Trial>> {
         }
     }
     ensure!(!trials.is_empty(), "there are no scenarios");
-    trials.push(common::trial("interop".into(), every_pairing));
     for rule in RULES {
         trials.push(common::trial(format!("needed::{}", rule.name), || needed(rule, pairs)));
     }
@@ -92,11 +89,6 @@ fn same_steps(case: &Case<'_>, processor: usize) -> Result<()> {
         of_the_program += usize::from(steps[0].is_some());
     }
     ensure!(of_the_program > 0, "no call could be traced back to the source");
-    Ok(())
-}
-
-fn every_pairing() -> Result<()> {
-    ensure!(interop::run()?, "some words did not come back whole");
     Ok(())
 }
 

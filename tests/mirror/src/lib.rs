@@ -16,6 +16,7 @@
 pub mod commands;
 pub mod common;
 pub mod compare;
+pub mod interop;
 pub mod project;
 pub mod read;
 pub mod run;

@@ -17,7 +17,7 @@ mod expand;
 mod file;
 mod inject;
 mod roles;
-mod source;
+pub(crate) mod source;
 mod step;
 pub mod template;
 mod text;

@@ -1,5 +1,6 @@
 //! Shows comparisons and traces to a person.
 
+pub mod interop;
 pub mod report;
 pub mod source;
 pub mod summary;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of `src`, each of which uses only itself and those before it.
-const STAGES: [&str; 8] = ["common", "scenario", "run", "read", "compare", "show", "project", "commands"];
+const STAGES: [&str; 9] = ["common", "scenario", "interop", "run", "read", "compare", "show", "project", "commands"];
 
 /// A module's path from the crate's root.
 type Module = Vec<String>;
