@@ -1,4 +1,5 @@
-/* The echo client and server as POSIX programs are written today: echo client|server|udp_client|udp_server IP PORT [WAY] */
+/* The echo client and server as POSIX programs are written today: echo client|server|udp_client|udp_server IP PORT
+ * [WAY] */
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,6 +10,8 @@
 //! | [`compare`] | two observations | [`Comparison`](compare::Comparison) |
 //! | [`show`] | comparisons | text |
 //!
+//! And for programs of others: [`interop`] reads what is exchanged with them, and has the type of the results.
+//!
 //! [`commands`] puts them together, for the programs of a [`project`] or for any two. Utilities for
 //! all are in [`common`]. A test checks that no stage uses a later one.
 

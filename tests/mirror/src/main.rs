@@ -79,7 +79,8 @@ struct TraceArguments {
 
 #[derive(Args)]
 struct InteropArguments {
-    /// Programs of others to run, e.g. python [default: all that are installed; see tests/interop]
+    /// Programs of others to run, e.g. python, or ours: this project's clients [default: all that are installed; see
+    /// docs/interop.md]
     #[arg(value_name = "PROGRAM", conflicts_with_all = ["client", "server", "udp_client", "udp_server"])]
     programs: Vec<String>,
     /// Instead of those, run a TCP client of yours with every server, e.g. 'nc -N {ip} {port}'. It gets the words on

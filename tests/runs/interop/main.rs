@@ -4,6 +4,7 @@
 
 #[path = "../common.rs"]
 mod common;
+mod everyday;
 #[path = "../../common/root.rs"]
 mod root;
 
@@ -44,6 +45,7 @@ fn trials() -> Result<Vec<Trial>> {
         let name = format!("{}::{}", matrix.rows[row].name, matrix.columns[column].title.replace(' ', "_"));
         trials.push(common::trial(name, move || same(matrix, (row, column), processor)));
     }
+    trials.extend(everyday::trials(&project, processors[0])?);
     Ok(trials)
 }
 

@@ -201,7 +201,7 @@ fn ours(source: &Source) -> Result<Ours> {
         if let Err(what) = text.check() {
             check.add(line, format!("text: {what}"));
         }
-        words.push(Word { name, bytes: text.bytes(), way, at_once, only_ours });
+        words.push(Word { name, text, way, at_once, only_ours });
     }
     let protocol = |udp| if udp { Protocol::Udp } else { Protocol::Tcp };
     let mut servers = Vec::new();
@@ -360,7 +360,7 @@ impl Check<'_> {
         let mut exceptions = BTreeMap::new();
         let mut known: Vec<&Word> = words.iter().filter(|word| !word.only_ours).collect();
         if field.starts_with("udp") {
-            known.retain(|word| word.bytes.len() <= super::LONGEST_DATAGRAM);
+            known.retain(|word| word.text.len() <= super::LONGEST_DATAGRAM);
         }
         for exception in except {
             let line = self.source.line(&exception.span());

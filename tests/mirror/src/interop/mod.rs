@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Text;
+
 pub use file::{Build, Foreign, OurClient, OurServer, Ours, read_foreign, read_ours};
 
 mod file;
@@ -22,8 +24,8 @@ pub const LONGEST_ARGUMENT: usize = 128 * 1024 - 1;
 pub struct Word {
     /// Its name in the table.
     pub name: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    /// The bytes, written down in short.
+    pub text: Text,
     /// How a client that has the choice knows that its answer is complete.
     pub way: Way,
     /// Its client runs at the same time as those of the words beside it that say so, too.
@@ -92,11 +94,11 @@ impl Client {
     pub fn exception(&self, word: &Word, protocol: Protocol) -> Option<&str> {
         let given = |reason: &'static str| Some(reason);
         match (self.word, self.ends, protocol) {
-            (Given::Argument, _, _) if word.bytes.contains(&0) => given("an argument ends at a NUL"),
-            (Given::Argument, _, _) if word.bytes.len() > LONGEST_ARGUMENT => {
+            (Given::Argument, _, _) if word.text.bytes().contains(&0) => given("an argument ends at a NUL"),
+            (Given::Argument, _, _) if word.text.len() > LONGEST_ARGUMENT => {
                 given("an argument has 131 071 bytes at most")
             }
-            (_, Ends::Never, Protocol::Udp) if word.bytes.is_empty() => {
+            (_, Ends::Never, Protocol::Udp) if word.text.is_empty() => {
                 given("the client prints nothing and does not end, whether an answer came or not")
             }
             _ => self.except.get(&word.name).map(String::as_str),

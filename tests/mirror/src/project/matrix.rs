@@ -22,6 +22,9 @@ use crate::run::world::hidden_by_the_run;
 /// The port of the echo service.
 const PORT: u16 = 7;
 
+/// The name that stands for all clients of this project.
+const OURS: &str = "ours";
+
 /// This project's servers and clients against the clients and servers of others.
 #[derive(Debug)]
 pub struct Matrix {
@@ -97,13 +100,13 @@ impl Matrix {
         let known: Vec<&String> =
             matrix.rows.iter().map(|row| &row.name).chain(all.iter().map(|foreign| &foreign.name)).collect();
         for name in names {
-            if !known.contains(&name) {
+            if !known.contains(&name) && name != OURS {
                 let known: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
                 bail!("no such program: '{name}'; the programs are: {}", known.join(", "));
             }
         }
         let is_wanted = |name: &String| names.is_empty() || names.contains(name);
-        matrix.rows.retain(|row| is_wanted(&row.name));
+        matrix.rows.retain(|row| is_wanted(&row.name) || is_wanted(&OURS.to_owned()));
         for foreign in all.into_iter().filter(|foreign| is_wanted(&foreign.name)) {
             matrix.rows.push(Row::of(foreign, project)?);
         }
@@ -167,7 +170,7 @@ impl Matrix {
             let folder = output.join(&row.name).join(column.title.replace(' ', "_")).join(label);
             let words = self.words.iter().filter(|word| {
                 (row.ours || !word.only_ours)
-                    && (column.protocol == Protocol::Tcp || word.bytes.len() <= LONGEST_DATAGRAM)
+                    && (column.protocol == Protocol::Tcp || word.text.len() <= LONGEST_DATAGRAM)
             });
             let (exceptions, words): (Vec<&Word>, Vec<&Word>) =
                 words.partition(|word| meeting.exception(word).is_some());
@@ -280,6 +283,7 @@ impl<'a> Meeting<'a> {
             client: self.client.clone(),
             words,
             are_exceptions,
+            server_is_slow: false,
             visible: self.visible.clone(),
             processor,
             tools: Tools::find()?,

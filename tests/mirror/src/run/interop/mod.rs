@@ -2,16 +2,19 @@
 
 mod talk;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
+use nix::unistd::Pid;
 use procfs::net::{self, TcpNetEntry, TcpState, UdpNetEntry};
+use procfs::process::{Process, all_processes};
 use serde::{Deserialize, Serialize};
 
 use crate::common::parallel::pin;
@@ -50,6 +53,8 @@ pub struct InteropJob {
     pub words: Vec<Word>,
     /// Whether they are not expected to come back.
     pub are_exceptions: bool,
+    /// Whether the server is stopped until the clients have ended, so that they are the faster ones.
+    pub server_is_slow: bool,
     /// Files and folders that they need: their paths on the host and in the run.
     pub visible: Vec<(PathBuf, PathBuf)>,
     /// The processor to pin everything to.
@@ -99,7 +104,9 @@ impl InteropJob {
 /// Inside the namespaces: runs one server, and a client for each word.
 pub fn inside(directory: &Path) -> Result<()> {
     let job: InteropJob = serde_json::from_slice(&fs::read(directory.join("job.json"))?)?;
-    let mut world = World::default();
+    // Where localhost is both, many programs try ::1 first.
+    let hosts = BTreeMap::from([("localhost".to_owned(), vec![Ipv6Addr::LOCALHOST.into()])]);
+    let mut world = World { hosts, ..World::default() };
     world.visible.extend(hidden_by_the_run(job.tools.files()));
     world.visible.extend(job.visible.iter().cloned());
     let directory = &world.enter(directory)?;
@@ -136,7 +143,14 @@ impl Run<'_> {
         }
         let mut words = Vec::new();
         let mut took_too_long = false;
+        let process = Pid::from_raw(server.id().cast_signed());
+        if self.job.server_is_slow {
+            kill(process, Signal::SIGSTOP)?;
+        }
         for group in self.job.words.chunk_by(|a, b| a.at_once && b.at_once) {
+            if self.job.protocol == Protocol::Udp {
+                wait_until_asleep();
+            }
             let first = words.len();
             let talks = group.iter().enumerate().map(|(index, word)| self.talk(first + index, word));
             let talks = talks.collect::<Result<Vec<_>>>()?;
@@ -154,6 +168,9 @@ impl Run<'_> {
             if took_too_long {
                 break;
             }
+        }
+        if self.job.server_is_slow {
+            kill(process, Signal::SIGCONT)?;
         }
         words.resize(self.job.words.len(), Some("not tried".to_owned()));
         let server = self.check_server(&mut server)?;
@@ -199,7 +216,7 @@ impl Run<'_> {
         };
         // One that ends may take its time.
         let start = Instant::now();
-        while start.elapsed() < DEADLINE_OF_EXCEPTIONS {
+        while start.elapsed() < DEADLINE {
             if let Some(status) = server.try_wait()? {
                 return Ok(Some(format!("the server ended ({status}){}", self.said_by_server())));
             }
@@ -219,10 +236,11 @@ impl Run<'_> {
     fn talk(&self, number: usize, word: &Word) -> Result<Talk> {
         let port = self.job.port.to_string();
         let (ip, here, build) = places();
+        let bytes = word.text.bytes();
         let values: [(&str, &[u8]); 6] = [
             ("ip", ip.as_bytes()),
             ("port", port.as_bytes()),
-            ("word", &word.bytes),
+            ("word", &bytes),
             ("way", word.way.name().as_bytes()),
             ("here", here.as_bytes()),
             ("build", build.as_bytes()),
@@ -258,6 +276,21 @@ fn is_bound(protocol: Protocol, port: u16) -> Result<bool> {
         Protocol::Tcp => net::tcp()?.iter().any(listens) || net::tcp6().is_ok_and(|all| all.iter().any(listens)),
         Protocol::Udp => net::udp()?.iter().any(takes) || net::udp6().is_ok_and(|all| all.iter().any(takes)),
     })
+}
+
+/// Waits until no other process of the run has anything to do. xinetd discards the datagrams that arrive just after it
+/// has answered one.
+fn wait_until_asleep() {
+    let start = Instant::now();
+    let sleeps = |process: &Process| {
+        let mut tasks = process.tasks().into_iter().flatten().flatten();
+        tasks.all(|task| task.stat().is_ok_and(|stat| matches!(stat.state, 'S' | 'Z')))
+    };
+    let is_other = |process: &Process| process.pid.cast_unsigned() != std::process::id();
+    let all_sleep = || all_processes().is_ok_and(|all| all.flatten().filter(is_other).all(|process| sleeps(&process)));
+    while !all_sleep() && start.elapsed() < DEADLINE {
+        std::thread::sleep(CHECK_INTERVAL);
+    }
 }
 
 /// Whether a client is connected to the port.

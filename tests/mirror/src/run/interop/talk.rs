@@ -71,11 +71,12 @@ impl Talk {
         if client.word != Given::Argument {
             command.stdin(Stdio::piped());
         }
+        let bytes = word.text.bytes();
         let mut child = command.spawn().context("cannot start the client")?;
         let group = Pid::from_raw(child.id().cast_signed());
         let (held, until_released) = channel::<()>();
         if let Some(mut input) = child.stdin.take() {
-            let (bytes, is_held) = (word.bytes.clone(), client.word == Given::Held);
+            let (bytes, is_held) = (bytes.clone(), client.word == Given::Held);
             thread::spawn(move || {
                 // A client may end before it has read everything.
                 _ = input.write_all(&bytes);
@@ -99,11 +100,11 @@ impl Talk {
                 _ = sender.send(Event::Ends(status));
             }
         });
-        let expected = fill(&client.prints, &[("word", &word.bytes)]).into_encoded_bytes();
+        let expected = fill(&client.prints, &[("word", &bytes)]).into_encoded_bytes();
         Ok(Self {
             client: client.clone(),
             expected,
-            word_is_empty: word.bytes.is_empty(),
+            word_is_empty: word.text.is_empty(),
             group,
             held: Some(held),
             events,
