@@ -60,6 +60,7 @@ impl OwnCommands {
 pub struct Column {
     /// What the table calls it.
     pub title: String,
+    program: String,
     protocol: Protocol,
     side: Side,
     twins: [Twin; 2],
@@ -81,6 +82,8 @@ pub struct Row {
     pub name: String,
     /// Why it cannot be run.
     pub missing: Option<Missing>,
+    /// The program's name: that of the row, unless it is a twin.
+    program: String,
     ours: bool,
     package: Option<String>,
     version: Option<Vec<String>>,
@@ -128,14 +131,14 @@ impl Matrix {
         let mut rows = Vec::new();
         for server in ours.servers {
             let (twins, side) = (twins(&server.name), Side::Server(server.arguments));
-            columns.push(Column { title: server.column, protocol: server.protocol, side, twins, is_first: false });
+            columns.push(Column::of(server.name, server.column, server.protocol, side, twins));
         }
         for client in ours.clients {
             for twin in twins(&client.name) {
                 rows.push(Row::of_ours(&client.name, &twin, client.protocol, &client.client));
             }
             let (twins, side) = (twins(&client.name), Side::Client(client.client));
-            columns.push(Column { title: client.column, protocol: client.protocol, side, twins, is_first: false });
+            columns.push(Column::of(client.name, client.column, client.protocol, side, twins));
         }
         let mut kinds = BTreeSet::new();
         for column in &mut columns {
@@ -196,8 +199,7 @@ impl Matrix {
             result.failures.extend(answers.server.map(|what| failure(None, what)));
             for word in exceptions {
                 let because = meeting.exception(word).unwrap_or_default().to_owned();
-                let of = if meeting.is_exception_of_column(word) { &column.title } else { &row.name };
-                let exception = Exception { of: of.clone(), word: word.name.clone(), because };
+                let exception = Exception { of: meeting.excepts(word), word: word.name.clone(), because };
                 if !result.exceptions.contains(&exception) {
                     result.exceptions.push(exception);
                     if column.is_first && meeting.can_try(word) {
@@ -228,9 +230,17 @@ impl Matrix {
     }
 }
 
+impl Column {
+    fn of(program: String, title: String, protocol: Protocol, side: Side, twins: [Twin; 2]) -> Self {
+        Self { title, program, protocol, side, twins, is_first: false }
+    }
+}
+
 /// A client and a server, one of which is a twin.
 struct Meeting<'a> {
     protocol: Protocol,
+    row: &'a str,
+    client_name: &'a str,
     server: Vec<String>,
     client: Client,
     /// The server, if it is not this project's.
@@ -239,7 +249,7 @@ struct Meeting<'a> {
 }
 
 impl<'a> Meeting<'a> {
-    fn of(row: &'a Row, column: &Column, twin: &Twin) -> Option<Self> {
+    fn of(row: &'a Row, column: &'a Column, twin: &Twin) -> Option<Self> {
         let protocol = column.protocol;
         let program = |name: &str| (PathBuf::from(&twin.command[0]), place(name));
         let file = |name: &str| place(name).to_string_lossy().into_owned();
@@ -249,14 +259,17 @@ impl<'a> Meeting<'a> {
                 let (_, client) = row.clients.iter().find(|(of, _)| *of == protocol)?;
                 visible.push(program("server"));
                 let server = [vec![file("server")], arguments.clone()].concat();
-                Self { protocol, server, client: client.clone(), foreign_server: None, visible }
+                let (row, client_name) = (row.name.as_str(), row.program.as_str());
+                Self { protocol, row, client_name, server, client: client.clone(), foreign_server: None, visible }
             }
             Side::Client(client) => {
                 let (_, server) = row.servers.iter().find(|(of, _)| *of == protocol)?;
                 visible.push(program("client"));
                 let run = [vec![file("client")], client.run.clone()].concat();
                 let client = Client { run, ..client.clone() };
-                Self { protocol, server: server.run.clone(), client, foreign_server: Some(server), visible }
+                let (row, client_name) = (row.name.as_str(), column.program.as_str());
+                let run = server.run.clone();
+                Self { protocol, row, client_name, server: run, client, foreign_server: Some(server), visible }
             }
         })
     }
@@ -266,9 +279,13 @@ impl<'a> Meeting<'a> {
         of_server.or_else(|| self.client.exception(word, self.protocol))
     }
 
-    /// Whether it is this project's client that cannot exchange the word.
-    fn is_exception_of_column(&self, word: &Word) -> bool {
-        self.foreign_server.is_some_and(|server| !server.except.contains_key(&word.name))
+    /// The program that cannot exchange the word.
+    fn excepts(&self, word: &Word) -> String {
+        let protocol = if self.protocol == Protocol::Tcp { "TCP" } else { "UDP" };
+        match self.foreign_server {
+            Some(server) if server.except.contains_key(&word.name) => format!("{} ({protocol} server)", self.row),
+            _ => format!("{} ({protocol} client)", self.client_name),
+        }
     }
 
     fn can_try(&self, word: &Word) -> bool {
@@ -298,6 +315,7 @@ impl Row {
         let run = [vec![file.to_string_lossy().into_owned()], client.run.clone()].concat();
         Self {
             name: format!("{name}-{}", twin.label.to_lowercase()),
+            program: name.to_owned(),
             missing: None,
             ours: true,
             package: None,
@@ -312,6 +330,7 @@ impl Row {
     fn of_commands(commands: &OwnCommands) -> Result<Self> {
         let mut row = Self {
             name: "yours".to_owned(),
+            program: "yours".to_owned(),
             missing: None,
             ours: false,
             package: None,
@@ -366,6 +385,7 @@ impl Row {
         let clients = [(Protocol::Tcp, foreign.client), (Protocol::Udp, foreign.udp_client)];
         let servers = [(Protocol::Tcp, foreign.server), (Protocol::Udp, foreign.udp_server)];
         Ok(Self {
+            program: foreign.name.clone(),
             name: foreign.name,
             missing,
             ours: false,

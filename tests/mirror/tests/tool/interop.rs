@@ -107,7 +107,7 @@ fn what_is_the_same_and_what_is_not() {
     said.is(1, "wrong, p in C and 1 more, a: it printed 2 of 3 bytes\n");
     assert!(said.stdout.contains("4 words with 2 programs of others: 2 came back whole\n"), "{said:?}");
     let said = interop(&programs, &["excepted"]);
-    said.is(0, "* excepted, a: It shouts.\n");
+    said.is(0, "* excepted (TCP client), a: It shouts.\n");
     assert!(said.stdout.contains("same*"), "{said:?}");
     interop(&programs, &["needless"]).is(1, "needless, p in C, a: came back whole, so it is no exception\n");
 }
@@ -148,7 +148,7 @@ fn results_for_other_programs() {
     assert!(junit.contains("<testsuite name=\"wrong\" tests=\"1\" failures=\"1\""), "{junit}");
     assert!(junit.contains("<skipped message=\"not installed (none)\"/>"), "{junit}");
     assert!(page.contains("| wrong | ") && page.contains(" | 0 of 2 | – |"), "{page}");
-    assert!(page.contains("- excepted, a: It shouts.\n"), "{page}");
+    assert!(page.contains("- excepted (TCP client), a: It shouts.\n"), "{page}");
 }
 
 #[test]

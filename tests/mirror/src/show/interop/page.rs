@@ -21,17 +21,14 @@ pub fn page(results: &Results, made_by: &str, machine: &str) -> String {
 }
 
 fn version(row: &Row) -> String {
-    row.version.clone().unwrap_or_default()
+    let missing = row.missing.as_ref().map(|missing| missing.text());
+    missing.or_else(|| row.version.clone()).unwrap_or_default()
 }
 
 fn cells(row: &Row) -> String {
-    let missing = row.missing.as_ref().map(|missing| missing.text());
-    let cell = |cell: &Option<Cell>| match (cell, &missing) {
-        (_, Some(missing)) => missing.clone(),
-        (Some(cell), None) => cell.text(),
-        (None, None) => NOTHING.to_owned(),
-    };
-    row.cells.iter().map(|each| format!(" {}", escaped(&cell(each)))).collect::<Vec<_>>().join(" |")
+    let nothing = if row.missing.is_some() { "" } else { NOTHING };
+    let cell = |cell: &Option<Cell>| cell.as_ref().map_or_else(|| nothing.to_owned(), Cell::text);
+    row.cells.iter().map(|each| format!(" {}", cell(each))).collect::<Vec<_>>().join(" |")
 }
 
 fn list(page: &mut String, heading: &str, lines: &[String]) {
