@@ -208,7 +208,7 @@ fn ours(source: &Source) -> Result<Ours> {
     for server in server {
         let line = source.line(&server.span());
         let OurForm { name, column, arguments, udp, word, prints } = server.into_inner();
-        check.begin("server", &name, line);
+        check.begin("server", &column, line);
         if word.is_some() || prints.is_some() {
             check.add(line, "word and prints are for clients".to_owned());
         }
@@ -219,7 +219,7 @@ fn ours(source: &Source) -> Result<Ours> {
     for client in client {
         let line = source.line(&client.span());
         let OurForm { name, column, arguments, udp, word, prints } = client.into_inner();
-        check.begin("client", &name, line);
+        check.begin("client", &column, line);
         let run = check.client_command("arguments", &arguments, word.unwrap_or_default());
         let new = Client::new(run);
         let client = Client {

@@ -72,7 +72,7 @@ pub struct Client {
     pub word: Given,
     /// When it ends.
     pub ends: Ends,
-    /// What it prints; `{word}` stands for the word.
+    /// What it prints; `{word}` stands for the word, `{length}` for its number of bytes.
     pub prints: String,
     /// Its exit status, if it ends by itself.
     pub exit: i32,

@@ -13,7 +13,9 @@ use crate::common::lock::lock;
 use crate::common::tools::{Tools, find_program};
 use crate::interop::results::{Cell, Exception, Failure, Missing, Results, Row as RowResult};
 use crate::interop::template::{fill, names};
-use crate::interop::{Build, Client, Foreign, LONGEST_DATAGRAM, Protocol, Server, Word, read_foreign, read_ours};
+use crate::interop::{
+    Build, Client, Foreign, LONGEST_DATAGRAM, OurClient, Protocol, Server, Word, read_foreign, read_ours,
+};
 use crate::project::{Project, Twin};
 use crate::run::interop::{InteropJob, place};
 use crate::run::start::find_in_run;
@@ -135,7 +137,7 @@ impl Matrix {
         }
         for client in ours.clients {
             for twin in twins(&client.name) {
-                rows.push(Row::of_ours(&client.name, &twin, client.protocol, &client.client));
+                rows.push(Row::of_ours(&client, &twin));
             }
             let (twins, side) = (twins(&client.name), Side::Client(client.client));
             columns.push(Column::of(client.name, client.column, client.protocol, side, twins));
@@ -310,17 +312,17 @@ impl<'a> Meeting<'a> {
 
 impl Row {
     /// A client of this project, with all servers of its protocol.
-    fn of_ours(name: &str, twin: &Twin, protocol: Protocol, client: &Client) -> Self {
+    fn of_ours(ours: &OurClient, twin: &Twin) -> Self {
         let file = place("client");
-        let run = [vec![file.to_string_lossy().into_owned()], client.run.clone()].concat();
+        let run = [vec![file.to_string_lossy().into_owned()], ours.client.run.clone()].concat();
         Self {
-            name: format!("{name}-{}", twin.label.to_lowercase()),
-            program: name.to_owned(),
+            name: format!("{}-{}", ours.column.replace(' ', "_"), twin.label.to_lowercase()),
+            program: ours.name.clone(),
             missing: None,
             ours: true,
             package: None,
             version: None,
-            clients: vec![(protocol, Client { run, ..client.clone() })],
+            clients: vec![(ours.protocol, Client { run, ..ours.client.clone() })],
             servers: Vec::new(),
             visible: vec![(PathBuf::from(&twin.command[0]), file)],
             took_too_long: AtomicBool::new(false),

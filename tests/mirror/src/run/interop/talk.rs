@@ -100,7 +100,8 @@ impl Talk {
                 _ = sender.send(Event::Ends(status));
             }
         });
-        let expected = fill(&client.prints, &[("word", &bytes)]).into_encoded_bytes();
+        let length = bytes.len().to_string();
+        let expected = fill(&client.prints, &[("word", &bytes), ("length", length.as_bytes())]).into_encoded_bytes();
         Ok(Self {
             client: client.clone(),
             expected,
