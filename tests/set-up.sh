@@ -16,7 +16,8 @@ need unshare util-linux
 need setpriv util-linux
 need ld.bfd binutils
 for package; do
-    need "$package" "$package"
+    # Not every package has a command of its name.
+    dpkg-query --show --showformat='${Status}' "$package" 2> /dev/null | grep -q ' installed$' || need "$package" "$package"
 done
 [ -n "$missing" ] || exit 0
 

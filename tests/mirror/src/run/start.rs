@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,10 @@ pub const MAX_STRING: usize = 16 << 20;
 pub const CALLGRIND: &str = "/tmp/callgrind";
 
 /// The environment of every run.
-const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", PATH)];
+
+/// Where a run looks for commands.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command that drops all privileges, so that a run is the same for root and for any other user.
 pub fn unprivileged(tools: &Tools, program: &Path) -> Command {
@@ -45,6 +48,12 @@ pub fn unprivileged(tools: &Tools, program: &Path) -> Command {
         .current_dir(WORK)
         .stdin(Stdio::null());
     command
+}
+
+/// The file that a run executes as this command, or the file itself, if this is a path.
+pub fn find_in_run(command: &str) -> Option<PathBuf> {
+    let mut places = PATH.split(':').map(|folder| Path::new(folder).join(command));
+    places.find(|place| place.is_file())
 }
 
 /// Reads an output of the program to the end.

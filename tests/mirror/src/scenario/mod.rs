@@ -19,7 +19,7 @@ mod file;
 mod inject;
 pub mod network;
 mod roles;
-mod source;
+pub(crate) mod source;
 mod step;
 pub mod template;
 mod text;

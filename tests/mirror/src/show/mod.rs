@@ -1,5 +1,6 @@
 //! Shows comparisons and traces to a person.
 
+pub mod interop;
 pub mod ladder;
 pub mod report;
 pub mod summary;
