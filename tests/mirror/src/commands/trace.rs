@@ -1,7 +1,7 @@
 //! `mirror trace`.
 
 use anstream::adapter::strip_str;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::account::Account;
 use crate::account::build::{Run, account};
@@ -24,6 +24,13 @@ use crate::show::trace::{Options, trace};
 /// Runs both programs and shows their calls, with the lines that make them, and the packets.
 pub fn run(target: &Target, scenario: Option<&str>, options: &Options) -> Result<bool> {
     let account = of_one(target, scenario)?;
+    let calls = || account.sides.iter().flat_map(|side| &side.calls);
+    for name in &options.only {
+        ensure!(
+            calls().any(|call| call.function == *name || call.name == *name),
+            "--only: neither program calls '{name}' in this scenario"
+        );
+    }
     print(&trace(&account, options))?;
     for difference in &account.differences {
         print(difference)?;

@@ -33,7 +33,7 @@ pub struct Times {
 pub struct Frame {
     /// The file that the code is mapped from.
     pub object: String,
-    /// The address in that file.
+    /// Where it is in that file, in bytes from its beginning.
     pub address: u64,
 }
 

@@ -27,7 +27,7 @@ fn steps(steps: &[&str], rest: &str) -> String {
 #[test]
 fn rust_with_std() {
     let programs = Programs::new();
-    let hello = programs.rust("hello", "fn main() { println!(\"Hello, world!\"); }");
+    let hello = programs.rust("hello", "fn main() { println!(\"Hello, world!\"); }", &[]);
     let scenario = "stdout = \"Hello, world!\\n\"\nexit = 0";
     same_as_itself(&programs, &hello, scenario);
     let copy = programs.path("a copy's folder/of another name");
@@ -338,7 +338,7 @@ fn what_is_too_long_to_compare() {
 fn a_program_that_looks_at_the_machine() {
     let programs = Programs::new();
     let looks = "fn main() { println!(\"{}\", std::thread::available_parallelism().unwrap()); }";
-    let program = programs.rust("p", looks);
+    let program = programs.rust("p", looks, &[]);
     same_as_itself(&programs, &program, "stdout = \"1\\n\"\nexit = 0");
     let script = "#!/bin/sh\ncat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime /proc/cpuinfo\n\
                   cat /proc/sys/kernel/random/boot_id /etc/passwd /etc/resolv.conf; date +%Z\n";
