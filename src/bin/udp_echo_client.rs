@@ -1,9 +1,10 @@
-//! UDP echo client: sends a word in one datagram to an echo server and prints the answer.
+//! UDP echo client: sends a word in one datagram to an echo server and prints and checks the answer.
 //!
 //! The tutorial describes UDP (lines 62-65) without a listing. There is no connection: the first datagram is sent
 //! without any agreement, and the socket receives what anybody sends to it. So the client checks the sender of each
 //! datagram, and accepts only one from the server. Datagrams can get lost without notice, so it does not wait forever;
-//! it does not send again.
+//! it does not send again. Nor does UDP make a datagram an echo: the answer is compared with the word, and another one
+//! ends the program with 1.
 //!
 //! Usage: `udp_echo_client SERVER_IP WORD [PORT]`, with `udp_echo_server PORT` running. Read next:
 //! `multicast_receiver`.
@@ -31,6 +32,7 @@ use sockmirror::unistd::close;
 use sockmirror::common::command_line::{
     address_argument, check_arguments, number_argument, reject_argument, string_argument,
 };
+use sockmirror::common::echo::check_echo;
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"udp_echo_client";
@@ -171,5 +173,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // Rust: C ignores what close returns.
     // SAFETY: `sock` is this program's own, and nothing uses it afterwards.
     _ = unsafe { close(sock) };
+
+    // [10] Compare the answer with the word: an echo has the same bytes, and as many
+    // SAFETY: `word` has `word_length` bytes, and recvfrom stored `length` bytes in `buffer`.
+    unsafe { check_echo(PROGRAM, word.as_ptr(), word_length, buffer.as_ptr().cast(), length as size_t) };
     succeed(PROGRAM);
 }
