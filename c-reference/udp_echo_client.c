@@ -53,12 +53,7 @@ int main(int argc, char *argv[])
 
     /* [1] Take the address, the word and the port from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
-    server_ip = address_argument(PROGRAM, USAGE, "SERVER_IP", argv[1]);
-
-    /* Class D: the first four bits are 1110. */
-    if (ntohl(server_ip.s_addr) >> 28 == 14)
-        reject_argument(PROGRAM, USAGE, "SERVER_IP", argv[1], "a unicast address");
-
+    server_ip = unicast_argument(PROGRAM, USAGE, "SERVER_IP", argv[1]);
     word = string_argument(PROGRAM, USAGE, "WORD", argv[2]);
 
     /* Without a port: 7, the well-known port of the echo service. */

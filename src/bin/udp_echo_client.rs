@@ -21,7 +21,7 @@ use libc::{
     AF_INET, EAGAIN, EINTR, INADDR_ANY, INADDR_LOOPBACK, IPPROTO_UDP, PF_INET, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET,
     c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, time_t, timeval,
 };
-use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohl, ntohs};
+use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohs};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, fwrite, printf, stderr, stdout};
 use sockmirror::stdlib::exit;
@@ -29,9 +29,7 @@ use sockmirror::string::{strlen, zeroed};
 use sockmirror::sys::socket::{recvfrom, sendto, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{
-    address_argument, check_arguments, number_argument, reject_argument, string_argument,
-};
+use sockmirror::common::command_line::{check_arguments, number_argument, string_argument, unicast_argument};
 use sockmirror::common::echo::check_echo;
 use sockmirror::common::explain::{fail, succeed};
 
@@ -55,13 +53,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the address, the word and the port from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
-    let server_ip = address_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]);
-
-    // Class D: the first four bits are 1110.
-    if ntohl(server_ip.s_addr) >> 28 == 14 {
-        reject_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1], c"a unicast address");
-    }
-
+    let server_ip = unicast_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]);
     let word = string_argument(PROGRAM, USAGE, c"WORD", argv[2]);
 
     // Without a port: 7, the well-known port of the echo service.
