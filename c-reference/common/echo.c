@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Returns the offset of the first byte that differs, or `length` if all of them are equal. */
-size_t first_difference(const char *sent, const char *received, size_t length)
+static size_t first_difference(const char *sent, const char *received, size_t length)
 {
     size_t offset = 0;
 
@@ -15,6 +15,29 @@ size_t first_difference(const char *sent, const char *received, size_t length)
         offset++;
 
     return offset;
+}
+
+/*
+ * Exits with 1 if what was received at this offset of a stream is not what was sent, so far as it goes. Prints the
+ * first byte that differs.
+ */
+void check_bytes(const char *program, const char *sent, size_t sent_length, const char *received,
+                 size_t received_length, unsigned long long offset)
+{
+    size_t common = sent_length < received_length ? sent_length : received_length;
+    size_t equal = first_difference(sent, received, common);
+
+    if (equal < common) {
+        fprintf(stderr, "%s: the byte at offset %llu differs: sent 0x%02x, received 0x%02x\n", program, offset + equal,
+                (unsigned char)sent[equal], (unsigned char)received[equal]);
+        exit(1);
+    }
+
+    if (equal < received_length) {
+        fprintf(stderr, "%s: the byte at offset %llu was not sent: received 0x%02x\n", program, offset + equal,
+                (unsigned char)received[equal]);
+        exit(1);
+    }
 }
 
 /* Exits with 1 if a datagram is not an echo: not the same bytes, or not as many. Prints where it differs. */
