@@ -100,6 +100,7 @@ interop: set-up build ## run every server and client with those of others that a
 
 test: set-up build ## all tests
 	@sh tests/set-up.sh python3
+	@sh tests/set-up.sh chromium chromedriver || echo "the pages of mirror report will not be tested"
 	$(CARGO) test --workspace
 
 bench: set-up build ## sizes and instructions, side by side; then the servers and what others use

@@ -16,8 +16,14 @@ need unshare util-linux
 need setpriv util-linux
 need ld.bfd binutils
 for package; do
-    # Not every package has a command of its name.
-    dpkg-query --show --showformat='${Status}' "$package" 2> /dev/null | grep -q ' installed$' || need "$package" "$package"
+    case $package in
+        chromedriver) need chromedriver chromium-driver ;;
+        *)
+            # Not every package has a command of its name.
+            dpkg-query --show --showformat='${Status}' "$package" 2> /dev/null | grep -q ' installed$' ||
+                need "$package" "$package"
+            ;;
+    esac
 done
 [ -n "$missing" ] || exit 0
 

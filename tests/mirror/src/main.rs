@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use mirror::commands::target::{Target, TargetArguments};
-use mirror::commands::{bench, compare, interop, list, trace};
+use mirror::commands::{bench, compare, interop, list, report, trace};
 use mirror::common::out::{is_broken_pipe, print_error};
 use mirror::show::terminal::width;
 use mirror::show::trace::Options;
@@ -35,6 +35,8 @@ enum Command {
     Trace(TraceArguments),
     /// Show the packets of both programs, an arrow for each
     Packets(PacketsArguments),
+    /// Write one page of HTML that shows what both programs did: sources, calls, packets, output
+    Report(ReportArguments),
     /// Run the servers and clients, C and Rust, with each other and with those of others
     Interop(InteropArguments),
     /// List the programs and their scenarios
@@ -68,6 +70,21 @@ struct PacketsArguments {
     /// Show every line in full
     #[arg(long)]
     wide: bool,
+}
+
+#[derive(Args)]
+struct ReportArguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// The scenarios, one after the other or separated by commas [default: the one that shows what the program is about]
+    #[arg(long = "scenario", value_name = "NAME", value_delimiter = ',')]
+    chosen: Vec<String>,
+    /// Every scenario of the program
+    #[arg(long, conflicts_with = "chosen")]
+    all: bool,
+    /// Where to write the page
+    #[arg(short, long = "out", value_name = "FILE.html")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -140,6 +157,9 @@ fn main() -> ExitCode {
         Command::Packets(PacketsArguments { target, scenario, wide }) => {
             let columns = (!wide).then(width);
             Target::find(target).and_then(|target| trace::packets(&target, scenario.as_deref(), columns))
+        }
+        Command::Report(ReportArguments { target, chosen, all, out }) => {
+            Target::find(target).and_then(|target| report::run(&target, &chosen, all, &out))
         }
         Command::Interop(arguments) => interop_command(arguments),
         Command::List => list::run(),

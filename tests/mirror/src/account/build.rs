@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::calls::{self, Call, Phase};
+use super::origins::origins;
 use super::packets::packets;
 use super::places::{Place, Places};
 use super::timeline::timeline;
@@ -94,9 +95,11 @@ fn side(run: &Run<'_>, events: &[&Event], compared: &[impl AsRef<str>], base: &P
             end: time(end),
         });
     }
-    let packets = packets(&observation.frames, time)?;
+    let mut packets = packets(&observation.frames, time)?;
     let deeds = observation.steps.iter().map(|step| Deed { text: step.text.clone(), time: time(step.time) });
     let deeds: Vec<Deed> = deeds.collect();
+    let timeline = timeline(&calls, &packets, &deeds);
+    origins(&timeline, &calls, &mut packets);
     let received = |peer: &crate::read::observation::Peer| Received {
         peer: peer.name.clone(),
         bytes: Bytes::from(peer.received.as_slice()),
@@ -108,10 +111,11 @@ fn side(run: &Run<'_>, events: &[&Event], compared: &[impl AsRef<str>], base: &P
         stdout: Bytes::from(observation.stdout.as_slice()),
         stderr: Bytes::from(observation.stderr.as_slice()),
         peers: observation.peers.iter().map(received).collect(),
-        timeline: timeline(&calls, &packets, &deeds),
+        timeline,
         calls,
         packets,
         deeds,
+        steps: places.all_steps(),
         sources: places.sources(),
         folder: run.folder.display().to_string(),
     })

@@ -12,6 +12,7 @@ use packets::Packet;
 pub mod build;
 pub mod calls;
 pub mod headers;
+mod origins;
 pub mod packets;
 pub mod places;
 mod timeline;
@@ -67,10 +68,25 @@ pub struct Side {
     pub deeds: Vec<Deed>,
     /// The calls, packets and deeds in the order in which they happened.
     pub timeline: Vec<Item>,
-    /// The files that calls come from: the path that [`places::Place`] has, and the text.
+    /// The steps of the files that calls come from, file by file.
+    pub steps: Vec<Step>,
+    /// These files: the path that [`places::Place`] has, and the text.
     pub sources: BTreeMap<String, String>,
     /// The folder with the run's files.
     pub folder: String,
+}
+
+/// A numbered step of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The number in its comment.
+    pub number: u32,
+    /// What the comment says.
+    pub title: String,
+    /// The file, as [`places::Place`] names it.
+    pub file: String,
+    /// The line of the comment.
+    pub line: u32,
 }
 
 /// A call of each side, or of one.

@@ -50,6 +50,21 @@ pub struct Packet {
     pub bytes: String,
     /// The fields of all headers, and the data.
     pub fields: Vec<Field>,
+    /// Which of them the program has written, or reads.
+    pub origins: Vec<Origin>,
+}
+
+/// A field of a packet that an argument of a call has, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The place in [`Packet::fields`].
+    pub field: usize,
+    /// The place in [`Side::calls`](super::Side::calls).
+    pub call: usize,
+    /// What the call has there: `sin_port=htons(5000)`.
+    pub text: String,
+    /// Whether the call reads the bytes; if not, they come from it.
+    pub read: bool,
 }
 
 impl Packet {

@@ -11,6 +11,7 @@ use object::{Object as _, ObjectSegment, SegmentFlags};
 use regex::Regex;
 use serde::Serialize;
 
+use super::Step;
 use crate::read::trace::{Event, Frame};
 
 /// A line of a program.
@@ -107,6 +108,20 @@ impl Places {
         })
     }
 
+    /// The steps of the files that calls come from, file by file.
+    pub fn all_steps(&self) -> Vec<Step> {
+        let of_file = |(name, file): (&String, &File)| {
+            let step = |(line, number): &(u32, u32)| Step {
+                number: *number,
+                title: title(&file.text, *line),
+                file: name.clone(),
+                line: *line,
+            };
+            file.steps.iter().map(step).collect::<Vec<_>>()
+        };
+        self.files.iter().flat_map(of_file).collect()
+    }
+
     /// The files that calls come from, and their texts.
     pub fn sources(self) -> BTreeMap<String, String> {
         self.files.into_iter().map(|(name, file)| (name, file.text)).collect()
@@ -179,6 +194,27 @@ fn steps(text: &str) -> Vec<(u32, u32)> {
     (1..).zip(text.lines()).filter_map(step).collect()
 }
 
+/// What the comment that begins in this line says after the step's number.
+fn title(text: &str, line: u32) -> String {
+    let mut words = Vec::new();
+    let is_c = |text: &str| text.trim_start().starts_with("/*");
+    let lines: Vec<&str> = text.lines().skip(line as usize - 1).collect();
+    for (index, text) in lines.iter().enumerate() {
+        let text = text.trim();
+        let goes_on = match is_c(lines[0]) {
+            true => index == 0 || !lines[index - 1].trim_end().ends_with("*/"),
+            false => text.starts_with("//") && !["// SAFETY:", "// Rust:"].iter().any(|mark| text.starts_with(mark)),
+        };
+        if !goes_on {
+            break;
+        }
+        let text = text.trim_start_matches(['/', '*']).trim_end_matches("*/").trim();
+        let text = if index == 0 { text.split_once(']').map_or(text, |(_, rest)| rest.trim()) } else { text };
+        words.push(text);
+    }
+    words.join(" ")
+}
+
 fn step_of(steps: &[(u32, u32)], line: u32) -> Option<u32> {
     steps.iter().rev().find(|(begin, _)| *begin <= line).map(|(_, step)| *step)
 }
@@ -192,6 +228,14 @@ mod tests {
         let steps = steps("x\n    /* [1] Begin */\n\ny\n// [2] End\nz // [3]\n");
         assert_eq!(steps, [(2, 1), (5, 2)]);
         assert_eq!([1, 2, 4, 9].map(|line| step_of(&steps, line)), [None, Some(1), Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn the_title_of_a_step() {
+        let c = "/* [1] Begin,\n * with care */\nx\n/* [2] End */\n";
+        assert_eq!((title(c, 1).as_str(), title(c, 4).as_str()), ("Begin, with care", "End"));
+        let rust = "// [1] Begin,\n// with care\n// SAFETY: it is.\nx\n";
+        assert_eq!(title(rust, 1), "Begin, with care");
     }
 
     #[test]

@@ -5,5 +5,6 @@ pub mod bench;
 pub mod compare;
 pub mod interop;
 pub mod list;
+pub mod report;
 pub mod target;
 pub mod trace;

@@ -75,9 +75,13 @@ pub fn of(
 ) -> Result<(Comparison, Account)> {
     let instrument = Instrument::TraceWithStacks;
     let (comparison, observations) = case.judge_and_keep(&target.output, processor, normaliser, instrument)?;
-    let differences = match comparison.is_same() {
-        true => Vec::new(),
-        false => vec![strip_str(&report::differences(&comparison, case.labels())).to_string()],
+    let plain = |text: String| strip_str(&text).to_string();
+    let differences = match &comparison.undecided {
+        Some(undecided) => vec![plain(report::differs_from_itself(undecided, case.labels()))],
+        None => {
+            let listed = |difference| plain(report::listed(std::slice::from_ref(difference), case.labels()));
+            comparison.differences.iter().map(listed).collect()
+        }
     };
     let folder = case.directory(&target.output);
     let folders = case.labels().map(|label| folder.join(label.to_lowercase()));

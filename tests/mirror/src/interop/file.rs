@@ -48,6 +48,8 @@ pub struct OurClient {
     pub protocol: Protocol,
     /// What it does. The command line has no program yet, only arguments.
     pub client: Client,
+    /// The servers of others that cannot serve it, with the reasons.
+    pub not_with: BTreeMap<String, String>,
 }
 
 /// A program of somebody else.
@@ -112,6 +114,8 @@ struct OurForm {
     udp: bool,
     word: Option<Given>,
     prints: Option<String>,
+    #[serde(default)]
+    not_with: Vec<NotWithForm>,
 }
 
 #[derive(Deserialize)]
@@ -171,6 +175,13 @@ struct ExceptionForm {
     because: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotWithForm {
+    server: String,
+    because: String,
+}
+
 /// Reads the words and the programs of this project. Every mistake is told with its line.
 pub fn read_ours(path: &Path) -> Result<Ours> {
     ours(&read(path)?)
@@ -207,10 +218,10 @@ fn ours(source: &Source) -> Result<Ours> {
     let mut servers = Vec::new();
     for server in server {
         let line = source.line(&server.span());
-        let OurForm { name, column, arguments, udp, word, prints } = server.into_inner();
+        let OurForm { name, column, arguments, udp, word, prints, not_with } = server.into_inner();
         check.begin("server", &column, line);
-        if word.is_some() || prints.is_some() {
-            check.add(line, "word and prints are for clients".to_owned());
+        if word.is_some() || prints.is_some() || !not_with.is_empty() {
+            check.add(line, "word, prints and not_with are for clients".to_owned());
         }
         let arguments = check.command("arguments", &arguments, &OF_A_SERVER, &["port"]);
         servers.push(OurServer { name, column, protocol: protocol(udp), arguments });
@@ -218,7 +229,7 @@ fn ours(source: &Source) -> Result<Ours> {
     let mut clients = Vec::new();
     for client in client {
         let line = source.line(&client.span());
-        let OurForm { name, column, arguments, udp, word, prints } = client.into_inner();
+        let OurForm { name, column, arguments, udp, word, prints, not_with } = client.into_inner();
         check.begin("client", &column, line);
         let run = check.client_command("arguments", &arguments, word.unwrap_or_default());
         let new = Client::new(run);
@@ -228,7 +239,8 @@ fn ours(source: &Source) -> Result<Ours> {
             silent: true,
             ..new
         };
-        clients.push(OurClient { name, column, protocol: protocol(udp), client });
+        let not_with = not_with.into_iter().map(|NotWithForm { server, because }| (server, because)).collect();
+        clients.push(OurClient { name, column, protocol: protocol(udp), client, not_with });
     }
     check.mistakes.check()?;
     Ok(Ours { words, servers, clients })

@@ -84,6 +84,7 @@ impl Cell {
     /// What stands in the table.
     pub fn text(&self) -> String {
         match (self.is_same(), self.exceptions.is_empty()) {
+            (true, false) if self.words == 0 => "–*".to_owned(),
             (true, true) => "same".to_owned(),
             (true, false) => "same*".to_owned(),
             (false, _) => format!("{} of {}", self.same, self.words),

@@ -66,6 +66,8 @@ pub struct Column {
     protocol: Protocol,
     side: Side,
     twins: [Twin; 2],
+    /// The servers of others that cannot serve it, with the reasons.
+    not_with: BTreeMap<String, String>,
     /// Whether it is the first of its kind, with which exceptions are tried.
     is_first: bool,
 }
@@ -140,7 +142,8 @@ impl Matrix {
                 rows.push(Row::of_ours(&client, &twin));
             }
             let (twins, side) = (twins(&client.name), Side::Client(client.client));
-            columns.push(Column::of(client.name, client.column, client.protocol, side, twins));
+            let column = Column::of(client.name, client.column, client.protocol, side, twins);
+            columns.push(Column { not_with: client.not_with, ..column });
         }
         let mut kinds = BTreeSet::new();
         for column in &mut columns {
@@ -167,6 +170,11 @@ impl Matrix {
     pub fn run(&self, cell: (usize, usize), output: &Path, processor: usize) -> Result<Cell> {
         let (row, column) = (&self.rows[cell.0], &self.columns[cell.1]);
         let mut result = Cell::default();
+        if let Some(because) = column.not_with.get(&row.name) {
+            let (of, word) = (format!("{} (TCP server)", row.name), column.title.clone());
+            result.exceptions.push(Exception { of, word, because: because.clone() });
+            return Ok(result);
+        }
         for twin in &column.twins {
             let Some(meeting) = Meeting::of(row, column, twin) else {
                 continue;
@@ -234,7 +242,7 @@ impl Matrix {
 
 impl Column {
     fn of(program: String, title: String, protocol: Protocol, side: Side, twins: [Twin; 2]) -> Self {
-        Self { title, program, protocol, side, twins, is_first: false }
+        Self { title, program, protocol, side, twins, not_with: BTreeMap::new(), is_first: false }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod interop;
 pub mod ladder;
+pub mod page;
 pub mod report;
 pub mod summary;
 pub mod terminal;

@@ -40,7 +40,7 @@ pub fn trace(account: &Account, options: &Options) -> String {
     for entry in entries(account) {
         match entry {
             Entry::Row(row) => table.row(row, &mut owner, &mut text),
-            Entry::Aside { sides, line } => table.aside(sides, &line, &mut text),
+            Entry::Aside { sides, line, .. } => table.aside(sides, &line, &mut text),
         }
     }
     text
@@ -48,16 +48,23 @@ pub fn trace(account: &Account, options: &Options) -> String {
 
 /// What one line or two are about.
 #[derive(Debug, PartialEq, Eq)]
-enum Entry {
+pub enum Entry {
     /// A place in [`Account::rows`].
     Row(usize),
     /// A packet or a deed, of both sides or of one.
-    Aside { sides: [bool; 2], line: String },
+    Aside {
+        /// Which sides have it.
+        sides: [bool; 2],
+        /// Where the first of them has it.
+        item: Item,
+        /// In words.
+        line: String,
+    },
 }
 
 /// The calls in the order in which the left program made them, each followed by what only the right one called there;
 /// between them the packets and deeds: those of the left side if both have the same, of each side otherwise.
-fn entries(account: &Account) -> Vec<Entry> {
+pub fn entries(account: &Account) -> Vec<Entry> {
     let asides = account.sides.each_ref().map(asides);
     let same = account.same_packets;
     let of_call = |side: usize, call: Option<usize>| {
@@ -65,10 +72,10 @@ fn entries(account: &Account) -> Vec<Entry> {
         found.map_or(&[][..], |(_, lines)| lines.as_slice())
     };
     let mut entries = Vec::new();
-    let add = |left: &[String], right: &[String], entries: &mut Vec<Entry>| {
-        let of =
-            |sides, lines: &[String]| lines.iter().map(|line| Entry::Aside { sides, line: line.clone() }).collect();
-        let groups: [Vec<Entry>; 2] = match same || left == right {
+    let add = |left: &[Aside], right: &[Aside], entries: &mut Vec<Entry>| {
+        let aside = |sides, (item, line): &Aside| Entry::Aside { sides, item: *item, line: line.clone() };
+        let of = |sides, lines: &[Aside]| lines.iter().map(|line| aside(sides, line)).collect();
+        let groups: [Vec<Entry>; 2] = match same || words(left) == words(right) {
             true => [of([true; 2], left), Vec::new()],
             false => [of([true, false], left), of([false, true], right)],
         };
@@ -94,8 +101,15 @@ fn entries(account: &Account) -> Vec<Entry> {
     entries
 }
 
+/// A packet or a deed, and in words.
+type Aside = (Item, String);
+
+fn words(asides: &[Aside]) -> Vec<&str> {
+    asides.iter().map(|(_, line)| line.as_str()).collect()
+}
+
 /// The packets and deeds of a side: those before the first call, and those after each.
-fn asides(side: &Side) -> Vec<(Option<usize>, Vec<String>)> {
+fn asides(side: &Side) -> Vec<(Option<usize>, Vec<Aside>)> {
     let mut groups = vec![(None, Vec::new())];
     for item in &side.timeline {
         let line = match *item {
@@ -110,7 +124,7 @@ fn asides(side: &Side) -> Vec<(Option<usize>, Vec<String>)> {
             }
             Item::Deed(deed) => side.deeds[deed].text.clone(),
         };
-        groups.last_mut().expect("there is one").1.push(line);
+        groups.last_mut().expect("there is one").1.push((*item, line));
     }
     groups
 }
@@ -248,6 +262,6 @@ pub fn place(call: &Call) -> String {
 }
 
 /// Whether the C library makes this call, whatever function of it was called.
-fn is_library(call: &Call) -> bool {
+pub fn is_library(call: &Call) -> bool {
     call.kind == Kind::Call && (call.places.is_empty() || OWN_OF_THE_LIBRARY.contains(&call.name.as_str()))
 }
