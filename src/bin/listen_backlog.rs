@@ -3,8 +3,8 @@
 //! The tutorial's sections on listen() and accept() (lines 271-285). It shows that:
 //!
 //! - the kernel completes connections by itself and keeps them in a queue;
-//! - on Linux the queue holds one more than the backlog (erratum 17: half-open ones do not count, and the number itself
-//!   still fits);
+//! - on Linux the queue holds one more than the backlog (erratum 17: half-open ones have a queue of their own, and
+//!   the number itself still fits);
 //! - the next client gets no answer at all, neither acceptance nor refusal, so that it retransmits its SYN until there
 //!   is room;
 //! - accept takes first the connection that was complete first;
