@@ -48,6 +48,10 @@ const STREAM_SIZE: size_t = 524288;
 const SEND_BUFFER_SIZE: c_int = 65536;
 const RECEIVE_BUFFER_SIZE: c_int = 16384;
 
+/// What is sent of the stream, and what is received: too much for a small stack.
+#[expect(non_upper_case_globals, reason = "a variable, as in C")]
+static mut stream: [u8; STREAM_SIZE] = [0; STREAM_SIZE];
+
 sockmirror::entry!(main);
 
 /// Sends a message that repeats one letter, so that each byte shows which message it belongs to.
@@ -104,15 +108,14 @@ fn receive(server: c_int, size: size_t, flags: c_int) -> ssize_t {
 
 /// Sends without waiting, until there is no room for more. Returns how many bytes were taken.
 fn send_until_full(client: c_int, server: c_int) -> size_t {
-    let mut stream = MaybeUninit::<[u8; STREAM_SIZE]>::uninit();
     let mut total = 0;
 
-    // SAFETY: `stream` has STREAM_SIZE bytes.
-    unsafe { memset(stream.as_mut_ptr().cast(), c_int::from(b'd'), STREAM_SIZE) };
+    // SAFETY: `stream` has STREAM_SIZE bytes, and there is one thread.
+    unsafe { memset((&raw mut stream).cast(), c_int::from(b'd'), STREAM_SIZE) };
 
     while total < STREAM_SIZE {
         // SAFETY: memset has set all STREAM_SIZE bytes.
-        match unsafe { send(client, stream.as_ptr().cast(), STREAM_SIZE - total, MSG_DONTWAIT) } {
+        match unsafe { send(client, (&raw const stream).cast(), STREAM_SIZE - total, MSG_DONTWAIT) } {
             Err(error) => {
                 if error.0 != EAGAIN {
                     fail(PROGRAM, c"send", error);
@@ -132,10 +135,8 @@ fn send_until_full(client: c_int, server: c_int) -> size_t {
 
 /// Calls recv once for a part of the stream, and prints how many bytes it returned.
 fn receive_stream(server: c_int, size: size_t, flags: c_int) -> size_t {
-    let mut stream = MaybeUninit::<[u8; STREAM_SIZE]>::uninit();
-
-    // SAFETY: no caller asks for more than the STREAM_SIZE bytes of `stream`.
-    let received = unsafe { recv(server, stream.as_mut_ptr().cast(), size, flags) }
+    // SAFETY: no caller asks for more than the STREAM_SIZE bytes of `stream`, and there is one thread.
+    let received = unsafe { recv(server, (&raw mut stream).cast(), size, flags) }
         .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
     printf!(c"  recv of %zu: returned %zd\n", size, received);
