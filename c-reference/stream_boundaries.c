@@ -43,9 +43,6 @@
 #define SEND_BUFFER_SIZE 65536
 #define RECEIVE_BUFFER_SIZE 16384
 
-/* What is sent of the stream, and what is received: too much for a small stack. */
-static char stream[STREAM_SIZE];
-
 /* Sends a message that repeats one letter, so that each byte shows which message it belongs to. */
 static void send_message(int client, char letter, size_t length)
 {
@@ -103,6 +100,8 @@ static ssize_t receive(int server, size_t size, int flags)
 /* Sends without waiting, until there is no room for more. Returns how many bytes were taken. */
 static size_t send_until_full(int client, int server)
 {
+    /* Static, because it is too much for a small stack. */
+    static char stream[STREAM_SIZE];
     size_t total = 0;
     ssize_t sent;
 
@@ -128,6 +127,7 @@ static size_t send_until_full(int client, int server)
 /* Calls recv once for a part of the stream, and prints how many bytes it returned. */
 static size_t receive_stream(int server, size_t size, int flags)
 {
+    static char stream[STREAM_SIZE];
     ssize_t received;
 
     if ((received = recv(server, stream, size, flags)) < 0)
