@@ -25,7 +25,7 @@ pub(super) fn verdict(view: &View<'_>, again: &str, facts: &Facts) -> Markup {
                 }
                 dl {
                     dt { "run" } dd { code { (command(&account.sides[0])) } }
-                    dt { "compared" } dd { "every call from execve to the end, every packet with its bytes" }
+                    dt { "compared" } dd { "every call from execve to the end; what each connection opens, carries and closes" }
                     dt { "on" } dd { (facts.system) }
                     dt { "again" } dd { code .again { (again) } }
                     dt { "files" }
@@ -44,7 +44,9 @@ fn relative<'a>(folder: &'a str, facts: &Facts) -> std::borrow::Cow<'a, str> {
 fn sentence(view: &View<'_>) -> String {
     let [left, right] = view.account.sides.each_ref().map(|side| side.label.as_str());
     match view.account.verdict {
-        "same" => format!("{left} and {right} make the same calls, print the same bytes and send the same packets."),
+        "same" => {
+            format!("{left} and {right} make the same calls, print the same bytes and put the same data on the wire.")
+        }
         "differs" => format!("{left} and {right} do not do the same."),
         "not as stated" => format!("{left} and {right} do the same, but not what the scenario states."),
         _ => "A program differs from itself when it is run again, so the two cannot be compared.".to_owned(),
