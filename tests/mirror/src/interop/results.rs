@@ -47,6 +47,8 @@ pub struct Cell {
     pub words: usize,
     /// How many of them came back whole.
     pub same: usize,
+    /// Whether the two cannot exchange anything.
+    pub cannot_meet: bool,
     /// What was not exchanged, and why.
     pub exceptions: Vec<Exception>,
     /// What went wrong.
@@ -84,7 +86,7 @@ impl Cell {
     /// What stands in the table.
     pub fn text(&self) -> String {
         match (self.is_same(), self.exceptions.is_empty()) {
-            (true, false) if self.words == 0 => "–*".to_owned(),
+            (true, false) if self.cannot_meet => "–*".to_owned(),
             (true, true) => "same".to_owned(),
             (true, false) => "same*".to_owned(),
             (false, _) => format!("{} of {}", self.same, self.words),

@@ -172,8 +172,8 @@ impl Matrix {
         let mut result = Cell::default();
         if let Some(because) = column.not_with.get(&row.name) {
             let (of, word) = (format!("{} (TCP server)", row.name), column.title.clone());
-            result.exceptions.push(Exception { of, word, because: because.clone() });
-            return Ok(result);
+            let exception = Exception { of, word, because: because.clone() };
+            return Ok(Cell { cannot_meet: true, exceptions: vec![exception], ..result });
         }
         for twin in &column.twins {
             let Some(meeting) = Meeting::of(row, column, twin) else {

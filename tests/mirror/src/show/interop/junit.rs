@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn every_kind_of_case() {
         let failure = Failure { twin: "C".into(), word: Some("a".into()), what: "it printed \"<\u{0}\"".into() };
-        let cell = |same, failures| Some(Cell { words: 2, same, exceptions: Vec::new(), failures });
+        let cell = |same, failures| Some(Cell { words: 2, same, cannot_meet: false, exceptions: Vec::new(), failures });
         let row = |name: &str, missing, cells| Row {
             name: name.to_owned(),
             ours: false,
