@@ -166,13 +166,18 @@ impl Matrix {
         cells.collect()
     }
 
+    /// Why the two of a cell cannot exchange anything, if that is known.
+    pub fn cannot_meet(&self, cell: (usize, usize)) -> Option<&str> {
+        self.columns[cell.1].not_with.get(&self.rows[cell.0].name).map(String::as_str)
+    }
+
     /// Runs the program of a row with both twins of a column.
     pub fn run(&self, cell: (usize, usize), output: &Path, processor: usize) -> Result<Cell> {
         let (row, column) = (&self.rows[cell.0], &self.columns[cell.1]);
         let mut result = Cell::default();
-        if let Some(because) = column.not_with.get(&row.name) {
+        if let Some(because) = self.cannot_meet(cell) {
             let (of, word) = (format!("{} (TCP server)", row.name), column.title.clone());
-            let exception = Exception { of, word, because: because.clone() };
+            let exception = Exception { of, word, because: because.to_owned() };
             return Ok(Cell { cannot_meet: true, exceptions: vec![exception], ..result });
         }
         for twin in &column.twins {
