@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use addr2line::Loader;
 use anyhow::{Result, anyhow};
 use object::elf::PF_X;
-use object::{Object as _, ObjectSegment, SegmentFlags};
+use object::{Object as _, ObjectSegment, ReadCache, SegmentFlags};
 use regex::Regex;
 use serde::Serialize;
 
@@ -54,8 +54,8 @@ impl std::fmt::Debug for Object {
 impl Object {
     /// `None` if it is no executable file.
     fn load(path: &str) -> Option<Self> {
-        let bytes = std::fs::read(path).ok()?;
-        let file = object::File::parse(&*bytes).ok()?;
+        let bytes = ReadCache::new(std::fs::File::open(path).ok()?);
+        let file = object::File::parse(&bytes).ok()?;
         let has_code = |flags| matches!(flags, SegmentFlags::Elf { p_flags, .. } if p_flags.contains(PF_X));
         let segments = file.segments().filter(|segment| has_code(segment.flags())).map(|segment| {
             let (begin, length) = segment.file_range();

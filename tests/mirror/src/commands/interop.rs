@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::common::lock::lock;
 use crate::common::out::print;
 use crate::common::parallel;
+use crate::common::tools::machine;
 use crate::interop::results::{Missing, Results};
 use crate::project::Project;
 use crate::project::matrix::Matrix;
@@ -95,10 +96,4 @@ pub fn require(matrix: &Matrix, names: &[String]) -> Result<()> {
 
 fn write_file(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn machine() -> Result<String> {
-    let name = nix::sys::utsname::uname()?;
-    let part = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
-    Ok(format!("{} {}, {}", part(name.sysname()), part(name.release()), part(name.machine())))
 }

@@ -68,7 +68,7 @@ fn table(view: &View<'_>) -> Vec<Markup> {
     let different = view.account.rows.iter().filter(|row| !row.same).count();
     let rows = [
         ("system calls", [calls(left).to_string(), calls(right).to_string()], different == 0),
-        ("packets", [left.packets.len().to_string(), right.packets.len().to_string()], !account_names_packets(view)),
+        ("packets", [left.packets.len().to_string(), right.packets.len().to_string()], view.account.same_packets),
         ("standard output", [bytes(&left.stdout.hex), bytes(&right.stdout.hex)], left.stdout == right.stdout),
         ("standard error", [bytes(&left.stderr.hex), bytes(&right.stderr.hex)], left.stderr == right.stderr),
         (
@@ -88,11 +88,6 @@ fn table(view: &View<'_>) -> Vec<Markup> {
         }
     };
     rows.into_iter().map(row).collect()
-}
-
-/// Whether packets differ in what is compared: what the kernel does by itself is not.
-fn account_names_packets(view: &View<'_>) -> bool {
-    view.account.differences.iter().any(|text| text.trim_start().starts_with("the packets"))
 }
 
 /// The first difference of each kind, then every call that differs.
