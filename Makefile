@@ -48,7 +48,7 @@ MIRROR = $(CARGO) run --package mirror --
 BENCH  = $(CARGO) run --release --package bench --
 
 .DEFAULT_GOAL := build
-.PHONY: build c check-c rust set-up check compare test bench study run-server run-client clean help force
+.PHONY: build c check-c rust set-up check compare interop test bench study run-server run-client clean help force
 
 build: c rust ## build every program: target/c-reference/NAME and target/release/NAME (the default)
 
@@ -93,7 +93,10 @@ check: set-up ## a check of some seconds: format, clippy, the C's warnings, twin
 
 compare: set-up build ## run every scenario in C and in Rust and compare; then every server with every client; PROGRAM="NAME …": only their scenarios
 	@MIRROR='$(MIRROR)' sh tests/compare.sh $(PROGRAM)
-	$(if $(PROGRAM),,$(MIRROR) interop)
+	$(if $(PROGRAM),,$(MIRROR) interop ours)
+
+interop: set-up build ## run every server and client with those of others that are installed (docs/interop.md)
+	$(MIRROR) interop
 
 test: set-up build ## all tests
 	@sh tests/set-up.sh python3

@@ -128,14 +128,14 @@ int main(int argc, char *argv[])
     printf("  set to twice that: %d\n", snd_buffer_size);
     printf("  read back: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF));
 
-    printf("SO_RCVBUF set to %d at one end, and what the handshake announced to the other end:\n", SMALL_SIZE);
+    printf("SO_RCVBUF set to %d at one end, and what the other end knows after the handshake:\n", SMALL_SIZE);
     for (moment = 0; moment <= AFTER_ACCEPT; moment++) {
         const char *when = moments[moment];
         struct sockaddr_in address;
         socklen_t size = INFO_SIZE;
         struct tcp_info info;
         int listener, client, server, end, other;
-        int mss, stored, scale;
+        int segment, stored, scale;
 
         /* [6] Create a client and a server, for each moment at another address */
         listener = open_socket(PROGRAM);
@@ -161,16 +161,17 @@ int main(int argc, char *argv[])
         if (moment == AFTER_ACCEPT)
             set_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
 
-        /* [8] Read what was announced to the other end */
+        /* [8] Read what the other end knows: the largest segment is the announced MSS less the options of each segment
+         */
         memset(&info, 0, sizeof(info));
         end = moment < BEFORE_LISTEN ? client : server;
         other = moment < BEFORE_LISTEN ? server : client;
         if (getsockopt(other, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
             fail(PROGRAM, "getsockopt", errno);
-        mss = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
+        segment = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
         stored = get_option(PROGRAM, end, SOL_SOCKET, SO_RCVBUF);
         scale = info.tcpi_snd_wscale;
-        printf("  %s: size %d, MSS %d, window scale %d\n", when, stored, mss, scale);
+        printf("  %s: size %d, largest segment %d, window scale %d\n", when, stored, segment, scale);
 
         /* [9] Close all sockets */
         close_socket(client);
@@ -191,6 +192,8 @@ int main(int argc, char *argv[])
         if (listen(listener, 1) < 0)
             fail(PROGRAM, "listen", errno);
         client = open_socket(PROGRAM);
+        /* So that it takes a block at once, whatever net.ipv4.tcp_wmem says. */
+        set_option(PROGRAM, client, SOL_SOCKET, SO_SNDBUF, BLOCK_SIZE);
         connect_to(PROGRAM, client, &address);
         server = accept_client(PROGRAM, listener);
 

@@ -5,7 +5,7 @@
  * bits) and htons (16 bits), that ntohl and ntohs undo the conversion, and which byte order this machine has.
  *
  * The order matters between equal machines, too (erratum 45): ports and addresses are in headers, whose order is the
- * network's.
+ * network's. Without htons a program means another port than everybody who converts it.
  *
  * Usage: `byte_order [VALUE]`; the default is 0x01020304. Read next: `socket_address`, which uses htons.
  *

@@ -17,7 +17,7 @@
  * The signal for completions is SIGIO, which is pending only once, however many requests have completed. So it cannot
  * be lost, as one queued signal for each request would be when the queue is full; but all requests must be checked.
  *
- * Call: `echo_server_aio PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_aio [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `server/aio_requests`, the requests; then `echo_server_uring`, where the kernel does the work.
  */
@@ -41,7 +41,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_aio"
-#define USAGE "./echo_server_aio PORT"
+#define USAGE                               \
+    "./echo_server_aio [-l ADDRESS] PORT\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 
 /* poll() and kill(): if a connection is waiting, sends a signal for it, whatever signals there were before. */
 static void requeue_if_ready(int listener)
@@ -62,9 +64,9 @@ int main(int argc, char *argv[])
     int listener, number, sock;
     bool listening = false;
 
-    /* [1] Read the port, and block the signals. SIGPIPE is ignored: a write to a client that is gone fails instead */
+    /* [1] Read options and port, and block the signals. SIGPIPE is ignored: a write to a gone client fails instead */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:h", argc, argv);
     signals = block_signals(PROGRAM);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGUSR1);

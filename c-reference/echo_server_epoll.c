@@ -14,7 +14,7 @@
  * a connection that still has data after its turn must be armed again. The listening socket is level-triggered: it is
  * reported as long as connections are waiting.
  *
- * Call: `echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_epoll [-b MICROSECONDS] [-l ADDRESS] [-w WORKERS] PORT`; with port 0 the kernel chooses one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `echo_server_sigio`, where signals are queued in place of a list of ready sockets.
  */
@@ -33,9 +33,10 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_epoll"
-#define USAGE                                                             \
-    "./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT\n"           \
-    "  -b  poll busily for this long before sleeping, 0 to 1000000 (0)\n" \
+#define USAGE                                                                \
+    "./echo_server_epoll [-b MICROSECONDS] [-l ADDRESS] [-w WORKERS] PORT\n" \
+    "  -b  poll busily for this long before sleeping, 0 to 1000000 (0)\n"    \
+    "  -l  listen on this address only (0.0.0.0: on all)\n"                  \
     "  -w  serve with this many worker processes, 1 to 64 (none)"
 #define MAX_EVENTS 512
 /* The events of a connection that waits to receive: data, end of file, and urgent data. A recv() stops before an urgent
@@ -64,7 +65,7 @@ int main(int argc, char *argv[])
 
     /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:b:w:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:b:l:w:h", argc, argv);
     set = block_signals(PROGRAM);
 
     /* [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here */

@@ -15,7 +15,7 @@
  * kernel, because their parent has exited: each finishes its echo. If the supervisor itself is killed, the kernel
  * sends SIGTERM to the acceptor.
  *
- * Call: `echo_server_fork PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_fork [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `echo_server_nonblocking`, where one process serves all clients.
  */
@@ -42,7 +42,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_fork"
-#define USAGE "./echo_server_fork PORT"
+#define USAGE                                \
+    "./echo_server_fork [-l ADDRESS] PORT\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 /* The most bytes that one recv() takes. Of this buffer a process occupies only what its client has filled. */
 #define BUFFER_SIZE 262144
 /* How long accept() and fork() are paused when there is a shortage, in milliseconds. */
@@ -204,9 +206,9 @@ int main(int argc, char *argv[])
     int listener, sock;
     char *buffer;
 
-    /* [1] Read the port, and block the signals */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:h", argc, argv);
     signals = block_signals(PROGRAM);
     sigaddset(&signals, SIGCHLD);
     block_set(PROGRAM, &signals);

@@ -9,7 +9,7 @@
  * serve any number of clients with the calls that serve a single one. The price is a processor that is busy even when
  * nobody sends anything, and a call for each connection in each round. The multiplexing models need one call for all.
  *
- * Call: `echo_server_nonblocking PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_nonblocking [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `echo_server_select`, which sleeps until a socket is ready.
  */
@@ -23,7 +23,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_nonblocking"
-#define USAGE "./echo_server_nonblocking PORT"
+#define USAGE                                       \
+    "./echo_server_nonblocking [-l ADDRESS] PORT\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 
 int main(int argc, char *argv[])
 {
@@ -32,9 +34,9 @@ int main(int argc, char *argv[])
     sigset_t set;
     int listener, signals, sock, accepts, highest = -1;
 
-    /* [1] Read the port, and block the signals */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:h", argc, argv);
     set = block_signals(PROGRAM);
 
     /* [2] Listen, and open a descriptor from which signals are read */

@@ -13,7 +13,7 @@
  * Level-triggered means that poll() reports a socket as long as it is ready. So it need not be emptied at once: the
  * rest can wait for the next turn.
  *
- * Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_poll [-b MICROSECONDS] [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `echo_server_epoll`, where the kernel keeps the list.
  */
@@ -31,9 +31,10 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_poll"
-#define USAGE                                     \
-    "./echo_server_poll [-b MICROSECONDS] PORT\n" \
-    "  -b  poll busily for this long before sleeping, 0 to 1000000 (0)"
+#define USAGE                                                             \
+    "./echo_server_poll [-b MICROSECONDS] [-l ADDRESS] PORT\n"            \
+    "  -b  poll busily for this long before sleeping, 0 to 1000000 (0)\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 /* The places in the list of the listening socket, of the signals and of the first connection. */
 #define LISTENER 0
 #define SIGNALS 1
@@ -50,7 +51,7 @@ int main(int argc, char *argv[])
 
     /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:b:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:b:l:h", argc, argv);
     set = block_signals(PROGRAM);
 
     /* [2] Listen, and open a descriptor from which signals are read */

@@ -14,7 +14,7 @@
  * Level-triggered means that select() reports a socket as long as it is ready. So it need not be emptied at once:
  * the rest can wait for the next turn.
  *
- * Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_select [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `echo_server_poll`, which has no such limit.
  */
@@ -33,7 +33,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_select"
-#define USAGE "./echo_server_select PORT"
+#define USAGE                                  \
+    "./echo_server_select [-l ADDRESS] PORT\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 
 /* Refuses a connection that no set has room for. This is reported once, until a connection fits again. */
 static void refuse_connection(struct server *server, int sock, bool *full)
@@ -55,9 +57,9 @@ int main(int argc, char *argv[])
     int listener, signals, accepted, state, highest, ready, accepts;
     bool signalled, full = false;
 
-    /* [1] Read the port, and block the signals */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:h", argc, argv);
     set = block_signals(PROGRAM);
 
     /* [2] Listen, and open a descriptor from which signals are read */

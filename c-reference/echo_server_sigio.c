@@ -18,7 +18,7 @@
  * server's own. The queue has a limit (RLIMIT_SIGPENDING). When it is full, the kernel sends SIGIO, and all sockets
  * are checked.
  *
- * Call: `echo_server_sigio PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_sigio [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `server/sigio_rounds`, the turns; then `echo_server_aio`, where a signal means that data was read.
  */
@@ -39,7 +39,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_sigio"
-#define USAGE "./echo_server_sigio PORT"
+#define USAGE                                 \
+    "./echo_server_sigio [-l ADDRESS] PORT\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 
 int main(int argc, char *argv[])
 {
@@ -52,9 +54,9 @@ int main(int argc, char *argv[])
     int listener, number, sock;
     bool listening = false, urgent = false, requeued;
 
-    /* [1] Read the port, and block the signals: they stay pending until they are taken */
+    /* [1] Read options and port, and block the signals: they stay pending until they are taken */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:h", argc, argv);
     signals = block_signals(PROGRAM);
     sigaddset(&signals, SIGIO);
     sigaddset(&signals, SIGURG);

@@ -16,7 +16,7 @@
  * Linux 6.1 or later is needed. A server that is killed keeps its port a little longer than the others do: the kernel
  * takes down the rings and their requests after the process is gone.
  *
- * Call: `echo_server_uring [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+ * Call: `echo_server_uring [-l ADDRESS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
  * Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
  * Read next: `server/uring`, the rings; then `server/uring_connections`, the requests of a connection.
  */
@@ -35,8 +35,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "echo_server_uring"
-#define USAGE                                 \
-    "./echo_server_uring [-w WORKERS] PORT\n" \
+#define USAGE                                               \
+    "./echo_server_uring [-l ADDRESS] [-w WORKERS] PORT\n"  \
+    "  -l  listen on this address only (0.0.0.0: on all)\n" \
     "  -w  serve with this many worker processes, 1 to 64 (none)"
 
 int main(int argc, char *argv[])
@@ -51,7 +52,7 @@ int main(int argc, char *argv[])
 
     /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:w:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:w:h", argc, argv);
     set = block_signals(PROGRAM);
 
     /* [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here */

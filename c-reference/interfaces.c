@@ -2,10 +2,10 @@
  * Interfaces: the network interfaces of this machine, and which datagrams travel by the loopback interface.
  *
  * The tutorial's network cards and their addresses (lines 48-50, 73, 268), loopback (93-95) and MTU (97-99). Each
- * interface is printed with its flags, its MTU and its IPv4 addresses. Then the program sends itself four datagrams by
- * one of them, and reads from the counter of the loopback interface which of them went by that. Erratum 38: the
- * loopback addresses begin at 127.0.0.0, and a broadcast or a multicast is not copied to the loopback interface. This
- * host receives its copy on the interface that sends it.
+ * interface is printed with its flags, its MTU and its IPv4 addresses. Then the program sends itself up to four
+ * datagrams by one of them, and reads from the counter of the loopback interface which of them went by that. Erratum
+ * 38: the loopback addresses begin at 127.0.0.0, and a broadcast or a multicast is not copied to the loopback
+ * interface. This host receives its copy on the interface that sends it.
  *
  * Usage: `interfaces [INTERFACE]`, by default `lo`. What other programs send to this host is counted, too, as long as
  * the program runs. Read next: `socket_address`, `ttl_mtu`.
@@ -17,6 +17,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -45,13 +46,40 @@ static int has_family(const struct ifaddrs *entry, int family)
     return address != NULL && address->sa_family == family;
 }
 
+/* Whether an entry is of this interface. An address with a label has that as its name: the interface's, and `:1`. */
+static int has_name(const struct ifaddrs *entry, const char *name)
+{
+    const char *own = entry->ifa_name;
+
+    for (; *name != '\0'; name++, own++)
+        if (*own != *name)
+            return 0;
+
+    return *own == '\0' || *own == ':';
+}
+
+/* Returns the first entry of the interface that an entry of the list is of. */
+static const struct ifaddrs *first_of_interface(const struct ifaddrs *first, const struct ifaddrs *entry)
+{
+    const struct ifaddrs *earlier;
+    const char *name;
+
+    for (earlier = first; earlier != NULL; earlier = earlier->ifa_next) {
+        name = earlier->ifa_name;
+        if (has_name(entry, name))
+            return earlier;
+    }
+
+    return entry;
+}
+
 /* Returns the first entry of this interface and family. */
 static const struct ifaddrs *find(const struct ifaddrs *first, const char *name, int family)
 {
     const struct ifaddrs *entry;
 
     for (entry = first; entry != NULL; entry = entry->ifa_next)
-        if (has_family(entry, family) && strcmp(entry->ifa_name, name) == 0)
+        if (has_family(entry, family) && has_name(entry, name))
             return entry;
 
     return NULL;
@@ -66,6 +94,26 @@ static struct in_addr address_of(const struct sockaddr *pointer)
         address = ((const struct sockaddr_in *)pointer)->sin_addr;
 
     return address;
+}
+
+/* Returns the last address of the range that the mask of an address makes. */
+static struct in_addr last_address(const struct ifaddrs *entry)
+{
+    struct in_addr last = address_of(entry->ifa_addr);
+
+    last.s_addr |= ~address_of(entry->ifa_netmask).s_addr;
+    return last;
+}
+
+/* Whether the last address is for broadcasts. Of two addresses or one (/31, /32), and between two peers, it is not. */
+static int has_broadcast(const struct ifaddrs *entry)
+{
+    struct in_addr own = address_of(entry->ifa_addr), mask = address_of(entry->ifa_netmask);
+    struct in_addr last = last_address(entry), given = address_of(entry->ifa_broadaddr);
+
+    /* Without a broadcast address and a peer, glibc stores the address itself. */
+    return entry->ifa_flags & (IFF_BROADCAST | IFF_LOOPBACK) && ntohl(~mask.s_addr) > 1 &&
+           (given.s_addr == own.s_addr || given.s_addr == last.s_addr);
 }
 
 /* Prints the name, the flags and the MTU of an interface. */
@@ -104,32 +152,37 @@ static void print_address(const struct ifaddrs *entry)
     printf(", mask %s", inet_ntoa(mask));
     end.s_addr = address.s_addr & mask.s_addr;
     printf(": %s", inet_ntoa(end));
-    end.s_addr = address.s_addr | ~mask.s_addr;
-    printf(" to %s", inet_ntoa(end));
+    printf(" to %s", inet_ntoa(last_address(entry)));
 
-    /* Without a broadcast address, glibc stores the address itself. */
+    /* One field is for both, and a device for broadcasts can have a peer, too. */
     end = address_of(entry->ifa_broadaddr);
-    broadcast = entry->ifa_flags & IFF_BROADCAST;
-    if (entry->ifa_flags & (IFF_BROADCAST | IFF_POINTOPOINT) && end.s_addr != address.s_addr)
+    if (end.s_addr != address.s_addr) {
+        broadcast = has_broadcast(entry);
         printf(", %s %s", broadcast ? "broadcast" : "peer", inet_ntoa(end));
+    }
 
     printf("\n");
 }
 
-/* Prints each interface of the list, and below it its IPv4 addresses, which come later in the list. */
+/*
+ * Prints each interface of the list, and below it its IPv4 addresses, which come later in the list. The first entry of
+ * an interface has its flags, and perhaps no address: a tunnel has none of its link.
+ */
 static void print_interfaces(int sock, const struct ifaddrs *first)
 {
-    const struct ifaddrs *entry, *address;
+    const struct ifaddrs *entry, *next, *address;
     const char *name;
 
-    for (entry = first; entry != NULL; entry = entry->ifa_next) {
-        if (!has_family(entry, AF_PACKET))
+    for (entry = first; entry != NULL; entry = next) {
+        next = entry->ifa_next;
+
+        if (first_of_interface(first, entry) != entry)
             continue;
 
         print_interface(sock, entry);
         name = entry->ifa_name;
 
-        if ((address = find(entry->ifa_next, name, AF_INET)) == NULL)
+        if ((address = find(next, name, AF_INET)) == NULL)
             printf("    no IPv4 address\n");
 
         while (address != NULL) {
@@ -182,9 +235,9 @@ int main(int argc, char *argv[])
     const char *name = "lo";
     struct ifaddrs *first = NULL;
     const struct ifaddrs *address;
-    struct in_addr own, destination;
+    struct in_addr own, last;
     struct sockaddr_in port;
-    int sock;
+    int sock, broadcast;
 
     /* [1] Take the interface from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 1);
@@ -200,11 +253,16 @@ int main(int argc, char *argv[])
     /* [3] Print each interface, with its IPv4 addresses below */
     print_interfaces(sock, first);
 
-    /* [4] Take the first address of the interface, and the last of its range, which is for broadcasts */
-    if ((address = find(first, name, AF_INET)) == NULL)
+    /* [4] Take the first address of the interface, and the last of its range, which may be for broadcasts */
+    if ((address = find(first, name, AF_INET)) == NULL && argc > 1)
         reject_argument(PROGRAM, USAGE, "INTERFACE", name, "an interface with an IPv4 address");
+    if (address == NULL || !(address->ifa_flags & IFF_UP)) {
+        fprintf(stderr, "%s: %s is down, or has no IPv4 address\n", PROGRAM, name);
+        exit(1);
+    }
     own = address_of(address->ifa_addr);
-    destination.s_addr = own.s_addr | ~address_of(address->ifa_netmask).s_addr;
+    last = last_address(address);
+    broadcast = has_broadcast(address);
     freeifaddrs(first);
 
     /* [5] Permit broadcasts, send multicasts by the interface, and receive what is sent to any address of this host */
@@ -215,11 +273,12 @@ int main(int argc, char *argv[])
     bind_to(PROGRAM, sock, INADDR_ANY);
     port = own_address(PROGRAM, sock);
 
-    /* [6] Send four datagrams, and count the packets on the loopback interface */
+    /* [6] Send four datagrams, or three where none can be broadcast, and count the packets on the loopback interface */
     printf("\n%-15s  %-16s  %13s  %s\n", "sent to", "which is", "packets on lo", "received");
     send_datagram(sock, port, (struct in_addr){htonl(LOOPBACK_NET)}, "loopback's first");
     send_datagram(sock, port, own, "own address");
-    send_datagram(sock, port, destination, "broadcast");
+    if (broadcast)
+        send_datagram(sock, port, last, "broadcast");
     send_datagram(sock, port, (struct in_addr){htonl(ALL_HOSTS)}, "multicast");
 
     /* [7] Close the socket */

@@ -4,12 +4,13 @@
  * The tutorial's sections on listen() and accept() (lines 271-285). It shows that:
  *
  * - the kernel completes connections by itself and keeps them in a queue;
- * - on Linux the queue holds one more than the backlog (erratum 17: half-open ones do not count, and the number itself
- *   still fits);
+ * - on Linux the queue holds one more than the backlog (erratum 17: half-open ones have a queue of their own, and
+ *   the number itself still fits);
  * - the next client gets no answer at all, neither acceptance nor refusal, so that it retransmits its SYN until there
  *   is room;
  * - accept takes first the connection that was complete first;
- * - handshakes run side by side, and need not be complete in the order in which they began (erratum 17);
+ * - clients are served side by side: one that is deferred until it sends (TCP_DEFER_ACCEPT) is not in the queue, and a
+ *   later one that sends first is accepted first (erratum 17);
  * - the kernel limits the backlog to what the administrator allows (somaxconn), and listen does not report that.
  *
  * Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. Both ends of its connections are in this
@@ -39,7 +40,7 @@
 #define DEFAULT_BACKLOG 5
 /* How long the last client waits for an answer to its first SYN. It retransmits after 1000 ms. */
 #define ANSWER_TIMEOUT_MS 500
-/* How long a handshake may wait for the client's first byte, in seconds. */
+/* How long a connection may be deferred until the client's first byte, in seconds. */
 #define DEFER_ACCEPT_S 60
 /* More than a kernel allows, unless the administrator has changed it. */
 #define HUGE_BACKLOG 1000000
@@ -77,13 +78,13 @@ static void accept_next(int server)
     close(accepted);
 }
 
-/* Sends a client's first byte, which completes its handshake. */
-static void complete_handshake(int client, int host, int server)
+/* Sends a client's first byte, which ends the wait of a deferred connection. */
+static void send_first_byte(int client, int host, int server)
 {
     if (send(client, "x", 1, 0) < 0)
         fail(PROGRAM, "send", errno);
 
-    printf("127.0.0.%d is complete; in the queue: %d\n", host, queue_length(PROGRAM, server));
+    printf("127.0.0.%d has sent; in the queue: %d\n", host, queue_length(PROGRAM, server));
 }
 
 /* Changes the backlog, prints the limit that is in force then, and returns it. */
@@ -103,7 +104,7 @@ int main(int argc, char *argv[])
 {
     struct sockaddr_in server_address;
     struct pollfd late_client;
-    int server, host, last, answered, effective, error, first, second;
+    int server, host, last, answered, effective, error, first, second, queued;
     int backlog = DEFAULT_BACKLOG;
 
     /* [1] Take the backlog from the command line */
@@ -171,21 +172,23 @@ int main(int argc, char *argv[])
     effective = change_backlog(server, -1);
 
     if (effective < 2) {
-        fprintf(stderr, "%s: listen: no room for two half-open connections: is net.core.somaxconn less than 2?\n",
+        fprintf(stderr, "%s: listen: no room for two deferred connections: is net.core.somaxconn less than 2?\n",
                 PROGRAM);
         exit(1);
     }
 
-    /* [10] Start two handshakes: with TCP_DEFER_ACCEPT, each needs the client's first byte to be complete */
+    /* [10] Connect two more: with TCP_DEFER_ACCEPT, each gets into the queue when the client's first byte is there */
     set_option(PROGRAM, server, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     first = connect_from(last + 2, 0, &server_address);
     second = connect_from(last + 3, 0, &server_address);
-    printf("127.0.0.%d and 127.0.0.%d are half-open; in the queue: %d\n", last + 2, last + 3,
-           queue_length(PROGRAM, server));
+    /* With net.ipv4.tcp_syncookies = 2, the kernel keeps nothing that it could defer. */
+    queued = queue_length(PROGRAM, server);
+    printf("127.0.0.%d and 127.0.0.%d are connected and %s; in the queue: %d\n", last + 2, last + 3,
+           queued == 0 ? "deferred until they send" : "not deferred", queued);
 
-    /* [11] Complete the second one first: it is accepted first */
-    complete_handshake(second, last + 3, server);
-    complete_handshake(first, last + 2, server);
+    /* [11] Have the second one send first: if they were deferred, it is accepted first */
+    send_first_byte(second, last + 3, server);
+    send_first_byte(first, last + 2, server);
     accept_next(server);
     accept_next(server);
 

@@ -100,7 +100,8 @@ static ssize_t receive(int server, size_t size, int flags)
 /* Sends without waiting, until there is no room for more. Returns how many bytes were taken. */
 static size_t send_until_full(int client, int server)
 {
-    char stream[STREAM_SIZE];
+    /* Static, because it is too much for a small stack. */
+    static char stream[STREAM_SIZE];
     size_t total = 0;
     ssize_t sent;
 
@@ -126,7 +127,7 @@ static size_t send_until_full(int client, int server)
 /* Calls recv once for a part of the stream, and prints how many bytes it returned. */
 static size_t receive_stream(int server, size_t size, int flags)
 {
-    char stream[STREAM_SIZE];
+    static char stream[STREAM_SIZE];
     ssize_t received;
 
     if ((received = recv(server, stream, size, flags)) < 0)

@@ -15,9 +15,9 @@
  * server's own gets no answer. Nothing is printed about a datagram: its sender's address is easily forged, and whoever
  * sends many would fill the log. A shutdown closes the datagram socket at once: UDP has promised nobody an answer.
  *
- * Call: `tcp_udp_echo_server PORT`; with port 0 the kernel chooses a free one for TCP, which UDP needs, too.
- * Run against it: `echo_client 127.0.0.1 WORD PORT` and `udp_echo_client 127.0.0.1 WORD PORT`. SIGTERM or Ctrl-C ends
- * it. Read next: `echo_server_poll`.
+ * Call: `tcp_udp_echo_server [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one for TCP, which UDP needs,
+ * too. Run against it: `echo_client 127.0.0.1 WORD PORT` and `udp_echo_client 127.0.0.1 WORD PORT`. SIGTERM or Ctrl-C
+ * ends it. Read next: `echo_server_poll`.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +38,9 @@
 #include "server/workers.h"
 
 #define PROGRAM "tcp_udp_echo_server"
-#define USAGE "./tcp_udp_echo_server PORT"
+#define USAGE                                   \
+    "./tcp_udp_echo_server [-l ADDRESS] PORT\n" \
+    "  -l  listen on this address only (0.0.0.0: on all)"
 /* The places in the list of the two sockets, of the signals and of the first connection. */
 #define LISTENER 0
 #define DATAGRAMS 1
@@ -49,8 +51,8 @@
 /* The ports below are those of well-known services. */
 #define MIN_CLIENT_PORT 1024
 
-/* socket() and bind(): opens a datagram socket on this port of every interface. */
-static int open_datagrams(in_port_t port)
+/* socket() and bind(): opens a datagram socket on the address and port that the listening socket has. */
+static int open_datagrams(const struct settings *settings)
 {
     struct sockaddr_in address;
     int sock;
@@ -60,8 +62,8 @@ static int open_datagrams(in_port_t port)
 
     memset(&address, 0, sizeof(address));
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(port);
+    address.sin_addr = settings->address;
+    address.sin_port = htons(settings->port);
 
     if (bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
         fail(PROGRAM, "bind (UDP)", errno);
@@ -104,9 +106,9 @@ int main(int argc, char *argv[])
     sigset_t set;
     int listener, datagrams, signals, sock, state, unseen, accepts;
 
-    /* [1] Read the port, and block the signals */
+    /* [1] Read options and port, and block the signals */
     reset_inherited_state(PROGRAM);
-    settings = read_settings(PROGRAM, USAGE, "+:h", argc, argv);
+    settings = read_settings(PROGRAM, USAGE, "+:l:h", argc, argv);
     set = block_signals(PROGRAM);
 
     /* [2] Listen for connections, and open a descriptor from which signals are read */
@@ -115,7 +117,7 @@ int main(int argc, char *argv[])
     signals = open_signalfd(PROGRAM, &set);
 
     /* [3] Open a datagram socket on the port of the same number */
-    datagrams = open_datagrams(settings.port);
+    datagrams = open_datagrams(&settings);
     announce_ready(PROGRAM, &settings);
 
     /* [4] Put the three descriptors into the list */

@@ -1,10 +1,11 @@
 /*
- * UDP echo client: sends a word in one datagram to an echo server and prints the answer.
+ * UDP echo client: sends a word in one datagram to an echo server and prints and checks the answer.
  *
  * The tutorial describes UDP (lines 62-65) without a listing. There is no connection: the first datagram is sent
  * without any agreement, and the socket receives what anybody sends to it. So the client checks the sender of each
  * datagram, and accepts only one from the server. Datagrams can get lost without notice, so it does not wait forever;
- * it does not send again.
+ * it does not send again. Nor does UDP make a datagram an echo: the answer is compared with the word, and another one
+ * ends the program with 1.
  *
  * Usage: `udp_echo_client SERVER_IP WORD [PORT]`, with `udp_echo_server PORT` running. Read next:
  * `multicast_receiver`.
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "common/command_line.h"
+#include "common/echo.h"
 #include "common/explain.h"
 
 #define PROGRAM "udp_echo_client"
@@ -51,12 +53,7 @@ int main(int argc, char *argv[])
 
     /* [1] Take the address, the word and the port from the command line */
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
-    server_ip = address_argument(PROGRAM, USAGE, "SERVER_IP", argv[1]);
-
-    /* Class D: the first four bits are 1110. */
-    if (ntohl(server_ip.s_addr) >> 28 == 14)
-        reject_argument(PROGRAM, USAGE, "SERVER_IP", argv[1], "a unicast address");
-
+    server_ip = unicast_argument(PROGRAM, USAGE, "SERVER_IP", argv[1]);
     word = string_argument(PROGRAM, USAGE, "WORD", argv[2]);
 
     /* Without a port: 7, the well-known port of the echo service. */
@@ -132,5 +129,8 @@ int main(int argc, char *argv[])
 
     /* [9] Close the socket: nothing is sent, because there was no connection */
     close(sock);
+
+    /* [10] Compare the answer with the word: an echo has the same bytes, and as many */
+    check_echo(PROGRAM, word, word_length, buffer, length);
     succeed(PROGRAM);
 }

@@ -58,6 +58,7 @@
 //! |---|---|---|
 //! | [`common::explain`] | what the programs say on stderr | all |
 //! | [`common::command_line`] | the arguments | all but the two listings |
+//! | [`common::echo`] | whether an answer is an echo | `udp_echo_client`, `echo_stream` |
 //! | [`common::loopback`] | both ends of a connection in one program | `half_close` … `no_delay`, `handshake`, `lost_packet` |
 //! | [`server::start`] | how a server comes up | the servers of the I/O models, `udp_echo_server`, `tcp_udp_echo_server` |
 //! | [`server::signals`], [`server::workers`], [`server::connections`] | signals, workers, clients | the servers of the I/O models, `tcp_udp_echo_server` |
@@ -116,6 +117,7 @@ pub mod sys {
 /// What the programs share.
 pub mod common {
     pub mod command_line;
+    pub mod echo;
     pub mod explain;
     pub mod loopback;
 }

@@ -228,6 +228,7 @@ table! {
         c_ulong = "uint64_t"
         c_ulong = "uintptr_t"
         c_ulong = "unsigned long"
+        c_ulonglong = "unsigned long long"
         c_ushort = "uint16_t"
         c_ushort = "unsigned short"
         clockid_t

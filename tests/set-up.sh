@@ -18,7 +18,11 @@ need ld.bfd binutils
 for package; do
     case $package in
         chromedriver) need chromedriver chromium-driver ;;
-        *) need "$package" "$package" ;;
+        *)
+            # Not every package has a command of its name.
+            dpkg-query --show --showformat='${Status}' "$package" 2> /dev/null | grep -q ' installed$' ||
+                need "$package" "$package"
+            ;;
     esac
 done
 [ -n "$missing" ] || exit 0

@@ -83,6 +83,18 @@ struct in_addr address_argument(const char *program, const char *usage, const ch
     return address;
 }
 
+/* Parses an argument that is the address of a machine, or 0.0.0.0: not that of a multicast group. */
+struct in_addr unicast_argument(const char *program, const char *usage, const char *name, const char *text)
+{
+    struct in_addr address = address_argument(program, usage, name, text);
+
+    /* Class D: the first four bits are 1110. */
+    if (ntohl(address.s_addr) >> 28 == 14)
+        reject_argument(program, usage, name, text, "a unicast address");
+
+    return address;
+}
+
 /* Prints that an argument is invalid, and what was expected, such as "a multicast address". Exits with 2. */
 void reject_argument(const char *program, const char *usage, const char *name, const char *text, const char *expected)
 {

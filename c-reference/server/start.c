@@ -5,7 +5,8 @@
  * relies on the usual defaults can be killed by a timer that somebody else has set, send its messages to a client, or
  * be impossible to stop. So it first resets whatever could harm it later.
  *
- * Then it reads options and port, raises its limit of descriptors, listens, and prints on which port.
+ * Then it reads options and port, raises its limit of descriptors, listens, and prints on which port, and with -l on
+ * which address.
  */
 #define _GNU_SOURCE
 #include "start.h"
@@ -98,7 +99,7 @@ void reset_inherited_state(const char *program)
 /* Reads the options that `letters` names, in getopt()'s notation, and the port. */
 struct settings read_settings(const char *program, const char *usage, const char *letters, int argc, char *argv[])
 {
-    struct settings settings = {.ready_pipe = -1};
+    struct settings settings = {.address.s_addr = htonl(INADDR_ANY), .ready_pipe = -1};
     char **operands;
     int letter;
 
@@ -109,6 +110,9 @@ struct settings read_settings(const char *program, const char *usage, const char
         switch (letter) {
         case 'b':
             settings.busy_poll = number_argument(program, usage, "MICROSECONDS", optarg, 10, 0, 1000000);
+            break;
+        case 'l':
+            settings.address = unicast_argument(program, usage, "ADDRESS", optarg);
             break;
         case 'w':
             settings.workers = number_argument(program, usage, "WORKERS", optarg, 10, 1, MAX_WORKERS);
@@ -149,8 +153,8 @@ void raise_descriptor_limit(const char *program)
 }
 
 /*
- * socket(), bind() and listen(): listens on all interfaces. `flags` are those of the socket, such as SOCK_NONBLOCK.
- * Each worker has a socket of its own; `number` is the worker's, from 0.
+ * socket(), bind() and listen(): listens on the address of -l, or on every one. `flags` are those of the socket, such
+ * as SOCK_NONBLOCK. Each worker has a socket of its own; `number` is the worker's, from 0.
  */
 int listen_on(const char *program, const struct settings *settings, long number, int flags)
 {
@@ -178,7 +182,7 @@ int listen_on(const char *program, const struct settings *settings, long number,
 
     memset(&address, 0, sizeof(address));
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
+    address.sin_addr = settings->address;
     address.sin_port = htons(settings->port);
 
     if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -205,7 +209,11 @@ void announce_ready(const char *program, struct settings *settings)
         close(settings->ready_pipe);
         settings->ready_pipe = -1;
     } else if (!settings->is_worker) {
-        printf("Waiting for connections on port %d\n", settings->port);
+        if (settings->address.s_addr == htonl(INADDR_ANY))
+            printf("Waiting for connections on port %d\n", settings->port);
+        else
+            printf("Waiting for connections on %s, port %d\n", inet_ntoa(settings->address), settings->port);
+
         fflush(stdout);
     }
 }

@@ -8,6 +8,8 @@
 struct settings {
     /* The port to listen on; with 0 the kernel chooses one. */
     in_port_t port;
+    /* -l, the address to listen on; with INADDR_ANY, every address of this machine. */
+    struct in_addr address;
     /* -b, in microseconds. */
     long busy_poll;
     /* -w; without workers 0: this process serves. */

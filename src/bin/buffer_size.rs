@@ -144,7 +144,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     printf!(c"  set to twice that: %d\n", snd_buffer_size);
     printf!(c"  read back: %d\n", get_option(PROGRAM, sock, SOL_SOCKET, SO_SNDBUF));
 
-    printf!(c"SO_RCVBUF set to %d at one end, and what the handshake announced to the other end:\n", SMALL_SIZE);
+    printf!(c"SO_RCVBUF set to %d at one end, and what the other end knows after the handshake:\n", SMALL_SIZE);
     for (moment, when) in moments.into_iter().enumerate() {
         let mut size = INFO_SIZE;
 
@@ -176,17 +176,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
             set_option(PROGRAM, server, SOL_SOCKET, SO_RCVBUF, SMALL_SIZE);
         }
 
-        // [8] Read what was announced to the other end
+        // [8] Read what the other end knows: the largest segment is the announced MSS less the options of each segment
         let mut info: tcp_info = zeroed();
         let end = if moment < BEFORE_LISTEN { client } else { server };
         let other = if moment < BEFORE_LISTEN { server } else { client };
         // SAFETY: `info` has more bytes than `size` says.
         unsafe { getsockopt(other, IPPROTO_TCP, TCP_INFO, (&raw mut info).cast(), &raw mut size) }
             .unwrap_or_else(|error| fail(PROGRAM, c"getsockopt", error));
-        let mss = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
+        let segment = get_option(PROGRAM, other, IPPROTO_TCP, TCP_MAXSEG);
         let stored = get_option(PROGRAM, end, SOL_SOCKET, SO_RCVBUF);
         let scale = tcpi_snd_wscale(info.tcpi_snd_rcv_wscale);
-        printf!(c"  %s: size %d, MSS %d, window scale %d\n", when, stored, mss, c_int::from(scale));
+        printf!(c"  %s: size %d, largest segment %d, window scale %d\n", when, stored, segment, c_int::from(scale));
 
         // [9] Close all sockets
         close_socket(client);
@@ -204,6 +204,8 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         }
         listen(listener, 1).unwrap_or_else(|error| fail(PROGRAM, c"listen", error));
         let client = open_socket(PROGRAM);
+        // So that it takes a block at once, whatever net.ipv4.tcp_wmem says.
+        set_option(PROGRAM, client, SOL_SOCKET, SO_SNDBUF, BLOCK_SIZE as c_int);
         connect_to(PROGRAM, client, &address);
         let server = accept_client(PROGRAM, listener);
 

@@ -16,7 +16,7 @@
 //! The signal for completions is SIGIO, which is pending only once, however many requests have completed. So it cannot
 //! be lost, as one queued signal for each request would be when the queue is full; but all requests must be checked.
 //!
-//! Call: `echo_server_aio PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_aio [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `server/aio_requests`, the requests; then `echo_server_uring`, where the kernel does the work.
 #![no_std]
@@ -44,7 +44,8 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_aio";
-const USAGE: &CStr = c"./echo_server_aio PORT";
+const USAGE: &CStr = c"./echo_server_aio [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 
 sockmirror::entry!(main);
 
@@ -61,10 +62,10 @@ fn requeue_if_ready(listener: c_int) {
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut listening = false;
 
-    // [1] Read the port, and block the signals. SIGPIPE is ignored: a write to a client that is gone fails instead
+    // [1] Read options and port, and block the signals. SIGPIPE is ignored: a write to a gone client fails instead
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
     let mut signals = block_signals(PROGRAM);
     // SAFETY: block_signals() has made the set.
     _ = unsafe { sigaddset(&raw mut signals, SIGIO) };

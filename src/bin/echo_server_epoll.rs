@@ -13,7 +13,7 @@
 //! a connection that still has data after its turn must be armed again. The listening socket is level-triggered: it is
 //! reported as long as connections are waiting.
 //!
-//! Call: `echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_epoll [-b MICROSECONDS] [-l ADDRESS] [-w WORKERS] PORT`; with port 0 the kernel chooses one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `echo_server_sigio`, where signals are queued in place of a list of ready sockets.
 #![no_std]
@@ -41,8 +41,9 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_epoll";
-const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-w WORKERS] PORT
+const USAGE: &CStr = c"./echo_server_epoll [-b MICROSECONDS] [-l ADDRESS] [-w WORKERS] PORT
   -b  poll busily for this long before sleeping, 0 to 1000000 (0)
+  -l  listen on this address only (0.0.0.0: on all)
   -w  serve with this many worker processes, 1 to 64 (none)";
 const MAX_EVENTS: usize = 512;
 // The events of a connection that waits to receive: data, end of file, and urgent data. A recv() stops before an urgent
@@ -70,7 +71,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:b:w:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:b:l:w:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here

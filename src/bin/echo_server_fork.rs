@@ -14,7 +14,7 @@
 //! kernel, because their parent has exited: each finishes its echo. If the supervisor itself is killed, the kernel
 //! sends SIGTERM to the acceptor.
 //!
-//! Call: `echo_server_fork PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_fork [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `echo_server_nonblocking`, where one process serves all clients.
 #![no_std]
@@ -50,7 +50,8 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::{exit_with_parent, start_listening};
 
 const PROGRAM: &CStr = c"echo_server_fork";
-const USAGE: &CStr = c"./echo_server_fork PORT";
+const USAGE: &CStr = c"./echo_server_fork [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 // The most bytes that one recv() takes. Of this buffer a process occupies only what its client has filled.
 const BUFFER_SIZE: size_t = 262144;
 // How long accept() and fork() are paused when there is a shortage, in milliseconds.
@@ -209,10 +210,10 @@ fn is_complete(received: u64) -> bool {
 }
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
-    // [1] Read the port, and block the signals
+    // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
     let mut signals = block_signals(PROGRAM);
     // SAFETY: it is a set.
     _ = unsafe { sigaddset(&raw mut signals, SIGCHLD) };

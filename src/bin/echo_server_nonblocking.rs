@@ -8,7 +8,7 @@
 //! serve any number of clients with the calls that serve a single one. The price is a processor that is busy even when
 //! nobody sends anything, and a call for each connection in each round. The multiplexing models need one call for all.
 //!
-//! Call: `echo_server_nonblocking PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_nonblocking [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `echo_server_select`, which sleeps until a socket is ready.
 #![no_std]
@@ -27,17 +27,18 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_nonblocking";
-const USAGE: &CStr = c"./echo_server_nonblocking PORT";
+const USAGE: &CStr = c"./echo_server_nonblocking [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 
 sockmirror::entry!(main);
 
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut highest: c_int = -1;
 
-    // [1] Read the port, and block the signals
+    // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and open a descriptor from which signals are read

@@ -12,7 +12,7 @@
 //! Level-triggered means that poll() reports a socket as long as it is ready. So it need not be emptied at once: the
 //! rest can wait for the next turn.
 //!
-//! Call: `echo_server_poll [-b MICROSECONDS] PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_poll [-b MICROSECONDS] [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `echo_server_epoll`, where the kernel keeps the list.
 #![no_std]
@@ -36,8 +36,9 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_poll";
-const USAGE: &CStr = c"./echo_server_poll [-b MICROSECONDS] PORT
-  -b  poll busily for this long before sleeping, 0 to 1000000 (0)";
+const USAGE: &CStr = c"./echo_server_poll [-b MICROSECONDS] [-l ADDRESS] PORT
+  -b  poll busily for this long before sleeping, 0 to 1000000 (0)
+  -l  listen on this address only (0.0.0.0: on all)";
 // The places in the list of the listening socket, of the signals and of the first connection.
 const LISTENER: usize = 0;
 const SIGNALS: usize = 1;
@@ -52,7 +53,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:b:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:b:l:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and open a descriptor from which signals are read

@@ -13,7 +13,7 @@
 //! Level-triggered means that select() reports a socket as long as it is ready. So it need not be emptied at once:
 //! the rest can wait for the next turn.
 //!
-//! Call: `echo_server_select PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_select [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `echo_server_poll`, which has no such limit.
 #![no_std]
@@ -37,7 +37,8 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_select";
-const USAGE: &CStr = c"./echo_server_select PORT";
+const USAGE: &CStr = c"./echo_server_select [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 
 sockmirror::entry!(main);
 
@@ -62,10 +63,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut want_write = MaybeUninit::<fd_set>::uninit();
     let mut full = false;
 
-    // [1] Read the port, and block the signals
+    // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and open a descriptor from which signals are read

@@ -17,7 +17,7 @@
 //! server's own. The queue has a limit (RLIMIT_SIGPENDING). When it is full, the kernel sends SIGIO, and all sockets
 //! are checked.
 //!
-//! Call: `echo_server_sigio PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_sigio [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `server/sigio_rounds`, the turns; then `echo_server_aio`, where a signal means that data was read.
 #![no_std]
@@ -40,7 +40,8 @@ use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_s
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_sigio";
-const USAGE: &CStr = c"./echo_server_sigio PORT";
+const USAGE: &CStr = c"./echo_server_sigio [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 
 sockmirror::entry!(main);
 
@@ -50,10 +51,10 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut listening = false;
     let mut urgent = false;
 
-    // [1] Read the port, and block the signals: they stay pending until they are taken
+    // [1] Read options and port, and block the signals: they stay pending until they are taken
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
     let mut signals = block_signals(PROGRAM);
     // SAFETY: block_signals() has made the set.
     _ = unsafe { sigaddset(&raw mut signals, SIGIO) };

@@ -15,7 +15,7 @@
 //! Linux 6.1 or later is needed. A server that is killed keeps its port a little longer than the others do: the kernel
 //! takes down the rings and their requests after the process is gone.
 //!
-//! Call: `echo_server_uring [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
+//! Call: `echo_server_uring [-l ADDRESS] [-w WORKERS] PORT`; with port 0 the kernel chooses a free one.
 //! Run against it: `echo_client 127.0.0.1 WORD PORT`, any number of them at once. SIGTERM or Ctrl-C ends it.
 //! Read next: `server/uring`, the rings; then `server/uring_connections`, the requests of a connection.
 #![no_std]
@@ -40,7 +40,8 @@ use sockmirror::server::uring_connections::{
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"echo_server_uring";
-const USAGE: &CStr = c"./echo_server_uring [-w WORKERS] PORT
+const USAGE: &CStr = c"./echo_server_uring [-l ADDRESS] [-w WORKERS] PORT
+  -l  listen on this address only (0.0.0.0: on all)
   -w  serve with this many worker processes, 1 to 64 (none)";
 
 sockmirror::entry!(main);
@@ -53,7 +54,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:w:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:w:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
     // [2] Listen, and open a descriptor from which signals are read. With workers, each of them continues from here

@@ -1,8 +1,8 @@
 //! Interfaces: the network interfaces of this machine, and which datagrams travel by the loopback interface.
 //!
 //! The tutorial's network cards and their addresses (lines 48-50, 73, 268), loopback (93-95) and MTU (97-99). Each
-//! interface is printed with its flags, its MTU and its IPv4 addresses. Then the program sends itself four datagrams by
-//! one of them, and reads from the counter of the loopback interface which of them went by that. Erratum 38: the
+//! interface is printed with its flags, its MTU and its IPv4 addresses. Then the program sends itself up to four datagrams
+//! by one of them, and reads from the counter of the loopback interface which of them went by that. Erratum 38: the
 //! loopback addresses begin at 127.0.0.0, and a broadcast or a multicast is not copied to the loopback interface. This
 //! host receives its copy on the interface that sends it.
 //!
@@ -19,12 +19,13 @@ use libc::{
     SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET, c_char, c_int, c_uint, ifaddrs, ifreq, in_addr, in_addr_t, sockaddr,
     sockaddr_in, socklen_t, time_t, timeval,
 };
-use sockmirror::arpa::inet::{htonl, inet_ntoa};
+use sockmirror::arpa::inet::{htonl, inet_ntoa, ntohl};
 use sockmirror::ifaddrs::{freeifaddrs, getifaddrs};
 use sockmirror::linux::if_link::rtnl_link_stats;
 use sockmirror::runtime::Arguments;
-use sockmirror::stdio::printf;
-use sockmirror::string::{CharPtr, memcpy, strcmp, strlen, zeroed};
+use sockmirror::stdio::{fprintf, printf, stderr};
+use sockmirror::stdlib::exit;
+use sockmirror::string::{CharPtr, memcpy, strlen, zeroed};
 use sockmirror::sys::ioctl::ioctl;
 use sockmirror::sys::socket::{recv, sendto, setsockopt, socket};
 use sockmirror::unistd::close;
@@ -51,6 +52,51 @@ fn has_family(entry: &ifaddrs, family: c_int) -> bool {
     unsafe { entry.ifa_addr.as_ref() }.is_some_and(|address| c_int::from(address.sa_family) == family)
 }
 
+/// Whether an entry is of this interface. An address with a label has that as its name: the interface's, and `:1`.
+///
+/// # Safety
+///
+/// `entry` is in a list of getifaddrs, and `name` is a C string.
+unsafe fn has_name(entry: &ifaddrs, name: CharPtr) -> bool {
+    let mut name = name.as_ptr();
+    let mut own = entry.ifa_name.cast_const();
+
+    // SAFETY: the name ends with a NUL.
+    while unsafe { *name } != 0 {
+        // SAFETY: so far both were the same, and had no NUL.
+        if unsafe { *own } != unsafe { *name } {
+            return false;
+        }
+
+        name = name.wrapping_add(1);
+        own = own.wrapping_add(1);
+    }
+
+    // SAFETY: so far it had no NUL.
+    matches!(unsafe { *own } as u8, b'\0' | b':')
+}
+
+/// Returns the first entry of the interface that an entry of the list is of.
+///
+/// # Safety
+///
+/// `first` is the first of a list of getifaddrs, and `entry` is in it.
+unsafe fn first_of_interface(mut first: *const ifaddrs, entry: &ifaddrs) -> *const ifaddrs {
+    // SAFETY: the list ends with a null pointer.
+    while let Some(earlier) = unsafe { first.as_ref() } {
+        // SAFETY: each entry has a name, which is a C string.
+        let name = unsafe { CharPtr::new(earlier.ifa_name) };
+        // SAFETY: both are.
+        if unsafe { has_name(entry, name) } {
+            return earlier;
+        }
+
+        first = earlier.ifa_next;
+    }
+
+    entry
+}
+
 /// Returns the first entry of this interface and family.
 ///
 /// # Safety
@@ -59,8 +105,8 @@ fn has_family(entry: &ifaddrs, family: c_int) -> bool {
 unsafe fn find<'a>(mut first: *const ifaddrs, name: CharPtr, family: c_int) -> Option<&'a ifaddrs> {
     // SAFETY: the list ends with a null pointer.
     while let Some(entry) = unsafe { first.as_ref() } {
-        // SAFETY: each entry has a name.
-        if has_family(entry, family) && unsafe { strcmp(entry.ifa_name, name.as_ptr()) } == 0 {
+        // SAFETY: the entry is in the list.
+        if has_family(entry, family) && unsafe { has_name(entry, name) } {
             return Some(entry);
         }
 
@@ -84,6 +130,41 @@ unsafe fn address_of(pointer: *const sockaddr) -> in_addr {
     }
 
     address
+}
+
+/// Returns the last address of the range that the mask of an address makes.
+///
+/// # Safety
+///
+/// `entry` is in a list of getifaddrs, and its family is AF_INET.
+unsafe fn last_address(entry: &ifaddrs) -> in_addr {
+    // SAFETY: in this family each address is a sockaddr_in.
+    let mut last = unsafe { address_of(entry.ifa_addr) };
+
+    // SAFETY: the same holds for the mask.
+    last.s_addr |= !unsafe { address_of(entry.ifa_netmask) }.s_addr;
+    last
+}
+
+/// Whether the last address is for broadcasts. Of two addresses or one (/31, /32), and between two peers, it is not.
+///
+/// # Safety
+///
+/// `entry` is in a list of getifaddrs, and its family is AF_INET.
+unsafe fn has_broadcast(entry: &ifaddrs) -> bool {
+    // SAFETY: in this family each address is a sockaddr_in.
+    let own = unsafe { address_of(entry.ifa_addr) };
+    // SAFETY: the same holds for the mask.
+    let mask = unsafe { address_of(entry.ifa_netmask) };
+    // SAFETY: the caller vouches for it.
+    let last = unsafe { last_address(entry) };
+    // SAFETY: and for this one.
+    let given = unsafe { address_of(entry.ifa_ifu) };
+
+    // Without a broadcast address and a peer, glibc stores the address itself.
+    entry.ifa_flags & (IFF_BROADCAST | IFF_LOOPBACK) as c_uint != 0
+        && ntohl(!mask.s_addr) > 1
+        && (given.s_addr == own.s_addr || given.s_addr == last.s_addr)
 }
 
 /// Prints the name, the flags and the MTU of an interface.
@@ -135,31 +216,36 @@ unsafe fn print_address(entry: &ifaddrs) {
     printf!(c", mask %s", inet_ntoa(mask));
     let mut end = in_addr { s_addr: address.s_addr & mask.s_addr };
     printf!(c": %s", inet_ntoa(end));
-    end.s_addr = address.s_addr | !mask.s_addr;
-    printf!(c" to %s", inet_ntoa(end));
+    // SAFETY: the caller vouches for it.
+    printf!(c" to %s", inet_ntoa(unsafe { last_address(entry) }));
 
-    // Without a broadcast address, glibc stores the address itself.
+    // One field is for both, and a device for broadcasts can have a peer, too.
     // SAFETY: and for this one.
     end = unsafe { address_of(entry.ifa_ifu) };
-    let broadcast = entry.ifa_flags & IFF_BROADCAST as c_uint != 0;
-    if entry.ifa_flags & (IFF_BROADCAST | IFF_POINTOPOINT) as c_uint != 0 && end.s_addr != address.s_addr {
+    if end.s_addr != address.s_addr {
+        // SAFETY: the caller vouches for it.
+        let broadcast = unsafe { has_broadcast(entry) };
         printf!(c", %s %s", if broadcast { c"broadcast" } else { c"peer" }, inet_ntoa(end));
     }
 
     printf!(c"\n");
 }
 
-/// Prints each interface of the list, and below it its IPv4 addresses, which come later in the list.
+/// Prints each interface of the list, and below it its IPv4 addresses, which come later in the list. The first entry of
+/// an interface has its flags, and perhaps no address: a tunnel has none of its link.
 ///
 /// # Safety
 ///
 /// `first` is null or in a list of getifaddrs that is not freed yet.
-unsafe fn print_interfaces(sock: c_int, mut first: *const ifaddrs) {
-    // SAFETY: the list ends with a null pointer.
-    while let Some(entry) = unsafe { first.as_ref() } {
-        first = entry.ifa_next;
+unsafe fn print_interfaces(sock: c_int, first: *const ifaddrs) {
+    let mut next = first;
 
-        if !has_family(entry, AF_PACKET) {
+    // SAFETY: the list ends with a null pointer.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+
+        // SAFETY: `first` is the first of the list.
+        if unsafe { first_of_interface(first, entry) } != &raw const *entry {
             continue;
         }
 
@@ -169,7 +255,7 @@ unsafe fn print_interfaces(sock: c_int, mut first: *const ifaddrs) {
         // SAFETY: a name is a C string, which lives as long as the list.
         let name = unsafe { CharPtr::new(entry.ifa_name) };
         // SAFETY: the rest of the list is one, too.
-        let mut address = unsafe { find(first, name, AF_INET) };
+        let mut address = unsafe { find(next, name, AF_INET) };
 
         if address.is_none() {
             printf!(c"    no IPv4 address\n");
@@ -263,15 +349,22 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // SAFETY: getifaddrs made the list.
     unsafe { print_interfaces(sock, first) };
 
-    // [4] Take the first address of the interface, and the last of its range, which is for broadcasts
+    // [4] Take the first address of the interface, and the last of its range, which may be for broadcasts
     // SAFETY: getifaddrs made the list, and an argument is a C string.
-    let Some(address) = (unsafe { find(first, name, AF_INET) }) else {
+    let address = unsafe { find(first, name, AF_INET) };
+    if address.is_none() && argc > 1 {
         reject_argument(PROGRAM, USAGE, c"INTERFACE", name, c"an interface with an IPv4 address");
+    }
+    let Some(address) = address.filter(|address| address.ifa_flags & IFF_UP as c_uint != 0) else {
+        fprintf!(stderr(), c"%s: %s is down, or has no IPv4 address\n", PROGRAM, name);
+        exit(1);
     };
     // SAFETY: in this family each address is a sockaddr_in.
     let own = unsafe { address_of(address.ifa_addr) };
-    // SAFETY: the same holds for the mask.
-    let destination = in_addr { s_addr: own.s_addr | !unsafe { address_of(address.ifa_netmask) }.s_addr };
+    // SAFETY: it is of this family.
+    let last = unsafe { last_address(address) };
+    // SAFETY: the same.
+    let broadcast = unsafe { has_broadcast(address) };
     // SAFETY: nothing uses the list any more.
     unsafe { freeifaddrs(first) };
 
@@ -286,11 +379,13 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     bind_to(PROGRAM, sock, INADDR_ANY);
     let port = own_address(PROGRAM, sock);
 
-    // [6] Send four datagrams, and count the packets on the loopback interface
+    // [6] Send four datagrams, or three where none can be broadcast, and count the packets on the loopback interface
     printf!(c"\n%-15s  %-16s  %13s  %s\n", c"sent to", c"which is", c"packets on lo", c"received");
     send_datagram(sock, port, in_addr { s_addr: htonl(LOOPBACK_NET) }, c"loopback's first");
     send_datagram(sock, port, own, c"own address");
-    send_datagram(sock, port, destination, c"broadcast");
+    if broadcast {
+        send_datagram(sock, port, last, c"broadcast");
+    }
     send_datagram(sock, port, in_addr { s_addr: htonl(ALL_HOSTS) }, c"multicast");
 
     // [7] Close the socket

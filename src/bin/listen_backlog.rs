@@ -3,12 +3,13 @@
 //! The tutorial's sections on listen() and accept() (lines 271-285). It shows that:
 //!
 //! - the kernel completes connections by itself and keeps them in a queue;
-//! - on Linux the queue holds one more than the backlog (erratum 17: half-open ones do not count, and the number itself
-//!   still fits);
+//! - on Linux the queue holds one more than the backlog (erratum 17: half-open ones have a queue of their own, and
+//!   the number itself still fits);
 //! - the next client gets no answer at all, neither acceptance nor refusal, so that it retransmits its SYN until there
 //!   is room;
 //! - accept takes first the connection that was complete first;
-//! - handshakes run side by side, and need not be complete in the order in which they began (erratum 17);
+//! - clients are served side by side: one that is deferred until it sends (TCP_DEFER_ACCEPT) is not in the queue, and a
+//!   later one that sends first is accepted first (erratum 17);
 //! - the kernel limits the backlog to what the administrator allows (somaxconn), and listen does not report that.
 //!
 //! Usage: `listen_backlog [BACKLOG]`, from 0 to 100; the default is 5. Both ends of its connections are in this
@@ -45,7 +46,7 @@ const USAGE: &CStr = c"./listen_backlog [BACKLOG]";
 const DEFAULT_BACKLOG: c_int = 5;
 // How long the last client waits for an answer to its first SYN. It retransmits after 1000 ms.
 const ANSWER_TIMEOUT_MS: c_int = 500;
-/// How long a handshake may wait for the client's first byte, in seconds.
+/// How long a connection may be deferred until the client's first byte, in seconds.
 const DEFER_ACCEPT_S: c_int = 60;
 /// More than a kernel allows, unless the administrator has changed it.
 const HUGE_BACKLOG: c_int = 1000000;
@@ -84,12 +85,12 @@ fn accept_next(server: c_int) {
     _ = unsafe { close(accepted) };
 }
 
-/// Sends a client's first byte, which completes its handshake.
-fn complete_handshake(client: c_int, host: c_int, server: c_int) {
+/// Sends a client's first byte, which ends the wait of a deferred connection.
+fn send_first_byte(client: c_int, host: c_int, server: c_int) {
     // SAFETY: the string has one byte.
     unsafe { send(client, c"x".as_ptr().cast(), 1, 0) }.unwrap_or_else(|error| fail(PROGRAM, c"send", error));
 
-    printf!(c"127.0.0.%d is complete; in the queue: %d\n", host, queue_length(PROGRAM, server));
+    printf!(c"127.0.0.%d has sent; in the queue: %d\n", host, queue_length(PROGRAM, server));
 }
 
 /// Changes the backlog, prints the limit that is in force then, and returns it.
@@ -174,26 +175,29 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     if effective < 2 {
         fprintf!(
             stderr(),
-            c"%s: listen: no room for two half-open connections: is net.core.somaxconn less than 2?\n",
+            c"%s: listen: no room for two deferred connections: is net.core.somaxconn less than 2?\n",
             PROGRAM
         );
         exit(1);
     }
 
-    // [10] Start two handshakes: with TCP_DEFER_ACCEPT, each needs the client's first byte to be complete
+    // [10] Connect two more: with TCP_DEFER_ACCEPT, each gets into the queue when the client's first byte is there
     set_option(PROGRAM, server, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_S);
     let first = connect_from(last + 2, 0, &server_address);
     let second = connect_from(last + 3, 0, &server_address);
+    // With net.ipv4.tcp_syncookies = 2, the kernel keeps nothing that it could defer.
+    let queued = queue_length(PROGRAM, server);
     printf!(
-        c"127.0.0.%d and 127.0.0.%d are half-open; in the queue: %d\n",
+        c"127.0.0.%d and 127.0.0.%d are connected and %s; in the queue: %d\n",
         last + 2,
         last + 3,
-        queue_length(PROGRAM, server)
+        if queued == 0 { c"deferred until they send" } else { c"not deferred" },
+        queued
     );
 
-    // [11] Complete the second one first: it is accepted first
-    complete_handshake(second, last + 3, server);
-    complete_handshake(first, last + 2, server);
+    // [11] Have the second one send first: if they were deferred, it is accepted first
+    send_first_byte(second, last + 3, server);
+    send_first_byte(first, last + 2, server);
     accept_next(server);
     accept_next(server);
 

@@ -2,9 +2,10 @@
 //!
 //! The tutorial's section on SO_REUSEADDR (lines 386-393), with its fragment (390-391) in set_reuse_address. A
 //! connection that the server has closed first stays in TIME_WAIT for a minute and keeps the port in use (erratum 29).
-//! With the option, a restarted server can bind nevertheless. On Linux, the first server must have set it as well, and
-//! both before bind(). SO_LINGER {1, 0}, the tutorial's first remedy, frees the port, too, but by a reset: the client
-//! loses what has not been sent yet. TIME_WAIT keeps the port even if everything has arrived (erratum 36).
+//! With the option, a restarted server can bind nevertheless: it sets it before bind(). On Linux, the first server must
+//! have set it as well, before its client connects (erratum 31). SO_LINGER {1, 0}, the tutorial's first remedy, frees
+//! the port, too, but by a reset: the client loses what has not been sent yet. TIME_WAIT keeps the port even if
+//! everything has arrived (erratum 36).
 //!
 //! Usage: `reuse_address`. All servers and clients are in this program. Read next: `linger`, `echo_server`.
 //!

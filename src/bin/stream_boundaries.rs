@@ -20,6 +20,7 @@
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::sync::atomic::AtomicU8;
 use libc::{
     EAGAIN, INADDR_LOOPBACK, IPPROTO_TCP, MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET,
     TCP_QUICKACK, c_int, size_t, ssize_t,
@@ -104,11 +105,14 @@ fn receive(server: c_int, size: size_t, flags: c_int) -> ssize_t {
 
 /// Sends without waiting, until there is no room for more. Returns how many bytes were taken.
 fn send_until_full(client: c_int, server: c_int) -> size_t {
-    let mut stream = MaybeUninit::<[u8; STREAM_SIZE]>::uninit();
+    // Static, because it is too much for a small stack.
+    // Rust: what libc writes to it, the compiler has to expect.
+    #[expect(non_upper_case_globals, reason = "a variable, as in C")]
+    static stream: [AtomicU8; STREAM_SIZE] = [const { AtomicU8::new(0) }; STREAM_SIZE];
     let mut total = 0;
 
-    // SAFETY: `stream` has STREAM_SIZE bytes.
-    unsafe { memset(stream.as_mut_ptr().cast(), c_int::from(b'd'), STREAM_SIZE) };
+    // SAFETY: `stream` has STREAM_SIZE bytes, and there is one thread.
+    unsafe { memset(stream.as_ptr().cast_mut().cast(), c_int::from(b'd'), STREAM_SIZE) };
 
     while total < STREAM_SIZE {
         // SAFETY: memset has set all STREAM_SIZE bytes.
@@ -132,10 +136,11 @@ fn send_until_full(client: c_int, server: c_int) -> size_t {
 
 /// Calls recv once for a part of the stream, and prints how many bytes it returned.
 fn receive_stream(server: c_int, size: size_t, flags: c_int) -> size_t {
-    let mut stream = MaybeUninit::<[u8; STREAM_SIZE]>::uninit();
+    #[expect(non_upper_case_globals, reason = "a variable, as in C")]
+    static stream: [AtomicU8; STREAM_SIZE] = [const { AtomicU8::new(0) }; STREAM_SIZE];
 
-    // SAFETY: no caller asks for more than the STREAM_SIZE bytes of `stream`.
-    let received = unsafe { recv(server, stream.as_mut_ptr().cast(), size, flags) }
+    // SAFETY: no caller asks for more than the STREAM_SIZE bytes of `stream`, and there is one thread.
+    let received = unsafe { recv(server, stream.as_ptr().cast_mut().cast(), size, flags) }
         .unwrap_or_else(|error| fail(PROGRAM, c"recv", error));
 
     printf!(c"  recv of %zu: returned %zd\n", size, received);

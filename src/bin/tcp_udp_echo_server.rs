@@ -14,19 +14,19 @@
 //! server's own gets no answer. Nothing is printed about a datagram: its sender's address is easily forged, and whoever
 //! sends many would fill the log. A shutdown closes the datagram socket at once: UDP has promised nobody an answer.
 //!
-//! Call: `tcp_udp_echo_server PORT`; with port 0 the kernel chooses a free one for TCP, which UDP needs, too.
-//! Run against it: `echo_client 127.0.0.1 WORD PORT` and `udp_echo_client 127.0.0.1 WORD PORT`. SIGTERM or Ctrl-C ends
-//! it. Read next: `echo_server_poll`.
+//! Call: `tcp_udp_echo_server [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one for TCP, which UDP needs,
+//! too. Run against it: `echo_client 127.0.0.1 WORD PORT` and `udp_echo_client 127.0.0.1 WORD PORT`. SIGTERM or Ctrl-C
+//! ends it. Read next: `echo_server_poll`.
 #![no_std]
 #![no_main]
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use libc::{
-    AF_INET, EAGAIN, INADDR_ANY, IPPROTO_UDP, PF_INET, POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK,
-    c_char, c_int, in_port_t, nfds_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
+    AF_INET, EAGAIN, IPPROTO_UDP, PF_INET, POLLIN, POLLOUT, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, c_char, c_int,
+    in_port_t, nfds_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t,
 };
-use sockmirror::arpa::inet::{htonl, htons, ntohs};
+use sockmirror::arpa::inet::{htons, ntohs};
 use sockmirror::errno::errno;
 use sockmirror::poll::poll;
 use sockmirror::runtime::Arguments;
@@ -42,11 +42,12 @@ use sockmirror::server::connections::{
 };
 use sockmirror::server::poll_list::{add_entry, new_poll_list, remove_entry};
 use sockmirror::server::signals::{block_signals, open_signalfd};
-use sockmirror::server::start::{announce_ready, read_settings, reset_inherited_state};
+use sockmirror::server::start::{Settings, announce_ready, read_settings, reset_inherited_state};
 use sockmirror::server::workers::start_listening;
 
 const PROGRAM: &CStr = c"tcp_udp_echo_server";
-const USAGE: &CStr = c"./tcp_udp_echo_server PORT";
+const USAGE: &CStr = c"./tcp_udp_echo_server [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 // The places in the list of the two sockets, of the signals and of the first connection.
 const LISTENER: usize = 0;
 const DATAGRAMS: usize = 1;
@@ -59,15 +60,15 @@ const MIN_CLIENT_PORT: in_port_t = 1024;
 
 sockmirror::entry!(main);
 
-/// socket() and bind(): opens a datagram socket on this port of every interface.
-fn open_datagrams(port: in_port_t) -> c_int {
+/// socket() and bind(): opens a datagram socket on the address and port that the listening socket has.
+fn open_datagrams(settings: &Settings) -> c_int {
     let sock = socket(PF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP)
         .unwrap_or_else(|error| fail(PROGRAM, c"socket (UDP)", error));
 
     let mut address: sockaddr_in = zeroed();
     address.sin_family = AF_INET as sa_family_t;
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(port);
+    address.sin_addr = settings.address;
+    address.sin_port = htons(settings.port);
 
     // SAFETY: the size is that of `address`.
     unsafe { bind(sock, (&raw const address).cast::<sockaddr>(), size_of::<sockaddr_in>() as socklen_t) }
@@ -125,10 +126,10 @@ fn echo_datagram(server: &mut Server<'_>, sock: c_int, server_port: in_port_t) {
 fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut list = new_poll_list();
 
-    // [1] Read the port, and block the signals
+    // [1] Read options and port, and block the signals
     // SAFETY: the process has done nothing yet.
     unsafe { reset_inherited_state(PROGRAM) };
-    let mut settings = read_settings(PROGRAM, USAGE, c"+:h", argc, argv);
+    let mut settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
     let mut set = block_signals(PROGRAM);
 
     // [2] Listen for connections, and open a descriptor from which signals are read
@@ -139,7 +140,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let signals = open_signalfd(PROGRAM, &set);
 
     // [3] Open a datagram socket on the port of the same number
-    let mut datagrams = open_datagrams(settings.port);
+    let mut datagrams = open_datagrams(&settings);
     announce_ready(PROGRAM, &mut settings);
 
     // [4] Put the three descriptors into the list

@@ -1,9 +1,10 @@
-//! UDP echo client: sends a word in one datagram to an echo server and prints the answer.
+//! UDP echo client: sends a word in one datagram to an echo server and prints and checks the answer.
 //!
 //! The tutorial describes UDP (lines 62-65) without a listing. There is no connection: the first datagram is sent
 //! without any agreement, and the socket receives what anybody sends to it. So the client checks the sender of each
 //! datagram, and accepts only one from the server. Datagrams can get lost without notice, so it does not wait forever;
-//! it does not send again.
+//! it does not send again. Nor does UDP make a datagram an echo: the answer is compared with the word, and another one
+//! ends the program with 1.
 //!
 //! Usage: `udp_echo_client SERVER_IP WORD [PORT]`, with `udp_echo_server PORT` running. Read next:
 //! `multicast_receiver`.
@@ -20,7 +21,7 @@ use libc::{
     AF_INET, EAGAIN, EINTR, INADDR_ANY, INADDR_LOOPBACK, IPPROTO_UDP, PF_INET, SO_RCVTIMEO, SOCK_DGRAM, SOL_SOCKET,
     c_char, c_int, in_port_t, sa_family_t, size_t, sockaddr, sockaddr_in, socklen_t, time_t, timeval,
 };
-use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohl, ntohs};
+use sockmirror::arpa::inet::{htonl, htons, inet_ntoa, ntohs};
 use sockmirror::runtime::Arguments;
 use sockmirror::stdio::{fprintf, fwrite, printf, stderr, stdout};
 use sockmirror::stdlib::exit;
@@ -28,9 +29,8 @@ use sockmirror::string::{strlen, zeroed};
 use sockmirror::sys::socket::{recvfrom, sendto, setsockopt, socket};
 use sockmirror::unistd::close;
 
-use sockmirror::common::command_line::{
-    address_argument, check_arguments, number_argument, reject_argument, string_argument,
-};
+use sockmirror::common::command_line::{check_arguments, number_argument, string_argument, unicast_argument};
+use sockmirror::common::echo::check_echo;
 use sockmirror::common::explain::{fail, succeed};
 
 const PROGRAM: &CStr = c"udp_echo_client";
@@ -53,13 +53,7 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
 
     // [1] Take the address, the word and the port from the command line
     check_arguments(PROGRAM, USAGE, argc, argv, 3);
-    let server_ip = address_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]);
-
-    // Class D: the first four bits are 1110.
-    if ntohl(server_ip.s_addr) >> 28 == 14 {
-        reject_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1], c"a unicast address");
-    }
-
+    let server_ip = unicast_argument(PROGRAM, USAGE, c"SERVER_IP", argv[1]);
     let word = string_argument(PROGRAM, USAGE, c"WORD", argv[2]);
 
     // Without a port: 7, the well-known port of the echo service.
@@ -171,5 +165,9 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     // Rust: C ignores what close returns.
     // SAFETY: `sock` is this program's own, and nothing uses it afterwards.
     _ = unsafe { close(sock) };
+
+    // [10] Compare the answer with the word: an echo has the same bytes, and as many
+    // SAFETY: `word` has `word_length` bytes, and recvfrom stored `length` bytes in `buffer`.
+    unsafe { check_echo(PROGRAM, word.as_ptr(), word_length, buffer.as_ptr().cast(), length as size_t) };
     succeed(PROGRAM);
 }

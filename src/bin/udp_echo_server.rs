@@ -4,15 +4,16 @@
 //! socket serves every client, and each datagram comes with its sender's address. A datagram arrives whole and goes
 //! back whole, even an empty one; two are never joined.
 //!
-//! Usage: `udp_echo_server PORT`; with port 0 the kernel chooses a free one. SIGTERM or Ctrl-C ends it. Read next:
-//! `udp_echo_client`, which sends to it (`udp_echo_client 127.0.0.1 WORD PORT`).
+//! Usage: `udp_echo_server [-l ADDRESS] PORT`; with port 0 the kernel chooses a free one. SIGTERM or Ctrl-C ends it.
+//! Read next: `udp_echo_client`, which sends to it (`udp_echo_client 127.0.0.1 WORD PORT`).
 //!
 //! A sender's address is easily forged. A datagram that seems to come from another echo service would go back and forth
 //! between the two forever (CVE-1999-0103). So a datagram from a well-known port, 0 to 1023, or from the server's own
 //! port gets no answer. An echo service on any other port cannot be told from a client.
 //!
 //! A shortcut: on a machine with several addresses, the kernel chooses the one that an answer comes from. It need not
-//! be the one that the client sent to, and udp_echo_client accepts no answer from another.
+//! be the one that the client sent to, and udp_echo_client accepts no answer from another. With -l there is one address
+//! only, which the answers come from.
 #![no_std]
 #![no_main]
 
@@ -30,12 +31,12 @@ use sockmirror::string::zeroed;
 use sockmirror::sys::socket::{bind, getsockname, recvfrom, sendto, socket};
 use sockmirror::time::nanosleep;
 
-use sockmirror::common::command_line::{check_arguments, number_argument};
 use sockmirror::common::explain::{explain_errno, fail};
-use sockmirror::server::start::reset_inherited_state;
+use sockmirror::server::start::{read_settings, reset_inherited_state};
 
 const PROGRAM: &CStr = c"udp_echo_server";
-const USAGE: &CStr = c"./udp_echo_server PORT";
+const USAGE: &CStr = c"./udp_echo_server [-l ADDRESS] PORT
+  -l  listen on this address only (0.0.0.0: on all)";
 // The largest payload over IPv4: 65535 bytes less 20 for the IP header and 8 for the UDP header.
 const DATAGRAM_SIZE: usize = 65507;
 // How long to back off when the system is out of memory.
@@ -52,21 +53,19 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
     let mut last_error = 0;
     let mut buffer = MaybeUninit::<[c_char; DATAGRAM_SIZE]>::uninit();
 
-    // [1] Take the port from the command line, and nothing else from whoever started the server
+    // [1] Take address and port from the command line, and nothing else from whoever started the server
     // SAFETY: nothing was done before.
     unsafe { reset_inherited_state(PROGRAM) };
-    check_arguments(PROGRAM, USAGE, argc, argv, 1);
-    // Rust: C narrows the number to 16 bits implicitly; it fits.
-    let port = number_argument(PROGRAM, USAGE, c"PORT", argv[1], 10, 0, 65535) as in_port_t;
+    let settings = read_settings(PROGRAM, USAGE, c"+:l:h", argc, argv);
 
     // [2] Create the datagram socket
     let sock = socket(PF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap_or_else(|error| fail(PROGRAM, c"socket", error));
 
-    // [3] Fill in the server's address: the port, on every interface
+    // [3] Fill in the server's address: the port, on every interface unless -l names an address
     let mut server_address: sockaddr_in = zeroed();
     server_address.sin_family = AF_INET as sa_family_t;
-    server_address.sin_addr.s_addr = htonl(INADDR_ANY);
-    server_address.sin_port = htons(port);
+    server_address.sin_addr = settings.address;
+    server_address.sin_port = htons(settings.port);
 
     // [4] Bind the socket to the address: from here on it receives datagrams
     // SAFETY: the size is that of the variable, which is filled in.
@@ -81,7 +80,17 @@ fn main(argc: c_int, argv: Arguments) -> c_int {
         .unwrap_or_else(|error| fail(PROGRAM, c"getsockname", error));
 
     let server_port = ntohs(server_address.sin_port);
-    printf!(c"Waiting for datagrams on port %d; nobody connects\n", c_int::from(server_port));
+
+    if settings.address.s_addr == htonl(INADDR_ANY) {
+        printf!(c"Waiting for datagrams on port %d; nobody connects\n", c_int::from(server_port));
+    } else {
+        printf!(
+            c"Waiting for datagrams on %s, port %d; nobody connects\n",
+            inet_ntoa(settings.address),
+            c_int::from(server_port)
+        );
+    }
+
     // Rust: C ignores what fflush returns.
     _ = fflush(stdout());
 

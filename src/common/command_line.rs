@@ -11,7 +11,7 @@
 use core::ffi::CStr;
 use libc::{c_int, c_longlong, in_addr};
 
-use crate::arpa::inet::inet_aton;
+use crate::arpa::inet::{inet_aton, ntohl};
 use crate::runtime::Arguments;
 use crate::stdio::{fprintf, printf, stderr};
 use crate::stdlib::{exit, strtoll};
@@ -106,6 +106,18 @@ pub fn address_argument(program: &CStr, usage: &CStr, name: &CStr, text: CharPtr
         || !unsafe { strpbrk(text.as_ptr(), c" \t\n\x0b\x0c\r".as_ptr()) }.is_null()
     {
         reject_argument(program, usage, name, text, c"an IPv4 address");
+    }
+
+    address
+}
+
+/// Parses an argument that is the address of a machine, or 0.0.0.0: not that of a multicast group.
+pub fn unicast_argument(program: &CStr, usage: &CStr, name: &CStr, text: CharPtr) -> in_addr {
+    let address = address_argument(program, usage, name, text);
+
+    // Class D: the first four bits are 1110.
+    if ntohl(address.s_addr) >> 28 == 14 {
+        reject_argument(program, usage, name, text, c"a unicast address");
     }
 
     address

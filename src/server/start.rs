@@ -4,10 +4,11 @@
 //! relies on the usual defaults can be killed by a timer that somebody else has set, send its messages to a client, or
 //! be impossible to stop. So it first resets whatever could harm it later.
 //!
-//! Then it reads options and port, raises its limit of descriptors, listens, and prints on which port.
+//! Then it reads options and port, raises its limit of descriptors, listens, and prints on which port, and with -l on
+//! which address.
 #![expect(clippy::needless_range_loop, reason = "the loops count as in C")]
 
-use crate::arpa::inet::{htonl, htons};
+use crate::arpa::inet::{htonl, htons, inet_ntoa};
 use crate::errno::errno;
 use crate::fcntl::{fcntl, open};
 use crate::runtime::Arguments;
@@ -28,10 +29,11 @@ use libc::{
     O_RDWR, O_WRONLY, PF_INET, RLIMIT_NOFILE, S_IFCHR, S_IFIFO, S_IFMT, S_IFSOCK, SIG_DFL, SIG_IGN, SIG_SETMASK,
     SIGALRM, SIGCHLD, SIGINT, SIGPIPE, SIGPROF, SIGTERM, SIGTTOU, SIGVTALRM, SIGXFSZ, SO_KEEPALIVE, SO_OOBINLINE,
     SO_REUSEADDR, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, c_int,
-    c_long, c_longlong, in_port_t, itimerval, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in, socklen_t, stat,
+    c_long, c_longlong, in_addr, in_port_t, itimerval, rlimit, sa_family_t, sigset_t, sockaddr, sockaddr_in, socklen_t,
+    stat,
 };
 
-use crate::common::command_line::{check_arguments, number_argument};
+use crate::common::command_line::{check_arguments, number_argument, unicast_argument};
 use crate::common::explain::{explain_errno, fail, succeed};
 use crate::common::loopback::set_option;
 
@@ -40,6 +42,8 @@ use crate::common::loopback::set_option;
 pub struct Settings {
     /// The port to listen on; with 0 the kernel chooses one.
     pub port: in_port_t,
+    /// -l, the address to listen on; with INADDR_ANY, every address of this machine.
+    pub address: in_addr,
     /// -b, in microseconds.
     pub busy_poll: c_long,
     /// -w; without workers 0: this process serves.
@@ -149,7 +153,14 @@ pub unsafe fn reset_inherited_state(program: &CStr) {
 
 /// Reads the options that `letters` names, in getopt()'s notation, and the port.
 pub fn read_settings(program: &CStr, usage: &CStr, letters: &CStr, argc: c_int, argv: Arguments) -> Settings {
-    let mut settings = Settings { port: 0, busy_poll: 0, workers: 0, is_worker: false, ready_pipe: -1 };
+    let mut settings = Settings {
+        port: 0,
+        address: in_addr { s_addr: htonl(INADDR_ANY) },
+        busy_poll: 0,
+        workers: 0,
+        is_worker: false,
+        ready_pipe: -1,
+    };
     // Rust: nobody vouches that argv has as many arguments as argc says.
     let argc = argc.clamp(0, argv.count());
 
@@ -167,6 +178,9 @@ pub fn read_settings(program: &CStr, usage: &CStr, letters: &CStr, argc: c_int, 
             b'b' => {
                 settings.busy_poll =
                     number_argument(program, usage, c"MICROSECONDS", optarg(), 10, 0, 1_000_000) as c_long;
+            }
+            b'l' => {
+                settings.address = unicast_argument(program, usage, c"ADDRESS", optarg());
             }
             b'w' => {
                 settings.workers =
@@ -213,8 +227,8 @@ pub fn raise_descriptor_limit(program: &CStr) {
         .unwrap_or_else(|error| explain_errno(program, c"setrlimit", error));
 }
 
-/// socket(), bind() and listen(): listens on all interfaces. `flags` are those of the socket, such as SOCK_NONBLOCK.
-/// Each worker has a socket of its own; `number` is the worker's, from 0.
+/// socket(), bind() and listen(): listens on the address of -l, or on every one. `flags` are those of the socket, such
+/// as SOCK_NONBLOCK. Each worker has a socket of its own; `number` is the worker's, from 0.
 pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_int) -> c_int {
     let listener =
         socket(PF_INET, SOCK_STREAM | flags, IPPROTO_TCP).unwrap_or_else(|error| fail(program, c"socket", error));
@@ -238,7 +252,7 @@ pub fn listen_on(program: &CStr, settings: &Settings, number: usize, flags: c_in
 
     let mut address: sockaddr_in = zeroed();
     address.sin_family = AF_INET as sa_family_t;
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
+    address.sin_addr = settings.address;
     address.sin_port = htons(settings.port);
 
     // SAFETY: the size is that of `address`.
@@ -270,7 +284,16 @@ pub fn announce_ready(program: &CStr, settings: &mut Settings) {
         _ = unsafe { close(settings.ready_pipe) };
         settings.ready_pipe = -1;
     } else if !settings.is_worker {
-        printf!(c"Waiting for connections on port %d\n", c_int::from(settings.port));
+        if settings.address.s_addr == htonl(INADDR_ANY) {
+            printf!(c"Waiting for connections on port %d\n", c_int::from(settings.port));
+        } else {
+            printf!(
+                c"Waiting for connections on %s, port %d\n",
+                inet_ntoa(settings.address),
+                c_int::from(settings.port)
+            );
+        }
+
         _ = fflush(stdout());
     }
 }

@@ -3,8 +3,7 @@
 //! - `compare`: they are the same and do what the scenario states;
 //! - `steps`: each system call comes from the same step of the source in both.
 //!
-//! And every server understands every client, and every rule of the normalisation is still needed:
-//! without it, something differs.
+//! And every rule of the normalisation is still needed: without it, something differs.
 
 mod common;
 #[path = "../common/root.rs"]
@@ -18,7 +17,7 @@ use libtest_mimic::Trial;
 use mirror::account::calls::{Kind, Phase};
 use mirror::account::places::Places;
 use mirror::commands::target::Target;
-use mirror::commands::{interop, trace};
+use mirror::commands::trace;
 use mirror::common::parallel::processors;
 use mirror::compare::compare;
 use mirror::compare::normalise::Normaliser;
@@ -52,7 +51,6 @@ fn trials() -> Result<Vec<Trial>> {
         let name = format!("linked::{}", pair.scenarios.program);
         trials.push(common::trial(name, move || every_call_has_a_line(pair, processor)));
     }
-    trials.push(common::trial("interop".into(), every_pairing));
     for rule in RULES {
         trials.push(common::trial(format!("needed::{}", rule.name), || needed(rule, pairs)));
     }
@@ -121,11 +119,6 @@ fn every_call_has_a_line(pair: &Pair, processor: usize) -> Result<()> {
         }
     }
     ensure!(linked > 0, "no call comes from the program");
-    Ok(())
-}
-
-fn every_pairing() -> Result<()> {
-    ensure!(interop::run()?, "some words did not come back whole");
     Ok(())
 }
 

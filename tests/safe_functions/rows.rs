@@ -333,6 +333,7 @@ fn command_line(rows: &mut Vec<Row>) {
             row! { rows, given => Returns, stdio::print_on::<Text, (CharPtr,)>(stderr(), (text,)) }
             row! { rows, given => MayExit, common::command_line::string_argument(PROGRAM, USAGE, c"", text) }
             row! { rows, given => MayExit, common::command_line::address_argument(PROGRAM, USAGE, c"", text) }
+            row! { rows, given => MayExit, common::command_line::unicast_argument(PROGRAM, USAGE, c"", text) }
             row! { rows, given => Exits(2), common::command_line::reject_argument(PROGRAM, USAGE, c"", text, c"%n") }
             for base in [c_int::MIN, -1, 0, 1, 10, 37] {
                 row! { rows, format!("{given}, {base}") => MayExit,

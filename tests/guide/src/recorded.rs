@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::say;
 use anyhow::{Context, Result, ensure};
-use mirror::commands::report::system;
 use mirror::commands::target::Target;
 use mirror::commands::trace;
 use mirror::common::lock::lock;
 use mirror::common::parallel::in_order;
+use mirror::common::tools::machine;
 use mirror::compare::normalise::Normaliser;
 use mirror::compare::rules::RULES;
 use mirror::project::{Case, Project};
@@ -215,7 +215,7 @@ fn record(project: &Project, case: &Case<'_>, processor: usize, normaliser: &Nor
     let (_, account) = trace::of(&target, case, processor, normaliser)?;
     let again = format!("cargo mirror compare {} --scenario {}", account.program, account.scenario);
     ensure!(account.verdict == "same", "{again}: {}\n{}", account.verdict, account.differences.join("\n"));
-    let facts = Facts { again: vec![again], system: system(), base: project.path("") };
+    let facts = Facts { again: vec![again], system: machine()?, base: project.path("") };
     write(&file.with_extension("html"), &page(std::slice::from_ref(&account), &facts)?)?;
     // The account comes last: whoever finds it finds the page, too.
     write(file, &serde_json::to_string(&account)?)

@@ -11,6 +11,8 @@
 //! | [`account`] | two observations and their comparison | [`Account`](account::Account) |
 //! | [`show`] | comparisons, accounts | text |
 //!
+//! And for programs of others: [`interop`] reads what is exchanged with them, and has the type of the results.
+//!
 //! [`commands`] puts them together, for the programs of a [`project`] or for any two. Utilities for
 //! all are in [`common`]. A test checks that no stage uses a later one.
 
@@ -18,6 +20,7 @@ pub mod account;
 pub mod commands;
 pub mod common;
 pub mod compare;
+pub mod interop;
 pub mod project;
 pub mod read;
 pub mod run;

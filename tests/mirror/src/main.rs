@@ -37,8 +37,8 @@ enum Command {
     Packets(PacketsArguments),
     /// Write one page of HTML that shows what both programs did: sources, calls, packets, output
     Report(ReportArguments),
-    /// Run every server with every client, C and Rust, and compare what is echoed
-    Interop,
+    /// Run the servers and clients, C and Rust, with each other and with those of others
+    Interop(InteropArguments),
     /// List the programs and their scenarios
     List,
     /// Show sizes and instruction counts of the C and the Rust twins (needs valgrind)
@@ -108,6 +108,39 @@ struct TraceArguments {
     wide: bool,
 }
 
+#[derive(Args)]
+struct InteropArguments {
+    /// Programs of others to run, e.g. python, or ours: this project's clients [default: all that are installed; see
+    /// docs/interop.md]
+    #[arg(value_name = "PROGRAM", conflicts_with_all = ["client", "server", "udp_client", "udp_server"])]
+    programs: Vec<String>,
+    /// Instead of those, run a TCP client of yours with every server, e.g. 'nc -N {ip} {port}'. It gets the words on
+    /// standard input, or where {word} stands, and prints what comes back
+    #[arg(long, value_name = "CMD", conflicts_with = "require")]
+    client: Option<String>,
+    /// Run a TCP server of yours with every client, e.g. 'ncat -lk -e /bin/cat {ip} {port}'
+    #[arg(long, value_name = "CMD", conflicts_with = "require")]
+    server: Option<String>,
+    /// A UDP client of yours
+    #[arg(long, value_name = "CMD", conflicts_with = "require")]
+    udp_client: Option<String>,
+    /// A UDP server of yours
+    #[arg(long, value_name = "CMD", conflicts_with = "require")]
+    udp_server: Option<String>,
+    /// Programs that must be installed; otherwise, one that is not is passed over
+    #[arg(long, value_name = "PROGRAM,…", value_delimiter = ',')]
+    require: Vec<String>,
+    /// Write the results to this file in JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a JUnit report to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the table to this file in Markdown, with date and versions
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     if let Some(status) = mirror::run::take_over() {
         return status;
@@ -128,7 +161,7 @@ fn main() -> ExitCode {
         Command::Report(ReportArguments { target, chosen, all, out }) => {
             Target::find(target).and_then(|target| report::run(&target, &chosen, all, &out))
         }
-        Command::Interop => interop::run(),
+        Command::Interop(arguments) => interop_command(arguments),
         Command::List => list::run(),
         Command::Bench => bench::run(),
     };
@@ -142,4 +175,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn interop_command(arguments: InteropArguments) -> anyhow::Result<bool> {
+    let InteropArguments { programs, client, server, udp_client, udp_server, require, json, junit, page } = arguments;
+    let own = interop::OwnCommands { client, server, udp_client, udp_server };
+    interop::run(&interop::Options { names: programs, require, json, junit, page, own })
 }

@@ -99,7 +99,7 @@ fn side(run: &Run<'_>, events: &[&Event], compared: &[impl AsRef<str>], base: &P
     let deeds = observation.steps.iter().map(|step| Deed { text: step.text.clone(), time: time(step.time) });
     let deeds: Vec<Deed> = deeds.collect();
     let timeline = timeline(&calls, &packets, &deeds);
-    origins(&timeline, &calls, &mut packets);
+    origins(&timeline, &calls, &observation.frames, &mut packets);
     let received = |peer: &crate::read::observation::Peer| Received {
         peer: peer.name.clone(),
         bytes: Bytes::from(peer.received.as_slice()),

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::Deed;
 use super::places::Place;
-use crate::read::trace::{Event, outside_strings};
+use crate::read::trace::{Event, outside_strings, unescape};
 
 /// A system call, a signal, or the end of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +43,13 @@ pub struct Call {
     pub begin: i64,
     /// When it was over.
     pub end: i64,
+}
+
+impl Call {
+    /// Whether it waited until one of these was done.
+    pub fn waited(&self, deeds: &[Deed]) -> bool {
+        deeds.iter().any(|deed| (self.begin..self.end).contains(&deed.time))
+    }
 }
 
 /// What a line of the trace is.
@@ -210,20 +218,7 @@ pub(super) fn meaning(name: &str, arguments: &[String]) -> Option<String> {
     if name != "getsockopt" || arguments.get(2)? != "TCP_INFO" {
         return None;
     }
-    let text = arguments.get(3)?.strip_prefix('"')?;
-    let state = match text.strip_prefix('\\') {
-        Some(escape) => match escape.chars().next()? {
-            't' => 9,
-            'n' => 10,
-            'v' => 11,
-            'f' => 12,
-            _ => {
-                let digits = escape.len() - escape.trim_start_matches(|c: char| c.is_digit(8)).len();
-                usize::from_str_radix(&escape[..digits.min(3)], 8).ok()?
-            }
-        },
-        None => usize::from(*text.as_bytes().first()?),
-    };
+    let state = usize::from(*unescape(arguments.get(3)?)?.first()?);
     Some(STATES.get(state.checked_sub(1)?)?.to_string())
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use calls::Call;
+use calls::{Call, Phase};
 use packets::Packet;
 
 pub mod build;
@@ -96,6 +96,30 @@ pub struct Row {
     pub same: bool,
     /// Places in [`Side::calls`].
     pub calls: [Option<usize>; 2],
+}
+
+impl Account {
+    /// The calls of a row.
+    pub fn calls(&self, row: usize) -> [Option<&Call>; 2] {
+        let calls = self.rows[row].calls;
+        [0, 1].map(|side| calls[side].map(|call| &self.sides[side].calls[call]))
+    }
+
+    /// Whether a row is about what comes before the program's own calls.
+    pub fn is_start(&self, row: usize) -> bool {
+        self.calls(row).iter().flatten().all(|call| call.phase <= Phase::Start)
+    }
+
+    /// The row of each call of a side.
+    pub fn rows_of(&self, side: usize) -> Vec<usize> {
+        let mut rows = vec![0; self.sides[side].calls.len()];
+        for (place, row) in self.rows.iter().enumerate() {
+            if let Some(call) = row.calls[side] {
+                rows[call] = place;
+            }
+        }
+        rows
+    }
 }
 
 /// An item of a timeline: its place in one of the lists of the side.

@@ -3,6 +3,8 @@
 use super::Item;
 use super::calls::{Call, Phase};
 use super::packets::{Origin, Packet};
+use crate::read::frames::Frame;
+use crate::read::trace::unescape;
 
 /// The system calls that name an address.
 const NAMING: [&str; 4] = ["bind", "connect", "sendto", "sendmsg"];
@@ -13,15 +15,15 @@ const RECEIVING: [&str; 2] = ["recvfrom", "read"];
 /// Both have the bytes here.
 const BUFFER: usize = 1;
 
-/// Fills in [`Packet::origins`].
-pub(super) fn origins(timeline: &[Item], calls: &[Call], packets: &mut [Packet]) {
+/// Fills in [`Packet::origins`]. `frames` are the packets as they were captured.
+pub(super) fn origins(timeline: &[Item], calls: &[Call], frames: &[Frame], packets: &mut [Packet]) {
     for (place, item) in timeline.iter().enumerate() {
         if let Item::Packet(packet) = *item {
             let mut origins = Vec::new();
             for end in ["Source", "Destination"] {
                 origins.extend(address(&packets[packet], end, &timeline[..place], calls));
             }
-            origins.extend(data(&packets[packet], timeline, place, calls));
+            origins.extend(data(&packets[packet], &frames[packet], timeline, place, calls));
             packets[packet].origins = origins;
         }
     }
@@ -52,16 +54,15 @@ fn address(packet: &Packet, end: &str, before: &[Item], calls: &[Call]) -> Vec<O
 }
 
 /// The call that has sent the packet's data, and the one that reads them.
-fn data(packet: &Packet, timeline: &[Item], place: usize, calls: &[Call]) -> Vec<Origin> {
+fn data(packet: &Packet, frame: &Frame, timeline: &[Item], place: usize, calls: &[Call]) -> Vec<Origin> {
     let Some(field) = packet.fields.iter().position(|field| field.name == "data") else { return Vec::new() };
-    let from = 2 * packet.fields[field].offset;
-    let data = packet.bytes.get(from..).map(unhex).unwrap_or_default();
+    let data = &frame.bytes[packet.fields[field].offset..];
     let matches = |call: usize, names: &[&str]| {
         let made = &calls[call];
         let text =
             made.arguments.get(BUFFER).filter(|_| names.contains(&made.name.as_str()) && made.error.is_none())?;
         let bytes = unescape(text)?;
-        let fits = !bytes.is_empty() && (bytes.starts_with(&data) || data.starts_with(&bytes));
+        let fits = !bytes.is_empty() && (bytes.starts_with(data) || data.starts_with(&bytes));
         fits.then(|| text.clone())
     };
     let origin = |read: bool| move |(call, text): (usize, String)| Origin { field, call, text, read };
@@ -76,55 +77,4 @@ fn data(packet: &Packet, timeline: &[Item], place: usize, calls: &[Call]) -> Vec
         _ => None,
     });
     sent.map(origin(false)).into_iter().chain(read.map(origin(true))).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter_map(|c| char::from(c).to_digit(16)?.try_into().ok()).collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-}
-
-/// The bytes of a string as strace prints it.
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut text = text.strip_prefix('"')?.trim_end_matches("...").strip_suffix('"')?.bytes().peekable();
-    let mut bytes = Vec::new();
-    while let Some(byte) = text.next() {
-        if byte != b'\\' {
-            bytes.push(byte);
-            continue;
-        }
-        bytes.push(match text.next()? {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'v' => 11,
-            b'f' => 12,
-            digit @ b'0'..=b'7' => {
-                let mut number = u32::from(digit - b'0');
-                for _ in 0..2 {
-                    let Some(digit) = text.next_if(|byte| (b'0'..=b'7').contains(byte)) else { break };
-                    number = 8 * number + u32::from(digit - b'0');
-                }
-                u8::try_from(number).ok()?
-            }
-            other => other,
-        });
-    }
-    Some(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_of_strace_are_read() {
-        assert_eq!(unescape(r#""a\n\0\3772\"""#).unwrap(), b"a\n\0\xff2\"");
-        assert_eq!(unescape(r#""abc"..."#).unwrap(), b"abc");
-        assert_eq!(unescape("NULL"), None);
-    }
-
-    #[test]
-    fn hexadecimal_digits_are_read() {
-        assert_eq!(unhex("00ff10"), [0, 255, 16]);
-    }
 }

@@ -11,6 +11,7 @@ use super::headers::{Field, fields};
 use super::hex;
 use crate::common::printable::{bytes, printable};
 use crate::read::frames::Frame;
+use crate::read::packets::option_words;
 
 /// How much of its data a packet's line shows, in bytes.
 const SHOWN: usize = 32;
@@ -192,14 +193,14 @@ impl Conversations {
 }
 
 fn option_text(option: TcpOptionElement) -> Option<String> {
-    Some(match option {
-        TcpOptionElement::MaximumSegmentSize(size) => format!("MSS {size}"),
-        TcpOptionElement::WindowScale(shift) => format!("window scale {shift}"),
-        TcpOptionElement::SelectiveAcknowledgementPermitted => "SACK permitted".into(),
-        TcpOptionElement::SelectiveAcknowledgement((from, to), _) => format!("SACK {} bytes", to.wrapping_sub(from)),
+    match option {
+        TcpOptionElement::SelectiveAcknowledgement((from, to), _) => {
+            Some(format!("SACK {} bytes", to.wrapping_sub(from)))
+        }
         // In every segment; the fields have it.
-        TcpOptionElement::Timestamp(..) | TcpOptionElement::Noop => return None,
-    })
+        TcpOptionElement::Timestamp(..) | TcpOptionElement::Noop => None,
+        other => Some(option_words(&other)),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use addr2line::Loader;
 use anyhow::{Result, anyhow};
+use object::elf::PF_X;
+use object::{Object as _, ObjectSegment, ReadCache, SegmentFlags};
 use regex::Regex;
 use serde::Serialize;
 
@@ -36,11 +38,38 @@ pub struct Places {
     files: BTreeMap<String, File>,
 }
 
-struct Object(Loader);
+/// An executable file with its debugging information.
+struct Object {
+    loader: Loader,
+    /// The segments with code: where they begin in the file, how long they are, and the address of their first byte.
+    segments: Vec<(u64, u64, u64)>,
+}
 
 impl std::fmt::Debug for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Object")
+        f.debug_struct("Object").field("segments", &self.segments).finish_non_exhaustive()
+    }
+}
+
+impl Object {
+    /// `None` if it is no executable file.
+    fn load(path: &str) -> Option<Self> {
+        let bytes = ReadCache::new(std::fs::File::open(path).ok()?);
+        let file = object::File::parse(&bytes).ok()?;
+        let has_code = |flags| matches!(flags, SegmentFlags::Elf { p_flags, .. } if p_flags.contains(PF_X));
+        let segments = file.segments().filter(|segment| has_code(segment.flags())).map(|segment| {
+            let (begin, length) = segment.file_range();
+            (begin, length, segment.address())
+        });
+        Some(Self { loader: Loader::new(path).ok()?, segments: segments.collect() })
+    }
+
+    /// The address of a place in the file, which is what strace prints.
+    fn address(&self, offset: u64) -> Option<u64> {
+        self.segments.iter().find_map(|(begin, length, address)| {
+            let inside = offset.checked_sub(*begin).filter(|inside| inside < length)?;
+            Some(address + inside)
+        })
     }
 }
 
@@ -100,14 +129,13 @@ impl Places {
 
     /// The own lines for a return address: several, innermost first, if functions were inlined.
     fn lines(&mut self, frame: &Frame) -> Result<Vec<Place>> {
-        let object =
-            self.objects.entry(frame.object.clone()).or_insert_with(|| Loader::new(&frame.object).ok().map(Object));
-        let Some(Object(loader)) = object else {
+        let object = self.objects.entry(frame.object.clone()).or_insert_with(|| Object::load(&frame.object));
+        // The call instruction ends just before the return address.
+        let place = object.as_ref().and_then(|object| Some((object, object.address(frame.address.checked_sub(1)?)?)));
+        let Some((object, address)) = place else {
             return Ok(Vec::new());
         };
-        // The call instruction ends just before the return address.
-        let address = frame.address.saturating_sub(1);
-        let mut frames = loader.find_frames(address).map_err(|error| anyhow!("{error}"))?;
+        let mut frames = object.loader.find_frames(address).map_err(|error| anyhow!("{error}"))?;
         let mut found = Vec::new();
         while let Some(frame) = frames.next()? {
             let function = frame.function.and_then(|name| Some(name.demangle().ok()?.into_owned()));

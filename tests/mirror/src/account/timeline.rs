@@ -1,5 +1,7 @@
 //! Puts what a program did, what the peers did, and the packets in the order in which they happened.
 
+use std::collections::HashMap;
+
 use super::calls::Call;
 use super::packets::Packet;
 use super::{Deed, Item};
@@ -7,14 +9,19 @@ use super::{Deed, Item};
 /// Orders all by time. A call that waited until a peer did something comes after that and what came of it, just before
 /// the next call of its thread; any other call comes where it begins, before the packets that it causes.
 pub(super) fn timeline(calls: &[Call], packets: &[Packet], deeds: &[Deed]) -> Vec<Item> {
-    let waited = |call: &Call| deeds.iter().any(|deed| (call.begin..call.end).contains(&deed.time));
+    let mut begins: HashMap<u32, Vec<i64>> = HashMap::new();
+    for call in calls {
+        begins.entry(call.thread).or_default().push(call.begin);
+    }
+    begins.values_mut().for_each(|begins| begins.sort_unstable());
     // When it was over is measured by another clock than the packets' times.
     let next = |call: &Call| {
-        let later = calls.iter().filter(|other| other.thread == call.thread && other.begin > call.begin);
-        later.map(|other| other.begin).min().unwrap_or(call.end)
+        let begins = &begins[&call.thread];
+        let later = begins.partition_point(|begin| *begin <= call.begin);
+        begins.get(later).copied().unwrap_or(call.end)
     };
     let of_call = |(index, call): (usize, &Call)| {
-        let time = if waited(call) { next(call) } else { call.begin };
+        let time = if call.waited(deeds) { next(call) } else { call.begin };
         (time, Item::Call(index))
     };
     let mut items: Vec<(i64, Item)> = calls.iter().enumerate().map(of_call).collect();

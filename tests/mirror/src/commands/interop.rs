@@ -1,129 +1,99 @@
-//! `mirror interop`: runs every server with every client.
+//! `mirror interop`.
 
-use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
 
 use crate::common::lock::lock;
-use crate::common::out::say;
+use crate::common::out::print;
 use crate::common::parallel;
-use crate::common::tools::{Tools, find_program};
-use crate::project::{MODELS, Project, Twin};
-use crate::run::interop::{Answers, InteropJob, Word};
-use crate::scenario::pattern_bytes;
-use crate::show::terminal::{BAD, GOOD, HEADING, Progress, crop, pad, styled};
+use crate::common::tools::machine;
+use crate::interop::results::{Missing, Results};
+use crate::project::Project;
+use crate::project::matrix::Matrix;
+pub use crate::project::matrix::OwnCommands;
+use crate::show::interop::{junit, page, table};
+use crate::show::terminal::Progress;
 
-/// A server, its client, and the longest string between them.
-struct Service {
-    server: &'static str,
-    client: &'static str,
-    longest: usize,
+/// What to run, and where to write what came of it.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Only the programs of these names.
+    pub names: Vec<String>,
+    /// Programs that must be installed.
+    pub require: Vec<String>,
+    /// A file for the results in JSON.
+    pub json: Option<PathBuf>,
+    /// A file for a JUnit report.
+    pub junit: Option<PathBuf>,
+    /// A file for the page of the documentation.
+    pub page: Option<PathBuf>,
+    /// Commands to run instead of the programs of others.
+    pub own: OwnCommands,
 }
 
-/// All servers with their clients.
-fn services() -> Vec<Service> {
-    // The longest argument that execve accepts: 32 pages including the NUL (MAX_ARG_STRLEN).
-    let stream = |server| Service { server, client: "echo_client", longest: 128 * 1024 - 1 };
-    let mut services: Vec<Service> = ["echo_server"].into_iter().chain(MODELS).map(stream).collect();
-    // The longest datagram: 65535 bytes less the headers of IP and UDP.
-    let datagrams = Service { server: "udp_echo_server", client: "udp_echo_client", longest: 65507 };
-    services.push(datagrams);
-    services
-}
+/// The command that makes the page.
+const MADE_BY: &str = "cargo mirror interop --page docs/interop/table.md";
 
-fn words(longest: usize) -> Vec<Word> {
-    // Around the sizes of the programs' buffers (127 and 128), of pages and of segments.
-    let lengths =
-        [1, 2, 126, 127, 128, 129, 254, 255, 256, 1000, 4095, 4096, 16384, 65482, 65507, 65536, 100_000, 131_071];
-    let lengths = lengths.into_iter().filter(|length| *length <= longest);
-    let length = |length| Word { name: format!("{length} bytes"), bytes: pattern_bytes(length) };
-    let word = |name: &str, bytes: Vec<u8>| Word { name: name.to_owned(), bytes };
-    let mut words: Vec<Word> = lengths.map(length).collect();
-    words.push(word("every byte but NUL", (1..=255).collect()));
-    words.push(word("Korean", "에코 서버와 에코 클라이언트".into()));
-    // 127 is not a multiple of 3, so buffers end in the middle of a character.
-    words.push(word("Korean, 3000 bytes", "한".repeat(1000).into()));
-    words.push(word("%s%n%x", "%s%n%x".into()));
-    words
-}
-
-/// Runs the four pairings of every service and prints a table for each.
-pub fn run() -> Result<bool> {
+/// Builds the project's programs, and runs them with those of others.
+pub fn run(options: &Options) -> Result<bool> {
     let project = Project::find()?;
     project.build()?;
-    let _lock = lock(&project.output().join("interop"))?;
-    let mut same = true;
-    for service in &services() {
-        same &= pairings(&project, service)?;
+    let matrix = if options.own.is_empty() {
+        Matrix::read(&project, &options.names)?
+    } else {
+        Matrix::of_own_commands(&project, &options.own)?
+    };
+    require(&matrix, &options.require).context("--require")?;
+    let results = all(&project, &matrix, options.json.is_some() || options.page.is_some())?;
+    print(&table::table(&results))?;
+    let write = |path: &Option<PathBuf>, text: &dyn Fn() -> Result<String>| match path {
+        None => Ok(()),
+        Some(path) => write_file(path, &text()?),
+    };
+    write(&options.json, &|| Ok(serde_json::to_string_pretty(&results)? + "\n"))?;
+    write(&options.junit, &|| Ok(junit::report(&results)))?;
+    write(&options.page, &|| Ok(page::page(&results, MADE_BY, &machine()?)))?;
+    if let Some(row) = results.rows.iter().find(|row| matches!(row.missing, Some(Missing::NotBuilt(_)))) {
+        bail!("{} could not be built", row.name);
     }
-    Ok(same)
+    Ok(results.are_same())
 }
 
-fn pairings(project: &Project, service: &Service) -> Result<bool> {
-    let words = words(service.longest);
-    let tools = Tools::find()?;
-    let timeout = find_program("timeout").context("timeout is missing: please install coreutils")?;
-    let sides: [fn(&Project, &str) -> Twin; 2] = [Project::c, Project::rust];
-    let mut pairings = Vec::new();
-    for server in sides {
-        for client in sides {
-            pairings.push((server(project, service.server), client(project, service.client)));
-        }
-    }
-
-    let progress = Progress::new(pairings.len());
-    let mut columns: Vec<Answers> = Vec::new();
+fn all(project: &Project, matrix: &Matrix, with_versions: bool) -> Result<Results> {
+    let output = project.output().join("interop");
+    let _lock = lock(&output)?;
+    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let mut results = matrix.results(date, with_versions);
+    let cells = matrix.cells();
+    let progress = Progress::new(cells.len());
     parallel::in_order(
-        &pairings,
-        |(server, client), processor| {
-            let folder = format!("interop/{}-{}", server.label, client.label).to_lowercase();
-            let folder = format!("{folder}-{}", service.server);
-            let job = InteropJob {
-                server: server.command.clone(),
-                client: client.command.clone(),
-                words: words.clone(),
-                processor,
-                tools: tools.clone(),
-                timeout: timeout.clone(),
-            };
-            job.execute(&project.output().join(folder))
-        },
-        |index, answers| {
-            columns.push(answers);
-            progress.show(index + 1, service.server);
+        &cells,
+        |cell, processor| matrix.run(*cell, &output, processor),
+        |index, result| {
+            let (row, column) = cells[index];
+            results.rows[row].cells[column] = Some(result);
+            progress.show(index + 1, &results.rows[row].name);
             Ok(())
         },
     )?;
     progress.clear();
-    say!("{} ⇄ {}", service.server, service.client);
-    table(&pairings, &words, &columns)
+    Ok(results)
 }
 
-fn table(pairings: &[(Twin, Twin)], words: &[Word], columns: &[Answers]) -> Result<bool> {
-    let names = pairings.iter().map(|(s, c)| pad(&format!("{} ⇄ {}", s.label, c.label), 14));
-    let heading = format!("{}{}", pad("server ⇄ client", 22), names.collect::<String>());
-    say!("{}", styled(heading.trim_end(), HEADING));
-    for (row, word) in words.iter().enumerate() {
-        let cell = |answers: &Answers| match answers[row] {
-            None => styled(&pad("same", 14), GOOD),
-            Some(_) => styled(&pad("differs", 14), BAD),
-        };
-        let cells: String = columns.iter().map(cell).collect();
-        say!("{}{}", pad(&word.name, 22), cells.trim_end());
-    }
-    let mut same = 0;
-    for ((server, client), answers) in pairings.iter().zip(columns) {
-        for (word, answer) in words.iter().zip(answers) {
-            match answer {
-                None => same += 1,
-                Some(what) => {
-                    let what = crop(what, 0, 160);
-                    say!("{} server, {} client, {}: {what}", server.label, client.label, word.name);
-                }
-            }
+/// Fails unless these programs are there.
+pub fn require(matrix: &Matrix, names: &[String]) -> Result<()> {
+    let mut absent = Vec::new();
+    for name in names {
+        match matrix.rows.iter().find(|row| row.name == *name) {
+            None => bail!("no such program: '{name}'"),
+            Some(row) => absent.extend(row.missing.as_ref().map(|missing| format!("{name}: {}", missing.text()))),
         }
     }
-    let all = words.len() * columns.len();
-    let style = if same == all { GOOD } else { BAD };
-    let text = format!("{all} strings in {} pairings: {same} echoed intact", columns.len());
-    say!("{}", styled(&text, style));
-    Ok(same == all)
+    if absent.is_empty() { Ok(()) } else { bail!("{}", absent.join(", ")) }
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

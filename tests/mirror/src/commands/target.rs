@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::project::{Pair, Project, Twin};
@@ -75,6 +75,14 @@ impl Target {
     pub fn of_pair(pair: Pair, output: PathBuf, base: &Path) -> Self {
         let (words, output_words) = Default::default();
         Self { pairs: vec![pair], output, base: base.to_owned(), words, output_words }
+    }
+
+    /// The only pair.
+    pub fn only(&self) -> Result<&Pair> {
+        match self.pairs.as_slice() {
+            [pair] => Ok(pair),
+            _ => bail!("which program? Name one, e.g. echo_server (`mirror list` shows all)"),
+        }
     }
 
     /// The command that does this again in one scenario, ready to paste.

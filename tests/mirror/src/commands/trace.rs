@@ -1,7 +1,7 @@
 //! `mirror trace`.
 
 use anstream::adapter::strip_str;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::account::Account;
 use crate::account::build::{Run, account};
@@ -13,9 +13,9 @@ use crate::common::tools::Tools;
 use crate::compare::Comparison;
 use crate::compare::normalise::Normaliser;
 use crate::compare::rules::RULES;
-use crate::project::Case;
+use crate::project::{Case, Pair};
 use crate::run::job::{Instrument, PACKETS};
-use crate::scenario::check_injections;
+use crate::scenario::{Scenario, check_injections};
 use crate::show::ladder::ladders;
 use crate::show::report;
 use crate::show::terminal::{BAD, FAINT, GOOD, styled};
@@ -24,6 +24,13 @@ use crate::show::trace::{Options, trace};
 /// Runs both programs and shows their calls, with the lines that make them, and the packets.
 pub fn run(target: &Target, scenario: Option<&str>, options: &Options) -> Result<bool> {
     let account = of_one(target, scenario)?;
+    let calls = || account.sides.iter().flat_map(|side| &side.calls);
+    for name in &options.only {
+        ensure!(
+            calls().any(|call| call.function == *name || call.name == *name),
+            "--only: neither program calls '{name}' in this scenario"
+        );
+    }
     print(&trace(&account, options))?;
     for difference in &account.differences {
         print(difference)?;
@@ -46,17 +53,22 @@ pub fn packets(target: &Target, scenario: Option<&str>, columns: Option<usize>) 
 }
 
 /// The account of the one program of the target in a scenario, by default its main one.
-pub fn of_one(target: &Target, scenario: Option<&str>) -> Result<Account> {
-    let [pair] = target.pairs.as_slice() else {
-        bail!("which program? Name one, e.g. echo_server (`mirror list` shows all)");
-    };
+fn of_one(target: &Target, scenario: Option<&str>) -> Result<Account> {
+    let pair = target.only()?;
     let scenario = match scenario {
         Some(name) => pair.scenarios.find(name)?,
         None => pair.scenarios.main(),
     };
-    check_injections(&Tools::find()?.strace, &[scenario])?;
+    accounts(target, pair, &[scenario])?.pop().context("there is one scenario")
+}
+
+/// The accounts of a pair in some scenarios.
+pub fn accounts(target: &Target, pair: &Pair, scenarios: &[&Scenario]) -> Result<Vec<Account>> {
+    check_injections(&Tools::find()?.strace, scenarios)?;
     let _lock = lock(&target.output)?;
-    Ok(of(target, &Case { pair, scenario }, processors()?[0], &Normaliser::new(RULES))?.1)
+    let (processor, normaliser) = (processors()?[0], Normaliser::new(RULES));
+    let account = |scenario| Ok(of(target, &Case { pair, scenario }, processor, &normaliser)?.1);
+    scenarios.iter().copied().map(account).collect()
 }
 
 /// The account of a case, which may be the same only after several runs.

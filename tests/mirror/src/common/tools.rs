@@ -46,3 +46,10 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     let systems = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     folders.chain(systems.into_iter().map(PathBuf::from)).find_map(|folder| file(folder.join(name)))
 }
+
+/// The kernel and the kind of machine that this runs on.
+pub fn machine() -> Result<String> {
+    let name = nix::sys::utsname::uname()?;
+    let part = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    Ok(format!("{} {}, {}", part(name.sysname()), part(name.release()), part(name.machine())))
+}

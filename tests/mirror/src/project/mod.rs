@@ -13,6 +13,7 @@ pub use pair::{Pair, Twin};
 use crate::scenario::ScenarioFile;
 
 mod case;
+pub mod matrix;
 mod pair;
 
 /// The servers, one for each I/O model.

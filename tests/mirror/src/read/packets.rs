@@ -178,16 +178,23 @@ fn options(tcp: &TcpSlice<'_>) -> String {
     let mut text = String::new();
     for option in tcp.options_iterator() {
         text.push_str(&match option {
-            Ok(TcpOptionElement::MaximumSegmentSize(size)) => format!(", MSS {size}"),
-            Ok(TcpOptionElement::WindowScale(shift)) => format!(", window scale {shift}"),
-            Ok(TcpOptionElement::SelectiveAcknowledgementPermitted) => ", SACK permitted".into(),
-            Ok(TcpOptionElement::Timestamp(..)) => ", timestamps".into(),
             Ok(TcpOptionElement::Noop) => String::new(),
-            Ok(other) => format!(", {other:?}"),
+            Ok(option) => format!(", {}", option_words(&option)),
             Err(error) => format!(", unreadable option: {error}"),
         });
     }
     text
+}
+
+/// An option of TCP in words.
+pub fn option_words(option: &TcpOptionElement) -> String {
+    match option {
+        TcpOptionElement::MaximumSegmentSize(size) => format!("MSS {size}"),
+        TcpOptionElement::WindowScale(shift) => format!("window scale {shift}"),
+        TcpOptionElement::SelectiveAcknowledgementPermitted => "SACK permitted".into(),
+        TcpOptionElement::Timestamp(..) => "timestamps".into(),
+        other => format!("{other:?}"),
+    }
 }
 
 #[cfg(test)]

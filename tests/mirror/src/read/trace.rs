@@ -33,7 +33,7 @@ pub struct Times {
 pub struct Frame {
     /// The file that the code is mapped from.
     pub object: String,
-    /// The address in that file.
+    /// Where it is in that file, in bytes from its beginning.
     pub address: u64,
 }
 
@@ -97,6 +97,35 @@ pub fn outside_strings(row: &str) -> Vec<Range<usize>> {
     }
     parts.push(from..row.len());
     parts
+}
+
+/// The bytes of a string as strace prints it.
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut text = text.strip_prefix('"')?.trim_end_matches("...").strip_suffix('"')?.bytes().peekable();
+    let mut bytes = Vec::new();
+    while let Some(byte) = text.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        bytes.push(match text.next()? {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'v' => 11,
+            b'f' => 12,
+            digit @ b'0'..=b'7' => {
+                let mut number = u32::from(digit - b'0');
+                for _ in 0..2 {
+                    let Some(digit) = text.next_if(|byte| (b'0'..=b'7').contains(byte)) else { break };
+                    number = 8 * number + u32::from(digit - b'0');
+                }
+                u8::try_from(number).ok()?
+            }
+            other => other,
+        });
+    }
+    Some(bytes)
 }
 
 /// Parses a log written by `strace -f -o`.
@@ -197,6 +226,13 @@ mod tests {
         let parts: Vec<_> = outside_strings(row).into_iter().map(|part| &row[part]).collect();
         assert_eq!(parts, ["write(1, ", ", 4) = 4"]);
         assert_eq!(outside_strings("close(3) = 0").len(), 1);
+    }
+
+    #[test]
+    fn strings_of_strace_are_read() {
+        assert_eq!(unescape(r#""a\n\0\3772\"""#).unwrap(), b"a\n\0\xff2\"");
+        assert_eq!(unescape(r#""abc"..."#).unwrap(), b"abc");
+        assert_eq!(unescape("NULL"), None);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,10 @@ pub const MAX_STRING: usize = 16 << 20;
 pub const CALLGRIND: &str = "/tmp/callgrind";
 
 /// The environment of every run.
-const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")];
+const ENVIRONMENT: [(&str, &str); 2] = [("LC_ALL", "C"), ("PATH", PATH)];
+
+/// Where a run looks for commands.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command that drops all privileges, so that a run is the same for root and for any other user.
 pub fn unprivileged(tools: &Tools, program: &Path) -> Command {
@@ -45,6 +48,12 @@ pub fn unprivileged(tools: &Tools, program: &Path) -> Command {
         .current_dir(WORK)
         .stdin(Stdio::null());
     command
+}
+
+/// The file that a run executes as this command, or the file itself, if this is a path.
+pub fn find_in_run(command: &str) -> Option<PathBuf> {
+    let mut places = PATH.split(':').map(|folder| Path::new(folder).join(command));
+    places.find(|place| place.is_file())
 }
 
 /// Reads an output of the program to the end.
@@ -64,6 +73,10 @@ pub fn start(job: &Job) -> Result<(Child, Vec<Collector>)> {
     }
     // Signals that the program sends to its process group reach no one else.
     command.process_group(0);
+
+    if let Some(text) = &job.scenario.stdin {
+        command.stdin(filled_pipe(&text.bytes())?);
+    }
 
     File::create(job.file("stdout"))?;
     let mut collectors = Vec::new();
@@ -142,6 +155,21 @@ impl Collector {
     }
 }
 
+/// The end of a pipe from which these bytes can be read, and then the end of file. All of them are in it from the
+/// beginning, so how much a read returns does not depend on who is faster.
+fn filled_pipe(bytes: &[u8]) -> Result<OwnedFd> {
+    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    let size = nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_GETPIPE_SZ)?;
+    if usize::try_from(size)? < bytes.len() {
+        let size = nix::fcntl::FcntlArg::F_SETPIPE_SZ(bytes.len().try_into()?);
+        let resized = nix::fcntl::fcntl(&writer, size);
+        resized
+            .map_err(|error| not_run(format!("there is no pipe for the {} bytes of stdin: {error}", bytes.len())))?;
+    }
+    File::from(writer).write_all(bytes).context("cannot fill the pipe of stdin")?;
+    Ok(reader)
+}
+
 /// A pseudo-terminal without output processing.
 fn terminal() -> Result<(OwnedFd, OwnedFd)> {
     let pair = nix::pty::openpty(None, None).context("cannot open a pseudo-terminal")?;
@@ -171,7 +199,7 @@ fn copy(from: &mut File, to: &mut File, over_limit: &AtomicBool) -> io::Result<(
             }
             Ok(length) => {
                 room -= length;
-                io::Write::write_all(to, &buffer[..length])?;
+                to.write_all(&buffer[..length])?;
             }
             Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => {
                 return Ok(());

@@ -13,6 +13,10 @@ use super::{Output, Scenario, Step, Text, is_plain_name, is_setting_of_the_netwo
 /// The longest datagram that fits in an IPv4 packet.
 const LONGEST_DATAGRAM: usize = 65507;
 
+/// The most that a pipe holds: a run fills it before the program starts. An ordinary user may have no larger one
+/// (`fs.pipe-max-size`).
+const LONGEST_STDIN: usize = 1 << 20;
+
 /// Signals that kill no program: by default the kernel ignores them, or stops or continues it.
 const HARMLESS: [Signal; 8] = [
     Signal::SIGCHLD,
@@ -105,6 +109,17 @@ impl Check<'_> {
         // Without one, the C library asks 127.0.0.1, which the scenario would not show.
         let what = "resolv_conf: a line \"nameserver ADDRESS\" was expected";
         self.expect(resolv_conf.is_empty() || resolv_conf.iter().any(|line| names_a_server(line)), "resolv_conf", what);
+        if let Some(stdin) = &self.scenario.stdin {
+            let checked = stdin.check().and_then(|()| match stdin.len() {
+                length if length > LONGEST_STDIN => {
+                    Err(format!("{length} bytes: at most {LONGEST_STDIN} were expected, what a pipe holds"))
+                }
+                _ => Ok(()),
+            });
+            if let Err(reason) = checked {
+                self.wrong("stdin", None, &format!("stdin: {reason}"));
+            }
+        }
         for name in sysctls.keys() {
             let what = format!("sysctls: {name:?}: a setting of the network was expected, as \"net.core.somaxconn\"");
             self.expect(is_setting_of_the_network(name), "sysctls", &what);

@@ -19,7 +19,7 @@ mod file;
 mod inject;
 pub mod network;
 mod roles;
-mod source;
+pub(crate) mod source;
 mod step;
 pub mod template;
 mod text;
@@ -75,6 +75,9 @@ pub struct Scenario {
     /// Whether the program asks again and again where another would sleep.
     #[serde(default)]
     pub polls: Polls,
+    /// All that the program can read from standard input, a pipe that nobody writes to any more. Without it standard
+    /// input is `/dev/null`.
+    pub stdin: Option<Text>,
     /// Where the program's standard output goes.
     #[serde(default)]
     pub output: Output,

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 /// A file that was read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     text: String,
     /// Where each line ends.
@@ -25,12 +25,12 @@ impl Source {
         Ok(Self::new(path, text))
     }
 
-    pub(super) fn new(path: &Path, text: String) -> Self {
+    pub(crate) fn new(path: &Path, text: String) -> Self {
         let newlines = text.match_indices('\n').map(|(place, _)| place).collect();
         Self { path: path.to_owned(), text, newlines }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -46,16 +46,16 @@ impl Source {
         read(&path).with_context(|| format!("{}:{line}: {field}: {name:?}", self.path.display()))
     }
 
-    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
         self.newlines.partition_point(|&place| place < span.start) + 1
     }
 
-    pub(super) fn table(&self) -> Result<Spanned<DeTable<'_>>> {
+    pub(crate) fn table(&self) -> Result<Spanned<DeTable<'_>>> {
         DeTable::parse(&self.text).map_err(|error| self.form_error(&error))
     }
 
     /// The file's values, from its table.
-    pub(super) fn form<Form: DeserializeOwned>(&self, table: Spanned<DeTable<'_>>) -> Result<Form> {
+    pub(crate) fn form<Form: DeserializeOwned>(&self, table: Spanned<DeTable<'_>>) -> Result<Form> {
         Form::deserialize(Deserializer::from(table)).map_err(|mut error| {
             error.set_input(Some(&self.text));
             self.form_error(&error)
@@ -126,7 +126,7 @@ impl Lines {
 
 /// What is wrong with scenarios, and where.
 #[derive(Debug, Default)]
-pub(super) struct Mistakes(Vec<Mistake>);
+pub(crate) struct Mistakes(Vec<Mistake>);
 
 #[derive(Debug)]
 struct Mistake {
@@ -138,7 +138,7 @@ struct Mistake {
 }
 
 impl Mistakes {
-    pub(super) fn add(&mut self, path: &Path, line: usize, what: String) {
+    pub(crate) fn add(&mut self, path: &Path, line: usize, what: String) {
         self.0.push(Mistake { path: path.to_owned(), line, owner: String::new(), what });
     }
 
@@ -154,7 +154,7 @@ impl Mistakes {
     }
 
     /// Fails if there are any, with all of them, one on a line.
-    pub(super) fn check(mut self) -> Result<()> {
+    pub(crate) fn check(mut self) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }

@@ -94,6 +94,12 @@ fn what_is_wrong_with_a_field() {
             7,
             "resolv_conf: \"a\\nb\": one line was expected",
         ),
+        ("exit = 0\nstdin = { hex = 'f' }", 6, "stdin: hex = \"f\": pairs of hexadecimal digits were expected"),
+        (
+            "exit = 0\nstdin = { pattern = 1048577 }",
+            6,
+            "stdin: 1048577 bytes: at most 1048576 were expected, what a pipe holds",
+        ),
         ("exit = 0\nresolv_conf = ['search example']", 6, "resolv_conf: a line \"nameserver ADDRESS\" was expected"),
         ("exit = 0\nresolv_conf = ['nameserver dns']", 6, "resolv_conf: a line \"nameserver ADDRESS\" was expected"),
         (

@@ -93,7 +93,7 @@ impl Text {
         Text::Many(self.pieces().iter().map(piece).collect())
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         self.pieces().iter().try_for_each(Piece::check)
     }
 }

@@ -1,6 +1,7 @@
 //! Shows comparisons and traces to a person.
 
 pub mod highlight;
+pub mod interop;
 pub mod ladder;
 pub mod page;
 pub mod report;

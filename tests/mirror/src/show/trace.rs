@@ -6,7 +6,7 @@ use std::fmt::Write;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use crate::account::calls::{Call, Kind, Phase};
+use crate::account::calls::{Call, Kind};
 use crate::account::{Account, Item, Side};
 use crate::scenario::network::LOOPBACK;
 use crate::show::terminal::{ASIDE, BAD, FAINT, HEADING, crop, pad, styled};
@@ -40,7 +40,7 @@ pub fn trace(account: &Account, options: &Options) -> String {
     for entry in entries(account) {
         match entry {
             Entry::Row(row) => table.row(row, &mut owner, &mut text),
-            Entry::Aside { sides, line, .. } => table.aside(sides, &line, &mut text),
+            Entry::Aside { sides, item, line } => table.aside(sides, item, &line, &mut text),
         }
     }
     text
@@ -66,11 +66,8 @@ pub enum Entry {
 /// between them the packets and deeds: those of the left side if both have the same, of each side otherwise.
 pub fn entries(account: &Account) -> Vec<Entry> {
     let asides = account.sides.each_ref().map(asides);
-    let same = account.same_packets;
-    let of_call = |side: usize, call: Option<usize>| {
-        let found = asides[side].iter().find(|(after, _)| *after == call);
-        found.map_or(&[][..], |(_, lines)| lines.as_slice())
-    };
+    let (same, rows) = (account.same_packets, account.rows_of(0));
+    let of_call = |side: usize, call: Option<usize>| asides[side][after(call)].as_slice();
     let mut entries = Vec::new();
     let add = |left: &[Aside], right: &[Aside], entries: &mut Vec<Entry>| {
         let aside = |sides, (item, line): &Aside| Entry::Aside { sides, item: *item, line: line.clone() };
@@ -92,7 +89,7 @@ pub fn entries(account: &Account) -> Vec<Entry> {
     right_only(0, &mut entries);
     for item in &account.sides[0].timeline {
         let Item::Call(call) = *item else { continue };
-        let place = account.rows.iter().position(|row| row.calls[0] == Some(call)).expect("every call has a row");
+        let place = rows[call];
         entries.push(Entry::Row(place));
         let right = account.rows[place].calls[1].map_or(&[][..], |call| of_call(1, Some(call)));
         add(of_call(0, Some(call)), right, &mut entries);
@@ -108,13 +105,14 @@ fn words(asides: &[Aside]) -> Vec<&str> {
     asides.iter().map(|(_, line)| line.as_str()).collect()
 }
 
-/// The packets and deeds of a side: those before the first call, and those after each.
-fn asides(side: &Side) -> Vec<(Option<usize>, Vec<Aside>)> {
-    let mut groups = vec![(None, Vec::new())];
+/// The packets and deeds of a side after each call: see [`after`].
+fn asides(side: &Side) -> Vec<Vec<Aside>> {
+    let mut groups = vec![Vec::new(); side.calls.len() + 1];
+    let mut last = None;
     for item in &side.timeline {
         let line = match *item {
             Item::Call(call) => {
-                groups.push((Some(call), Vec::new()));
+                last = Some(call);
                 continue;
             }
             Item::Packet(packet) => {
@@ -124,9 +122,14 @@ fn asides(side: &Side) -> Vec<(Option<usize>, Vec<Aside>)> {
             }
             Item::Deed(deed) => side.deeds[deed].text.clone(),
         };
-        groups.last_mut().expect("there is one").1.push((*item, line));
+        groups[after(last)].push((*item, line));
     }
     groups
+}
+
+/// The place of what comes after a call, or before the first.
+fn after(call: Option<usize>) -> usize {
+    call.map_or(0, |call| call + 1)
 }
 
 struct Table<'a> {
@@ -145,11 +148,6 @@ impl<'a> Table<'a> {
         Self { account, options, columns: account.sides.each_ref().map(widest) }
     }
 
-    fn calls(&self, row: usize) -> [Option<&'a Call>; 2] {
-        let calls = self.account.rows[row].calls;
-        [0, 1].map(|side| calls[side].map(|call| &self.account.sides[side].calls[call]))
-    }
-
     fn heading(&self, text: &mut String) {
         let [left, right] = self.account.sides.each_ref().map(|side| side.label.as_str());
         let line = self.line(' ', None, [left, right], "");
@@ -161,7 +159,7 @@ impl<'a> Table<'a> {
         if self.options.all || !self.options.only.is_empty() {
             return;
         }
-        let rows = (0..self.account.rows.len()).filter(|row| self.is_start(*row));
+        let rows = (0..self.account.rows.len()).filter(|row| self.account.is_start(*row));
         let folded = rows.filter(|row| self.account.rows[*row].same).count();
         if folded > 0 {
             let line = format!(
@@ -171,17 +169,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn is_start(&self, row: usize) -> bool {
-        self.calls(row).iter().flatten().all(|call| call.phase <= Phase::Start)
-    }
-
     fn is_shown(&self, row: usize) -> bool {
         let only = &self.options.only;
         let is_chosen = |call: &Call| only.contains(&call.function) || only.contains(&call.name);
-        if !only.is_empty() && !self.calls(row).into_iter().flatten().any(is_chosen) {
+        if !only.is_empty() && !self.account.calls(row).into_iter().flatten().any(is_chosen) {
             return false;
         }
-        self.options.all || !self.account.rows[row].same || !self.is_start(row)
+        self.options.all || !self.account.rows[row].same || !self.account.is_start(row)
     }
 
     fn row<'b>(&self, row: usize, owner: &mut &'b str, text: &mut String)
@@ -191,7 +185,7 @@ impl<'a> Table<'a> {
         if !self.is_shown(row) {
             return;
         }
-        let calls = self.calls(row);
+        let calls = self.account.calls(row);
         let now = calls.iter().flatten().next().map_or("", |call| call.owner.as_str());
         if now != *owner {
             let _ = writeln!(text, "{}", styled(now, HEADING));
@@ -214,8 +208,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn aside(&self, sides: [bool; 2], line: &str, text: &mut String) {
-        let is_packet = line.contains(" → ");
+    fn aside(&self, sides: [bool; 2], item: Item, line: &str, text: &mut String) {
+        let is_packet = matches!(item, Item::Packet(_));
         if is_packet && self.options.no_packets || !self.options.only.is_empty() && !is_packet {
             return;
         }

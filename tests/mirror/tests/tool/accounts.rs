@@ -94,6 +94,9 @@ fn only_some_calls_or_all() {
     let calls: Vec<&str> = only.lines().filter(|line| line.contains(") = ")).collect();
     assert!(calls.len() == 2 && calls[0].contains("listen(") && calls[1].contains("recvfrom("), "{only}");
     assert!(!only.contains(" → "), "{only}");
+    let mut misspelled = programs.command("trace", &server, &server, SCENARIO);
+    misspelled.args(["--only", "recv,sokcet"]);
+    Said::from(misspelled).is(2, "--only: neither program calls 'sokcet'");
     let all = trace(&["--all"]);
     assert!(all.contains("execve(\"./p\"") && !all.contains("--all shows them"), "{all}");
 }
@@ -108,6 +111,28 @@ fn programs_without_debugging_information() {
     }
     let script = programs.script("script", "#!/bin/sh\ncd /tmp\n");
     Said::from(programs.command("trace", &script, &script, "exit = 0")).is(0, "chdir(\"/tmp\") = 0\n");
+}
+
+/// Linkers place code at other addresses than its places in the file say.
+#[test]
+fn lines_of_programs_that_other_linkers_have_made() {
+    let programs = Programs::new();
+    let server = programs.c("server", SERVER, &["-g", "-no-pie"]);
+    let said = Said::from(programs.command("trace", &server, &server, SCENARIO));
+    in_order(&said, &[&place(&programs, "server.c", "listen(sock"), "listen(3, 5) = 0"]);
+    // rustc has a linker of its own, unless another one is asked for.
+    let text = "use std::io::{Read, Write};
+fn main() {
+    let server = std::net::TcpListener::bind(\"0.0.0.0:5000\").unwrap();
+    let mut text = [0; 9];
+    let mut client = server.accept().unwrap().0;
+    let length = client.read(&mut text).unwrap();
+    client.write_all(&text[..length]).unwrap();
+}
+";
+    let server = programs.rust("rust", text, &["-g"]);
+    let said = Said::from(programs.command("trace", &server, &server, SCENARIO));
+    in_order(&said, &["rust.rs:3", "bind(3", "rust.rs:5", "accept4(3", "rust.rs:6", "recvfrom(4", "rust.rs:7"]);
 }
 
 #[test]

@@ -79,9 +79,9 @@ impl Programs {
     }
 
     /// Compiles a Rust program with std.
-    pub fn rust(&self, name: &str, text: &str) -> String {
+    pub fn rust(&self, name: &str, text: &str, options: &[&str]) -> String {
         let (source, program) = (self.file(&format!("{name}.rs"), text), self.path(name));
-        run(Command::new("rustc").args(["-O", "-o"]).arg(&program).arg(source));
+        run(Command::new("rustc").args(["-O", "-o"]).arg(&program).arg(source).args(options));
         program.to_str().unwrap().to_owned()
     }
 

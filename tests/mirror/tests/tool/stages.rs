@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders of `src`, each of which uses only itself and those before it.
-const STAGES: [&str; 9] = ["common", "scenario", "run", "read", "compare", "account", "show", "project", "commands"];
+const STAGES: [&str; 10] =
+    ["common", "scenario", "interop", "run", "read", "compare", "account", "show", "project", "commands"];
 
 /// A module's path from the crate's root.
 type Module = Vec<String>;

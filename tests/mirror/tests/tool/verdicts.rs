@@ -27,7 +27,7 @@ fn steps(steps: &[&str], rest: &str) -> String {
 #[test]
 fn rust_with_std() {
     let programs = Programs::new();
-    let hello = programs.rust("hello", "fn main() { println!(\"Hello, world!\"); }");
+    let hello = programs.rust("hello", "fn main() { println!(\"Hello, world!\"); }", &[]);
     let scenario = "stdout = \"Hello, world!\\n\"\nexit = 0";
     same_as_itself(&programs, &hello, scenario);
     let copy = programs.path("a copy's folder/of another name");
@@ -198,6 +198,28 @@ fn a_megabyte_of_output() {
     programs.verdict(&big, &big, &scenario).is(0, "1 the same");
 }
 
+#[test]
+fn standard_input() {
+    let programs = Programs::new();
+    let reads = |size: usize| {
+        format!("static char b[{size}]; ssize_t n; while ((n = read(0, b, {size})) > 0) printf(\"%zd \", n);")
+    };
+    let small = programs.c("p", &reads(100), &[]);
+    let in_pieces = "stdin = { pattern = 250 }\nstdout = \"100 100 50 \"\nexit = 0";
+    same_as_itself(&programs, &small, in_pieces);
+    same_as_itself(&programs, &small, "stdin = \"\"\nexit = 0");
+    same_as_itself(&programs, &small, "exit = 0");
+    // As much as there can be.
+    let large = programs.c("q", &reads(65536), &[]);
+    let full = "stdin = { pattern = 1048576 }\nstdout = { repeat = \"65536 \", times = 16 }\nexit = 0";
+    same_as_itself(&programs, &large, full);
+    // What is read is what the scenario says.
+    let first = programs.c("r", "char b; read(0, &b, 1); putchar(b);", &[]);
+    same_as_itself(&programs, &first, "stdin = \"xy\"\nstdout = \"x\"\nexit = 0");
+    let said = programs.verdict(&first, &first, "stdin = \"y\"\nstdout = \"x\"\nexit = 0");
+    said.is(1, "0 different, 1 not as stated");
+}
+
 // Different
 
 #[test]
@@ -338,7 +360,7 @@ fn what_is_too_long_to_compare() {
 fn a_program_that_looks_at_the_machine() {
     let programs = Programs::new();
     let looks = "fn main() { println!(\"{}\", std::thread::available_parallelism().unwrap()); }";
-    let program = programs.rust("p", looks);
+    let program = programs.rust("p", looks, &[]);
     same_as_itself(&programs, &program, "stdout = \"1\\n\"\nexit = 0");
     let script = "#!/bin/sh\ncat /proc/stat /proc/meminfo /proc/loadavg /proc/uptime /proc/cpuinfo\n\
                   cat /proc/sys/kernel/random/boot_id /etc/passwd /etc/resolv.conf; date +%Z\n";

@@ -178,9 +178,11 @@ fn with(view: &View<'_>, card: &Card) -> Vec<String> {
             // Every packet of a connection has its ports.
             let is_data = |field: usize| packet.fields[field].name == "data";
             let shares = packet.origins.iter().any(|origin| Some(origin.call) == call && is_data(origin.field));
-            let id = view.packet_id(side, place);
-            if shares && view.shows(side, place) && !with.contains(&id) {
-                with.push(id);
+            if shares && view.shows(side, place) {
+                let id = view.packet_id(side, place);
+                if !with.contains(&id) {
+                    with.push(id);
+                }
             }
         }
     }

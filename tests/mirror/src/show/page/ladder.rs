@@ -55,7 +55,7 @@ impl Lanes {
     pub fn arrow(&self, packet: &Packet) -> Markup {
         let folded = self.ends.len() > MOST_LANES;
         let lane = |end: &str| match folded {
-            true => usize::from(end == packet.from.max_of(&packet.to)),
+            true => usize::from(end == (&packet.from).max(&packet.to)),
             false => self.ends.iter().position(|other| other == end).unwrap_or(0),
         };
         let (from, to) = (lane(&packet.from), lane(&packet.to));
@@ -72,15 +72,5 @@ impl Lanes {
                 text x=(middle((from + to) as f64 / 2.0)) y="13" text-anchor="middle" { (text) }
             }
         }
-    }
-}
-
-trait MaxOf {
-    fn max_of<'a>(&'a self, other: &'a Self) -> &'a Self;
-}
-
-impl MaxOf for String {
-    fn max_of<'a>(&'a self, other: &'a Self) -> &'a Self {
-        if self > other { self } else { other }
     }
 }

@@ -88,9 +88,7 @@ fn pieces(view: &View<'_>, side: usize, stream: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut place = 0;
     for card in &view.cards {
-        let Some(call) = view.calls(card.row)[side] else { continue };
-        let is_write = call.kind == Kind::Call && call.name == "write" && call.arguments[0] == STREAMS[stream].0;
-        let Some(count) = call.result.parse::<usize>().ok().filter(|_| is_write) else { continue };
+        let Some(count) = written(view, card, side, stream) else { continue };
         let Some(hex) = all.get(place..place + 2 * count) else { break };
         pieces.push(Piece { text: decoded(hex), number: Some(card.number) });
         place += 2 * count;
@@ -99,6 +97,13 @@ fn pieces(view: &View<'_>, side: usize, stream: usize) -> Vec<Piece> {
         return vec![Piece { text: decoded(all), number: None }];
     }
     pieces
+}
+
+/// How many bytes the call of a side has written to a stream, if it has.
+fn written(view: &View<'_>, card: &Card, side: usize, stream: usize) -> Option<usize> {
+    let call = view.calls(card.row)[side]?;
+    let is_write = call.kind == Kind::Call && call.name == "write" && call.arguments[0] == STREAMS[stream].0;
+    call.result.parse().ok().filter(|_| is_write)
 }
 
 /// The text of hexadecimal digits; lines stay lines.
@@ -118,7 +123,8 @@ pub(super) fn of_card(view: &View<'_>, card: &Card) -> Vec<String> {
     for stream in 0..STREAMS.len() {
         let same = hex(view, 0, stream) == hex(view, 1, stream);
         for side in 0..if same { 1 } else { 2 } {
-            if pieces(view, side, stream).iter().any(|piece| piece.number == Some(card.number)) {
+            let writes = written(view, card, side, stream).is_some();
+            if writes && pieces(view, side, stream).iter().any(|piece| piece.number == Some(card.number)) {
                 names.push(piece_id(view, side, stream, card.number));
             }
         }

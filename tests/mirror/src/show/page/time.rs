@@ -29,7 +29,7 @@ pub(super) fn by_time(view: &View<'_>, sources: &Sources) -> Markup {
             @for (place, entry) in view.entries.iter().enumerate() {
                 @match entry {
                     Entry::Row(row) => {
-                        @if let Some(number) = number(view, *row) {
+                        @if let Some(number) = view.number(*row) {
                             @let now = view.calls(*row).into_iter().flatten().next().map_or("", |call| call.owner.as_str());
                             @if now != std::mem::replace(&mut owner, now) { p .owner { (now) } }
                             (call_row(view, *row, number, sources))
@@ -40,10 +40,6 @@ pub(super) fn by_time(view: &View<'_>, sources: &Sources) -> Markup {
             }
         }
     }
-}
-
-fn number(view: &View<'_>, row: usize) -> Option<usize> {
-    view.cards.iter().find(|card| card.row == row).map(|card| card.number)
 }
 
 fn milliseconds(time: i64) -> String {
@@ -57,7 +53,7 @@ fn call_row(view: &View<'_>, row: usize, number: usize, sources: &Sources) -> Ma
     let call = calls.iter().flatten().next();
     let waited = call.is_some_and(|call| {
         let side = usize::from(calls[0].is_none());
-        view.account.sides[side].deeds.iter().any(|deed| (call.begin..call.end).contains(&deed.time))
+        call.waited(&view.account.sides[side].deeds)
     });
     html! {
         div .row.minor[is_minor(view, row)].differing[!is_same] data-k=(id) {

@@ -25,7 +25,7 @@ pub(super) fn verdict(view: &View<'_>, again: &str, facts: &Facts) -> Markup {
                 }
                 dl {
                     dt { "run" } dd { code { (command(&account.sides[0])) } }
-                    dt { "compared" } dd { "every call from execve to the end, every packet with its bytes" }
+                    dt { "compared" } dd { "every call from execve to the end; what each connection opens, carries and closes" }
                     dt { "on" } dd { (facts.system) }
                     dt { "again" } dd { code .again { (again) } }
                     dt { "files" }
@@ -44,7 +44,9 @@ fn relative<'a>(folder: &'a str, facts: &Facts) -> std::borrow::Cow<'a, str> {
 fn sentence(view: &View<'_>) -> String {
     let [left, right] = view.account.sides.each_ref().map(|side| side.label.as_str());
     match view.account.verdict {
-        "same" => format!("{left} and {right} make the same calls, print the same bytes and send the same packets."),
+        "same" => {
+            format!("{left} and {right} make the same calls, print the same bytes and put the same data on the wire.")
+        }
         "differs" => format!("{left} and {right} do not do the same."),
         "not as stated" => format!("{left} and {right} do the same, but not what the scenario states."),
         _ => "A program differs from itself when it is run again, so the two cannot be compared.".to_owned(),
@@ -66,7 +68,7 @@ fn table(view: &View<'_>) -> Vec<Markup> {
     let different = view.account.rows.iter().filter(|row| !row.same).count();
     let rows = [
         ("system calls", [calls(left).to_string(), calls(right).to_string()], different == 0),
-        ("packets", [left.packets.len().to_string(), right.packets.len().to_string()], !account_names_packets(view)),
+        ("packets", [left.packets.len().to_string(), right.packets.len().to_string()], view.account.same_packets),
         ("standard output", [bytes(&left.stdout.hex), bytes(&right.stdout.hex)], left.stdout == right.stdout),
         ("standard error", [bytes(&left.stderr.hex), bytes(&right.stderr.hex)], left.stderr == right.stderr),
         (
@@ -86,11 +88,6 @@ fn table(view: &View<'_>) -> Vec<Markup> {
         }
     };
     rows.into_iter().map(row).collect()
-}
-
-/// Whether packets differ in what is compared: what the kernel does by itself is not.
-fn account_names_packets(view: &View<'_>) -> bool {
-    view.account.differences.iter().any(|text| text.trim_start().starts_with("the packets"))
 }
 
 /// The first difference of each kind, then every call that differs.

@@ -1,8 +1,8 @@
 //! One account in the order in which the page shows it, and the names that its parts have in the page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::account::calls::{Call, Phase};
+use crate::account::calls::Call;
 use crate::account::packets::Packet;
 use crate::account::{Account, Item};
 use crate::show::trace::{Entry, entries};
@@ -20,6 +20,10 @@ pub(super) struct View<'a> {
     one_of_many: bool,
     /// The number of each row's card.
     numbers: HashMap<usize, usize>,
+    /// The row of each call, for each side.
+    rows: [Vec<usize>; 2],
+    /// The packets that the page shows: sides, and places there.
+    shown: HashSet<(usize, usize)>,
 }
 
 /// A call, or two that are the same or stand in the same place, with what belongs to it.
@@ -37,16 +41,15 @@ pub(super) struct Card {
 impl<'a> View<'a> {
     pub fn new(account: &'a Account, index: usize, accounts: usize) -> Self {
         let entries = entries(account);
-        let calls = |row: usize| calls_of(account, row);
         let mut cards: Vec<Card> = Vec::new();
         // What stands between two calls belongs to the second if that was waiting already.
         let mut between = Vec::new();
         for (place, entry) in entries.iter().enumerate() {
             match entry {
                 Entry::Aside { .. } => between.push(place),
-                Entry::Row(row) if calls(*row).iter().flatten().all(|call| call.phase <= Phase::Start) => {}
+                Entry::Row(row) if account.is_start(*row) => {}
                 Entry::Row(row) => {
-                    let begins = calls(*row).map(|call| call.map(|call| call.begin));
+                    let begins = account.calls(*row).map(|call| call.map(|call| call.begin));
                     let waited = |place: &usize| match &entries[*place] {
                         Entry::Aside { sides, item, .. } => {
                             let side = usize::from(!sides[0]);
@@ -67,12 +70,17 @@ impl<'a> View<'a> {
             last.after = between;
         }
         let numbers = cards.iter().map(|card| (card.row, card.number)).collect();
-        Self { account, index, entries, cards, one_of_many: accounts > 1, numbers }
+        let rows = [0, 1].map(|side| account.rows_of(side));
+        let mut view =
+            Self { account, index, entries, cards, one_of_many: accounts > 1, numbers, rows, shown: HashSet::new() };
+        let shown = |entry: usize| view.packet(entry).map(|(side, place, _)| (side, place));
+        view.shown = (0..view.entries.len()).filter_map(shown).collect();
+        view
     }
 
     /// The calls of a row.
     pub fn calls(&self, row: usize) -> [Option<&'a Call>; 2] {
-        calls_of(self.account, row)
+        self.account.calls(row)
     }
 
     /// The step of a row.
@@ -102,7 +110,11 @@ impl<'a> View<'a> {
 
     /// The number of the card that has this call of a side.
     pub fn number_of(&self, side: usize, call: usize) -> Option<usize> {
-        let row = self.account.rows.iter().position(|row| row.calls[side] == Some(call))?;
+        self.number(self.rows[side][call])
+    }
+
+    /// The number of a row's card.
+    pub fn number(&self, row: usize) -> Option<usize> {
         self.numbers.get(&row).copied()
     }
 
@@ -129,17 +141,12 @@ impl<'a> View<'a> {
 
     /// Whether the page shows this packet of a side: of packets that are the same it shows the left side's.
     pub fn shows(&self, side: usize, packet: usize) -> bool {
-        let is_it = |place: usize| matches!(self.packet(place), Some((of, at, _)) if (of, at) == (side, packet));
-        (0..self.entries.len()).any(is_it)
+        self.shown.contains(&(side, packet))
     }
 
     pub fn is_same(&self) -> bool {
         self.account.verdict == "same"
     }
-}
-
-fn calls_of(account: &Account, row: usize) -> [Option<&Call>; 2] {
-    [0, 1].map(|side| account.rows[row].calls[side].map(|call| &account.sides[side].calls[call]))
 }
 
 /// When an item happened.

@@ -1,0 +1,13 @@
+(use-modules (ice-9 binary-ports) (ice-9 threads))
+(define (echo client)
+  (let ((data (get-bytevector-some client)))
+    (unless (eof-object? data)
+      (put-bytevector client data)
+      (force-output client)
+      (echo client))))
+(let ((server (socket PF_INET SOCK_STREAM 0)) (arguments (cdr (command-line))))
+  (bind server AF_INET (inet-pton AF_INET (car arguments)) (string->number (cadr arguments)))
+  (listen server 5)
+  (while #t
+    (let ((client (car (accept server))))
+      (call-with-new-thread (lambda () (echo client) (close-port client))))))

@@ -1,0 +1,8 @@
+(use-modules (ice-9 binary-ports) (rnrs bytevectors))
+(let ((sock (socket PF_INET SOCK_DGRAM 0))
+      (arguments (cdr (command-line)))
+      (word (get-bytevector-all (current-input-port)))
+      (answer (make-bytevector 65536)))
+  (connect sock AF_INET (inet-pton AF_INET (car arguments)) (string->number (cadr arguments)))
+  (send sock (if (eof-object? word) #vu8() word))
+  (put-bytevector (current-output-port) answer 0 (recv! sock answer)))

@@ -1,0 +1,10 @@
+use IO::Socket::INET;
+my ($ip, $port, $way) = @ARGV;
+binmode $_ for *STDIN, *STDOUT;
+my $word = do { local $/; <STDIN> };
+my $sock = IO::Socket::INET->new(PeerAddr => $ip, PeerPort => $port, Proto => "tcp") or die "connect: $@";
+print $sock $word;
+$sock->flush;
+$sock->shutdown(1) if $way eq "half_close";
+read($sock, my $answer, $way eq "count" ? length $word : 1 << 20);
+print $answer;
