@@ -279,6 +279,10 @@ impl Client {
                 Ok(sent)
             }
             Err(Errno::EAGAIN) => Ok(0),
+            Err(Errno::ECONNRESET | Errno::EPIPE) => {
+                self.end = Some(End::Reset);
+                Ok(0)
+            }
             Err(error) => Err(error).with_context(|| format!("cannot send after {} bytes", self.sent)),
         }
     }
@@ -336,7 +340,7 @@ pub fn take_turns(clients: &mut [Client], has_more: impl Fn(&Client) -> bool) ->
         if told.contains(PollFlags::POLLOUT) {
             client.try_send()?;
         }
-        if told.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
+        if client.end.is_none() && told.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
             client.receive(u64::MAX)?;
         }
     }

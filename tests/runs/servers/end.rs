@@ -153,10 +153,11 @@ pub fn told_in_the_middle(server: &mut Server) -> Result<()> {
         }
         let taken = clients.iter().map(|client| server.acknowledged_from(client));
         let taken: Vec<u64> = taken.collect::<Result<_>>()?;
+        // They send a little more, whether they learn of the end or not.
+        let limit = MIB + clients.iter().map(|client| client.sent).max().context("there are some")?;
         server.signal(Signal::SIGTERM)?;
-        // They go on sending until they learn of the end.
         while clients.iter().any(|client| client.end.is_none()) {
-            take_turns(&mut clients, |_| true)?;
+            take_turns(&mut clients, |client| client.sent < limit)?;
         }
         for (client, taken) in clients.iter_mut().zip(taken) {
             expect_all_that_was_taken(client, taken)?;
@@ -164,6 +165,34 @@ pub fn told_in_the_middle(server: &mut Server) -> Result<()> {
         Ok(vec![])
     })?;
     Ok(())
+}
+
+/// Whoever sends all the time may leave the server no moment at which the echo is whole. When the grace is over it is
+/// reset, as one is that does not read.
+pub fn never_stops_sending(server: &mut Server) -> Result<()> {
+    let mut other = Client::new(server)?;
+    let mut slow = Client::slow(server)?;
+    slow.fill(server, &mut other)?;
+    let mut clients = Client::several(server, 5)?;
+    while clients.iter().any(|client| client.received < MIB) {
+        take_turns(&mut clients, |_| true)?;
+    }
+    let taken = clients.iter().map(|client| server.acknowledged_from(client));
+    let taken: Vec<u64> = taken.collect::<Result<_>>()?;
+    let told = Instant::now();
+    server.signal(Signal::SIGTERM)?;
+    while clients.iter().any(|client| client.end.is_none()) {
+        take_turns(&mut clients, |_| true)?;
+        if clients.iter().any(|client| client.end == Some(End::Reset)) {
+            ensure!(told.elapsed() >= GRACE, "one was reset after {:?}", told.elapsed());
+        }
+    }
+    for (client, taken) in clients.iter().zip(taken) {
+        let whole = client.end == Some(End::Reset) || client.received >= taken;
+        ensure!(whole, "of {taken} bytes that were taken, {} came back, and an end", client.received);
+    }
+    server.expect_exit()?;
+    expect_reset(&mut slow)
 }
 
 pub fn told_twice(server: &mut Server) -> Result<()> {

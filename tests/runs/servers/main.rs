@@ -127,6 +127,7 @@ const CHECKS: &[Check] = &[
     check("told_in_the_middle", end::told_in_the_middle),
     Check { says: TIMED_OUT, ..check("told_twice", end::told_twice) },
     Check { says: TIMED_OUT, long: true, ..check("grace_is_over", end::grace_is_over) },
+    Check { says: TIMED_OUT, long: true, ..check("never_stops_sending", end::never_stops_sending) },
     check("starts_again_at_once", end::starts_again_at_once),
     check("all_told_first_last", end::all_told_first_last),
     check("told_with_its_group", end::told_with_its_group),
