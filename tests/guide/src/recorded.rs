@@ -81,8 +81,18 @@ pub struct Row {
 }
 
 /// A call.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Call {
+    /// `call`, `signal` or `end`.
+    pub kind: String,
+    /// The system call.
+    pub name: String,
+    /// What a C program calls.
+    pub function: String,
+    /// The number of the thread.
+    pub thread: u32,
+    /// The process or thread in words; empty if there is only one.
+    pub owner: String,
     /// The whole line.
     pub text: String,
     /// `program` for its own.
@@ -93,12 +103,14 @@ pub struct Call {
     pub places: Vec<Place>,
     /// When it began, in nanoseconds.
     pub begin: i64,
+    /// When it was over.
+    pub end: i64,
     /// What the result means.
     pub meaning: Option<String>,
 }
 
 /// A line of a source.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Place {
     /// The file.
     pub file: String,
@@ -138,6 +150,8 @@ pub struct Packet {
 pub struct Deed {
     /// In words.
     pub text: String,
+    /// When, in nanoseconds.
+    pub time: i64,
 }
 
 /// An item of the timeline.

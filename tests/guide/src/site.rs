@@ -10,7 +10,7 @@ use mirror::project::Project;
 use serde::Deserialize;
 
 use crate::chapter::{Chapter, Kind, Language, Problem, check_pair};
-use crate::directive::Run;
+use crate::directive::{Directive, Run};
 use crate::documents::{self, Claim, Erratum, Source};
 use crate::page;
 use crate::recorded::{Recorded, recorded};
@@ -73,7 +73,9 @@ pub struct Names {
     pub chapters: BTreeMap<String, Vec<String>>,
     /// The errata.
     pub errata: BTreeSet<u32>,
-    /// The runs that have a page.
+    /// The runs that something is taken from.
+    pub runs: BTreeSet<Run>,
+    /// Those that have a page: it is large.
     pub views: BTreeSet<Run>,
     /// The targets of the Makefile.
     pub targets: Vec<String>,
@@ -117,6 +119,8 @@ pub struct Material {
     pub contents: Contents,
     errata: [BTreeMap<u32, Erratum>; 2],
     claims: [Vec<Claim>; 2],
+    /// The tables of the documents that chapters take some from, in both languages.
+    pub tables: BTreeMap<String, [Vec<String>; 2]>,
     /// The chapters.
     pub chapters: Pairs,
 }
@@ -196,10 +200,14 @@ pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
         names.chapters.insert(chapter.slug.clone(), sections);
         for block in &chapter.blocks {
             let Kind::Directive(directive) = &block.kind else { continue };
-            let Some(run) = directive.run() else { continue };
-            match markdown::no_scenario(&run.program, &run.scenario, &names) {
-                None => _ = names.views.insert(run.clone()),
-                Some(what) => problems.push(Problem { file: chapter.file.clone(), line: block.line, what }),
+            for run in directive.runs() {
+                match markdown::no_scenario(&run.program, &run.scenario, &names) {
+                    None => _ = names.runs.insert(run.clone()),
+                    Some(what) => problems.push(Problem { file: chapter.file.clone(), line: block.line, what }),
+                }
+            }
+            if let Directive::View(run) = directive {
+                names.views.insert(run.clone());
             }
         }
         for program in chapter.head.programs.iter().filter(|program| !names.programs.contains_key(*program)) {
@@ -212,7 +220,15 @@ pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
     }
     let errata = [documents::errata(project, Language::English)?, documents::errata(project, Language::Korean)?];
     let claims = [documents::claims(project, Language::English)?, documents::claims(project, Language::Korean)?];
-    let material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, chapters };
+    let mut tables = BTreeMap::new();
+    for block in chapters.values().flatten().flat_map(|chapter| &chapter.blocks) {
+        let Kind::Directive(Directive::Table { file, .. }) = &block.kind else { continue };
+        if project.path(file).is_file() && !tables.contains_key(file) {
+            let [english, korean] = Language::ALL.map(|language| documents::tables(project, file, language));
+            tables.insert(file.clone(), [english?, korean?]);
+        }
+    }
+    let material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, tables, chapters };
     problems.extend(wrong_texts(&material));
     Ok((material, sorted(problems)))
 }
@@ -227,7 +243,7 @@ pub fn build(project: &Project) -> Result<Built> {
     }
     say("programs: make build")?;
     project.build()?;
-    material.recorded = recorded(project, &material.names.views, &project.path("target/study/.recorded"))?;
+    material.recorded = recorded(project, &material.names.runs, &project.path("target/study/.recorded"))?;
     say(&format!("pages: {} chapters in both languages", material.chapters.len().saturating_sub(1)))?;
     let files = files(&material, &mut problems)?;
     if !problems.is_empty() {
@@ -259,7 +275,7 @@ fn wrong_texts(material: &Material) -> Vec<Problem> {
                         problem(block.line + line, what);
                     }
                 }
-                Kind::Directive(directive) if directive.run().is_none() => {
+                Kind::Directive(directive) if directive.runs().is_empty() => {
                     if let Err(what) = blocks::block(directive, chapter, material) {
                         problem(block.line, what);
                     }
@@ -292,7 +308,7 @@ fn files(material: &Material, problems: &mut Vec<Problem>) -> Result<BTreeMap<St
     for (name, text) in page::ASSETS {
         files.insert((*name).into(), (*text).into());
     }
-    for (run, recorded) in &material.recorded {
+    for (run, recorded) in material.recorded.iter().filter(|(run, _)| material.names.views.contains(run)) {
         let text =
             fs::read_to_string(&recorded.page).with_context(|| format!("cannot read {}", recorded.page.display()))?;
         files.insert(format!("views/{}.{}.html", run.program, run.scenario), text);
