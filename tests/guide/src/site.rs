@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::say;
 use anyhow::{Context, Result, ensure};
 use mirror::project::Project;
+use mirror::show::page::{SCRIPT, STYLE};
 use serde::Deserialize;
 
 use crate::chapter::{Chapter, Kind, Language, Problem, check_pair};
@@ -311,9 +312,21 @@ fn files(material: &Material, problems: &mut Vec<Problem>) -> Result<BTreeMap<St
     for (run, recorded) in material.recorded.iter().filter(|(run, _)| material.names.views.contains(run)) {
         let text =
             fs::read_to_string(&recorded.page).with_context(|| format!("cannot read {}", recorded.page.display()))?;
+        let text = with_shared_files(&text).with_context(|| format!("{}: not a page", recorded.page.display()))?;
         files.insert(format!("views/{}.{}.html", run.program, run.scenario), text);
     }
+    files.insert("views/view.css".into(), STYLE.into());
+    files.insert("views/view.js".into(), SCRIPT.into());
     Ok(files)
+}
+
+/// The page of a run with style and script in files of their own, which all such pages share.
+fn with_shared_files(page: &str) -> Option<String> {
+    let (head, rest) = page.split_once(STYLE)?;
+    let (body, end) = rest.split_once(SCRIPT)?;
+    let head = head.strip_suffix("<style>")?;
+    let body = body.strip_suffix("<script>")?;
+    Some(format!("{head}<link rel=\"stylesheet\" href=\"view.css\"><style>{body}<script src=\"view.js\">{end}"))
 }
 
 /// The links of the guide's own pages that lead to no file, or to no place in it.
@@ -413,6 +426,15 @@ mod tests {
     fn files(page: &str) -> BTreeMap<String, String> {
         let other = "<h2 id=\"there\">".to_owned();
         BTreeMap::from([("en/a.html".into(), page.into()), ("source/src/b.rs.html".into(), other)])
+    }
+
+    #[test]
+    fn pages_of_runs_share_their_files() {
+        let page = format!("<head><style>{STYLE}.s0 {{}}</style></head><p>text<script>{SCRIPT}</script>");
+        let expected = "<head><link rel=\"stylesheet\" href=\"view.css\"><style>.s0 {}</style></head><p>text\
+                        <script src=\"view.js\"></script>";
+        assert_eq!(with_shared_files(&page).unwrap(), expected);
+        assert_eq!(with_shared_files("<style></style>"), None);
     }
 
     #[test]
