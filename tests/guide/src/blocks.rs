@@ -300,7 +300,7 @@ fn calls(
                     }
                     tr .differs[!same] {
                         td { @if let Some(call) = left.or(right) {
-                            code { (call.text) }
+                            code { (call.compared) }
                             @if let Some(meaning) = &call.meaning { " " span .none { (meaning) } }
                         } }
                         td { @if let Some(call) = left { (place(call)) } }
@@ -326,7 +326,7 @@ fn story(run: &Run, account: &Account, language: Language, material: &Material) 
                 @match *item {
                     Item::Call(index) => {
                         @let call = &side.calls[index];
-                        li .call { span .what { (side.label) } code { (number(call)) (call.text) } " " (place(call)) }
+                        li .call { span .what { (side.label) } code { (number(call)) (call.compared) } " " (place(call)) }
                     },
                     Item::Packet(index) => {
                         @let packet = &side.packets[index];

@@ -20,6 +20,8 @@ pub fn packet_text(packet: &Packet, language: Language) -> String {
     parts.extend(packet.sequence.map(|number| format!("seq {number}")));
     // Only a segment with ACK acknowledges something.
     parts.extend(packet.acknowledges.filter(|_| packet.flags.contains("ACK")).map(|number| format!("ack {number}")));
+    // A segment's options would be too long.
+    parts.extend(packet.options.iter().filter(|_| packet.flags.is_empty()).cloned());
     if packet.resent {
         parts.push(language.choose("sent again", "재전송").to_owned());
     }
@@ -40,7 +42,13 @@ pub fn ladder(packets: &[&Packet], language: Language) -> Markup {
     ends.truncate(MOST_LANES);
     let lane = |end: &str| ends.iter().position(|other| *other == end);
     let shown: Vec<_> = packets.iter().filter_map(|p| Some((p, lane(&p.from)?, lane(&p.to)?))).collect();
-    let x = |lane: usize| 90 + LANE / 2 + lane * LANE * if ends.len() == 2 { 2 } else { 1 };
+    // Each text has room between the two ends that it stands between.
+    let room = |(packet, from, to): &(&&Packet, usize, usize)| {
+        let lanes = from.abs_diff(*to).max(1);
+        (packet_text(packet, language).chars().count() * 7 + 30).div_ceil(lanes)
+    };
+    let lane_width = shown.iter().map(room).max().unwrap_or(0).max(if ends.len() == 2 { 2 * LANE } else { LANE });
+    let x = |lane: usize| 90 + LANE / 2 + lane * lane_width;
     let (width, height) = (x(ends.len().max(1) - 1) + LANE / 2 + 10, 46 + shown.len() * STEP);
     let zero = packets.first().map_or(0, |packet| packet.time);
     let left_out = packets.len() - shown.len();

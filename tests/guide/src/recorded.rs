@@ -95,6 +95,8 @@ pub struct Call {
     pub owner: String,
     /// The whole line.
     pub text: String,
+    /// The same with the values that may differ replaced.
+    pub compared: String,
     /// `program` for its own.
     pub phase: String,
     /// The step.
@@ -137,6 +139,8 @@ pub struct Packet {
     pub sequence: Option<u32>,
     /// The relative acknowledgement.
     pub acknowledges: Option<u32>,
+    /// What else its headers say.
+    pub options: Vec<String>,
     /// Whether it was sent before.
     pub resent: bool,
     /// The length of the data.

@@ -74,6 +74,8 @@ pub struct Names {
     pub chapters: BTreeMap<String, Vec<String>>,
     /// The errata.
     pub errata: BTreeSet<u32>,
+    /// The last line of the tutorial that something is said about.
+    pub last_line: u32,
     /// The runs that something is taken from.
     pub runs: BTreeSet<Run>,
     /// Those that have a page: it is large.
@@ -97,6 +99,8 @@ impl Names {
             names.programs.insert(pair.scenarios.program.clone(), pair.scenarios.scenarios.iter().map(place).collect());
         }
         names.errata = documents::errata(project, Language::English)?.into_keys().collect();
+        let claims = documents::claims(project, Language::English)?;
+        names.last_line = claims.iter().map(|claim| *claim.lines.end()).max().unwrap_or(0);
         for file in source_files(project)? {
             let lines = documents::read(project, &file)?.lines().count();
             names.sources.insert(file, lines);

@@ -389,6 +389,7 @@ mod tests {
     fn call(name: &str, text: &str, begin: i64, end: i64) -> Value {
         json!({
             "kind": "call", "name": name, "function": name.replace("from", ""), "thread": 8, "owner": "", "text": text,
+            "compared": text,
             "phase": "program", "step": 1, "places": [], "begin": begin * 1_000_000, "end": end * 1_000_000,
             "meaning": null,
         })
@@ -397,7 +398,7 @@ mod tests {
     fn packet(from: &str, to: &str, data: &str, time: i64) -> Value {
         json!({
             "number": 1, "time": time * 1_000_000, "protocol": "TCP", "from": from, "to": to, "flags": "PSH, ACK",
-            "sequence": 1, "acknowledges": 1, "resent": false, "length": data.len(), "data": data,
+            "sequence": 1, "acknowledges": 1, "options": [], "resent": false, "length": data.len(), "data": data,
         })
     }
 
