@@ -296,13 +296,10 @@ pub fn source(source: &Source) -> String {
             body .listing {
                 main {
                     h1 { (source.file) }
-                    div .twin tabindex="0" role="region" aria-label=(source.file) {
+                    // The style numbers them: there are many.
+                    div .twin.numbered tabindex="0" role="region" aria-label=(source.file) {
                         @for (index, line) in source.html.iter().enumerate() {
-                            @let number = index + 1;
-                            @if line.trim().is_empty() { div .l id={ "L" (number) } data-n=(number) {} }
-                            @else {
-                                a .l id={ "L" (number) } href={ "#L" (number) } data-n=(number) tabindex="-1" { (PreEscaped(line)) }
-                            }
+                            div id={ "L" (index + 1) } { (PreEscaped(line)) }
                         }
                     }
                 }
