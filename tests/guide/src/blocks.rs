@@ -35,7 +35,7 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
             }
             Ok(framed(figures::ladder(&packets, language), &caption(run, language, material)))
         }
-        Directive::Story(run) => Ok(story(run, &recorded(run)?.account, language, material)),
+        Directive::Story(run, from) => Ok(story(run, &recorded(run)?.account, *from, language, material)),
         Directive::View(run) => Ok(view(run, &recorded(run)?.account, language)),
         Directive::Erratum(number) => erratum(*number, language, material),
         Directive::Claims => Ok(claims(&chapter.head.ranges(), language, material)),
@@ -137,7 +137,7 @@ fn program(name: &str, language: Language, material: &Material) -> Result<Markup
     }
     let files = twins(name);
     let usage = material.sources[&files[0]].lines.iter().find_map(|line| {
-        let (_, rest) = line.split_once("Usage: `")?;
+        let (_, rest) = line.split_once("Usage: `").or_else(|| line.split_once("Call: `"))?;
         Some(rest.split_once('`')?.0.to_owned())
     });
     Ok(html! {
@@ -313,19 +313,39 @@ fn calls(
     })
 }
 
-fn story(run: &Run, account: &Account, language: Language, material: &Material) -> Markup {
+fn story(run: &Run, account: &Account, from: Option<u32>, language: Language, material: &Material) -> Markup {
     let side = &account.sides[0];
     let number = |call: &Call| call.step.map(|step| format!("[{step}] ")).unwrap_or_default();
     let items = side.timeline.iter().filter(|item| match item {
-        Item::Call(call) => side.calls[*call].phase == "program",
+        // The threads of the C library belong to it: with POSIX AIO they do the work.
+        Item::Call(call) => ["program", "library"].contains(&side.calls[*call].phase.as_str()),
         _ => true,
+    });
+    let begins = |item: &&Item| match **item {
+        Item::Call(call) => side.calls[call].step.is_some_and(|step| Some(step) >= from),
+        _ => false,
+    };
+    let items: Vec<&Item> =
+        if from.is_some() { items.skip_while(|item| !begins(item)).collect() } else { items.collect() };
+    let owner = |call: &Call| timeline::owner_text(call, language);
+    let mut last = String::new();
+    let items = items.into_iter().map(|item| {
+        // Who makes a call is said when it is another than before.
+        let who = match *item {
+            Item::Call(index) => owner(&side.calls[index]),
+            _ => last.clone(),
+        };
+        let is_other = who != last;
+        last.clone_from(&who);
+        (item, who, is_other)
     });
     html! {
         ol .story {
-            @for item in items {
+            @for (item, who, is_other) in items {
                 @match *item {
                     Item::Call(index) => {
                         @let call = &side.calls[index];
+                        @if is_other { li .who { (who) } }
                         li .call { span .what { (side.label) } code { (number(call)) (call.compared) } " " (place(call)) }
                     },
                     Item::Packet(index) => {

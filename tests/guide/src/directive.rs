@@ -13,8 +13,9 @@ pub enum Directive {
     Calls(Run, Option<u32>),
     /// `{{packets P S}}`: its packets as a ladder; `{{packets P S ADDRESS}}` those of one address.
     Packets(Run, Option<String>),
-    /// `{{story P S}}`: what the peers did, the calls and the packets, in the order of time.
-    Story(Run),
+    /// `{{story P S}}`: what the peers did, the calls and the packets, in the order of time; `{{story P S N}}` from step
+    /// N on.
+    Story(Run, Option<u32>),
     /// `{{view P S}}`: the whole run, embedded.
     View(Run),
     /// `{{erratum N}}`: an entry of the errata, with its proof.
@@ -76,7 +77,7 @@ impl Directive {
             Self::Output(run)
             | Self::Calls(run, _)
             | Self::Packets(run, _)
-            | Self::Story(run)
+            | Self::Story(run, _)
             | Self::View(run)
             | Self::Figure(_, run) => std::slice::from_ref(run),
             Self::Timeline(runs, _) | Self::Phases(runs, _) => runs,
@@ -111,8 +112,9 @@ pub fn parse(lines: &[&str]) -> Result<Directive, String> {
             Ok(Directive::Packets(run(program, scenario), Some((*address).to_owned())))
         }
         ("packets", _) => expected("packets PROGRAM SCENARIO [ADDRESS]"),
-        ("story", [program, scenario]) => Ok(Directive::Story(run(program, scenario))),
-        ("story", _) => expected("story PROGRAM SCENARIO"),
+        ("story", [program, scenario]) => Ok(Directive::Story(run(program, scenario), None)),
+        ("story", [program, scenario, step]) => Ok(Directive::Story(run(program, scenario), Some(number(step)?))),
+        ("story", _) => expected("story PROGRAM SCENARIO [STEP]"),
         ("view", [program, scenario]) => Ok(Directive::View(run(program, scenario))),
         ("view", _) => expected("view PROGRAM SCENARIO"),
         ("erratum", [entry]) => Ok(Directive::Erratum(number(entry)?)),

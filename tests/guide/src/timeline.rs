@@ -154,7 +154,7 @@ impl<'a> Window<'a> {
     }
 
     /// The threads, in the order in which they appear, with their calls.
-    fn lanes(&self) -> Vec<(String, Vec<&'a Call>)> {
+    fn lanes(&self) -> Vec<Vec<&'a Call>> {
         let mut lanes: Vec<(u32, Vec<&Call>)> = Vec::new();
         for call in &self.calls {
             match lanes.iter_mut().find(|(thread, _)| *thread == call.thread) {
@@ -163,7 +163,7 @@ impl<'a> Window<'a> {
             }
         }
         lanes.sort_by_key(|(_, calls)| calls[0].begin);
-        lanes.into_iter().map(|(_, calls)| (calls[0].owner.clone(), calls)).collect()
+        lanes.into_iter().map(|(_, calls)| calls).collect()
     }
 }
 
@@ -186,6 +186,15 @@ fn deed_x(place: usize) -> usize {
     NAMES + MARGIN + place * INTERVAL
 }
 
+/// Who makes a call; empty if there is only one process.
+pub fn owner_text(call: &Call, language: Language) -> String {
+    if call.phase == "library" {
+        return language.choose("C library's thread", "C 라이브러리 스레드").to_owned();
+    }
+    let owner = call.owner.split(',').next().unwrap_or("");
+    language.choose(owner.to_owned(), owner.replace("process", "프로세스"))
+}
+
 /// What a peer did, in a few words.
 pub fn deed_text(text: &str, language: Language) -> String {
     let korean = || -> Option<String> {
@@ -195,6 +204,7 @@ pub fn deed_text(text: &str, language: Language) -> String {
             ["sends", count, "byte" | "bytes"] => format!("{count}바이트를 보냄"),
             ["gets", count, "byte" | "bytes"] => format!("{count}바이트를 받음"),
             ["closes"] => "연결을 닫음".into(),
+            ["program", "gets", signal] if who == "the" => return Some(format!("프로그램이 {signal}을 받음")),
             _ => return None,
         };
         Some(format!("{who}: {what}"))
@@ -252,7 +262,7 @@ fn legend(language: Language) -> Markup {
     }
 }
 
-fn server(program: &str, window: &Window<'_>, lanes: &[(String, Vec<&Call>)], y: usize, language: Language) -> Markup {
+fn server(program: &str, window: &Window<'_>, lanes: &[Vec<&Call>], y: usize, language: Language) -> Markup {
     let begun = window.calls.iter().filter(|call| window.is_inside(call.begin)).count();
     html! {
         text .strong x="0" y=(y + 16) { (program) }
@@ -262,18 +272,15 @@ fn server(program: &str, window: &Window<'_>, lanes: &[(String, Vec<&Call>)], y:
             text .faint x=(x + 8) y=(y + 34) { (packet.data) }
             polygon .tip points={ (x - 5) "," (y + 25) " " (x + 5) "," (y + 25) " " (x) "," (y + 35) } {}
         }
-        @for (place, (owner, calls)) in lanes.iter().enumerate() {
-            (lane(window, owner, calls, y + HEAD + place * (LANE + GAP), language))
+        @for (place, calls) in lanes.iter().enumerate() {
+            (lane(window, calls, y + HEAD + place * (LANE + GAP), language))
         }
     }
 }
 
-fn lane(window: &Window<'_>, owner: &str, calls: &[&Call], y: usize, language: Language) -> Markup {
-    let is_library = calls.iter().all(|call| call.phase == "library");
-    let name = match owner.split(',').next().unwrap_or("") {
-        _ if is_library => language.choose("C library's thread", "C 라이브러리 스레드").to_owned(),
-        owner => language.choose(owner.to_owned(), owner.replace("process", "프로세스")),
-    };
+fn lane(window: &Window<'_>, calls: &[&Call], y: usize, language: Language) -> Markup {
+    let is_library = calls[0].phase == "library";
+    let name = owner_text(calls[0], language);
     let (begin, end) = (calls[0].begin, calls.iter().map(|call| call.end).max().unwrap_or(0));
     let (left, right) = (window.x(begin), window.x(end));
     // Between the calls, a thread of the C library waits for locks, which an account leaves out.
