@@ -1,10 +1,12 @@
-//! The sources are formatted, clippy and the C compiler have nothing to say, and the documentation builds.
+//! The sources are formatted, clippy and the C compiler have nothing to say, the documentation builds, and no document is
+//! damaged: its code blocks are closed, its headings stand alone, and its Korean has the same of both.
 
 #[path = "common/root.rs"]
 mod root;
 #[path = "common/sources.rs"]
 mod sources;
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
         Trial::test("clippy", clippy),
         Trial::test("formats_of_the_c", formats_of_the_c),
         Trial::test("documentation", documentation),
+        Trial::test("documents", documents),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -70,4 +73,56 @@ fn documentation() -> Result<(), Failed> {
         &["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     )
+}
+
+fn documents() -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    for file in files(&root(), "md")? {
+        let name = file.strip_prefix(root())?.display().to_string();
+        // What others have written, and what is built.
+        if name.starts_with("target/") || name.contains("node_modules/") {
+            continue;
+        }
+        let parts = parts(&file, &name, &mut wrong)?;
+        let korean = file.with_extension("ko.md");
+        if !name.ends_with(".ko.md") && korean.is_file() {
+            let other = self::parts(&korean, &name.replace(".md", ".ko.md"), &mut Vec::new())?;
+            if parts != other {
+                wrong.push(format!("{name}: (headings, code blocks): {parts:?}, in Korean {other:?}"));
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// How many headings and code blocks a document has.
+fn parts(file: &Path, name: &str, wrong: &mut Vec<String>) -> Result<(usize, usize), Failed> {
+    let text = std::fs::read_to_string(file)?;
+    let (mut headings, mut blocks) = (0, 0);
+    // The line and the mark that opened a code block.
+    let mut open: Option<(usize, &str)> = None;
+    let mut before = "";
+    for (number, line) in (1..).zip(text.lines()) {
+        let mark = &line[..line.len() - line.trim_start_matches('`').len()];
+        match open {
+            Some((_, opening)) if line == opening => open = None,
+            Some(_) => {}
+            None if mark.len() >= 3 => {
+                open = Some((number, mark));
+                blocks += 1;
+            }
+            None if line.trim_start_matches('#').starts_with(' ') && line.starts_with('#') => {
+                headings += 1;
+                if !before.is_empty() && !before.starts_with("+++") && !before.starts_with("<a ") {
+                    wrong.push(format!("{name}:{number}: a heading without an empty line before it"));
+                }
+            }
+            None => {}
+        }
+        before = line;
+    }
+    if let Some((number, _)) = open {
+        wrong.push(format!("{name}:{number}: a code block that is not closed"));
+    }
+    Ok((headings, blocks))
 }
