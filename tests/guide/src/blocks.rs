@@ -244,6 +244,20 @@ fn end(words: &str, language: Language) -> String {
     language.choose(words.to_owned(), korean)
 }
 
+/// The most characters of a call that are shown.
+const LONGEST: usize = 400;
+
+/// A text without its middle if that is too long: a call may have received a million bytes.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(LONGEST * 3 / 4).collect();
+    let tail: String = text.chars().skip(count - LONGEST / 4).collect();
+    format!("{head} … {tail}")
+}
+
 /// A link to the line that made a call.
 fn place(call: &Call) -> Markup {
     html! {
@@ -300,7 +314,7 @@ fn calls(
                     }
                     tr .differs[!same] {
                         td { @if let Some(call) = left.or(right) {
-                            code { (call.compared) }
+                            code { (shortened(&call.compared)) }
                             @if let Some(meaning) = &call.meaning { " " span .none { (meaning) } }
                         } }
                         td { @if let Some(call) = left { (place(call)) } }
@@ -346,7 +360,7 @@ fn story(run: &Run, account: &Account, from: Option<u32>, language: Language, ma
                     Item::Call(index) => {
                         @let call = &side.calls[index];
                         @if is_other { li .who { (who) } }
-                        li .call { span .what { (side.label) } code { (number(call)) (call.compared) } " " (place(call)) }
+                        li .call { span .what { (side.label) } code { (number(call)) (shortened(&call.compared)) } " " (place(call)) }
                     },
                     Item::Packet(index) => {
                         @let packet = &side.packets[index];
@@ -468,6 +482,14 @@ mod tests {
         let file = "docs/benchmarks/tables.md";
         assert!(wrong(&[&format!("table {file} 99")]).starts_with(&format!("{file} has ")));
         assert_eq!(wrong(&[&format!("table {file} 15 nothing")]), format!("{file}: table 15 has no row \"nothing\""));
+    }
+
+    #[test]
+    fn long_calls_are_shortened() {
+        let text = format!("recv({}) = 1000", "가".repeat(1000));
+        let short = shortened(&text);
+        assert!(short.starts_with("recv(가") && short.ends_with("가) = 1000") && short.contains(" … "));
+        assert_eq!((short.chars().count(), shortened("recv() = 0").as_str()), (LONGEST + 3, "recv() = 0"));
     }
 
     #[test]
