@@ -100,7 +100,8 @@ interop: set-up build ## run every server and client with those of others that a
 
 test: set-up build ## all tests
 	@sh tests/set-up.sh python3
-	@sh tests/set-up.sh chromium chromedriver || echo "the pages of mirror report will not be tested"
+	@sh tests/set-up.sh chromium chromedriver || echo "the pages of mirror report and of the guide will not be tested"
+	@python3 tests/axe.py || echo "whether pages are accessible will not be tested"
 	$(CARGO) test --workspace
 
 bench: set-up build ## sizes and instructions, side by side; then the servers and what others use

@@ -14,6 +14,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
@@ -296,6 +297,34 @@ fn erratum_35_a_descriptor_above_fd_setsize_fits_poll_alone() {
     assert_eq!(poll_one(sock), 1);
     // SAFETY: nothing else knows this descriptor.
     unsafe { libc::close(sock) };
+}
+
+#[test]
+fn erratum_35_an_error_makes_a_socket_readable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::Linger, &at_once).unwrap();
+    drop(client);
+    let sock = server.as_raw_fd();
+    // Returns when the reset is there: nothing is asked for.
+    let mut asked = libc::pollfd { fd: sock, events: 0, revents: 0 };
+    // SAFETY: one entry, which is written to until the call returns.
+    assert_eq!(unsafe { libc::poll(&raw mut asked, 1, -1) }, 1);
+    assert_eq!(asked.revents, libc::POLLERR | libc::POLLHUP);
+    // SAFETY: an fd_set of zeros is empty.
+    let mut sets: [libc::fd_set; 3] = unsafe { std::mem::zeroed() };
+    for set in &mut sets {
+        // SAFETY: the descriptor is below FD_SETSIZE: this process has few.
+        unsafe { libc::FD_SET(sock, set) };
+    }
+    let [read, write, except] = &mut sets;
+    // SAFETY: three sets, which are written to until the call returns; without a time-out it may wait.
+    let ready = unsafe { libc::select(sock + 1, read, write, except, ptr::null_mut()) };
+    // SAFETY: as above.
+    let has = sets.each_ref().map(|set| unsafe { libc::FD_ISSET(sock, set) });
+    assert_eq!((ready, has), (2, [true, true, false]));
 }
 
 /// How many segments a client has received when its connection has ended, both ends having closed at once.

@@ -11,6 +11,7 @@ use crate::figures;
 use crate::markdown;
 use crate::recorded::{Account, Call, Item, Recorded};
 use crate::site::Material;
+use crate::timeline;
 
 /// The HTML of a directive, or why there is none.
 pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> Result<Markup, String> {
@@ -21,7 +22,7 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
     match directive {
         Directive::Program(name) => program(name, language, material),
         Directive::Step(program, number) => step(program, *number, language, material),
-        Directive::Output(run) => Ok(output(run, &recorded(run)?.account, language)),
+        Directive::Output(run) => Ok(output(run, &recorded(run)?.account, language, material)),
         Directive::Calls(run, number) => calls(run, &recorded(run)?.account, *number, language, material),
         Directive::Packets(run, address) => {
             let side = &recorded(run)?.account.sides[0];
@@ -32,9 +33,9 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
             if packets.is_empty() {
                 return Err(format!("{} {} has no such packets", run.program, run.scenario));
             }
-            Ok(framed(figures::ladder(&packets, language), &caption(run, language)))
+            Ok(framed(figures::ladder(&packets, language), &caption(run, language, material)))
         }
-        Directive::Story(run) => Ok(story(run, &recorded(run)?.account, language)),
+        Directive::Story(run, from) => Ok(story(run, &recorded(run)?.account, *from, language, material)),
         Directive::View(run) => Ok(view(run, &recorded(run)?.account, language)),
         Directive::Erratum(number) => erratum(*number, language, material),
         Directive::Claims => Ok(claims(&chapter.head.ranges(), language, material)),
@@ -43,12 +44,27 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
             let drawn = match figure {
                 Figure::Bytes => figures::bytes(&account.sides[0].stdout.text(), language),
                 Figure::Queues => figures::queues(&account.sides[0].stdout.text(), language),
+                Figure::States => figures::states(&account.sides[0].stdout.text(), language),
+                Figure::Path => figures::path(&account.sides[0].stdout.text(), language),
             };
             Ok(framed(
                 drawn.map_err(|what| format!("{} {}: {what}", run.program, run.scenario))?,
-                &caption(run, language),
+                &caption(run, language, material),
             ))
         }
+        Directive::Timeline(runs, _) | Directive::Phases(runs, _) => {
+            let mut accounts = Vec::new();
+            for run in runs {
+                accounts.push((run.program.as_str(), &recorded(run)?.account));
+            }
+            let drawn = match directive {
+                Directive::Timeline(_, count) => timeline::timeline(&accounts, *count, language),
+                Directive::Phases(_, deed) => timeline::phases(&accounts, *deed, language),
+                _ => return Err("no such figure".into()),
+            };
+            Ok(framed(drawn?, &of_runs(runs, language)))
+        }
+        Directive::Table { file, number, rows } => table(file, *number, rows, language, material),
         Directive::Change { file, find, put } => change(file, find, put, language, material),
     }
 }
@@ -58,11 +74,57 @@ fn is_at(end: &str, address: &str) -> bool {
     end == address || end.rsplit_once(':').is_some_and(|(host, _)| host == address)
 }
 
-fn caption(run: &Run, language: Language) -> Markup {
-    html! {
-        (language.choose("Drawn from a recorded run: ", "기록된 실행에서 그린 그림: "))
-        a href={ "../views/" (run.program) "." (run.scenario) ".html" } { code { (run.program) " " (run.scenario) } }
+/// Where more of a run is: its page if there is one, else where the scenario is written.
+fn address(run: &Run, material: &Material) -> String {
+    if material.names.views.contains(run) {
+        return format!("../views/{}.{}.html", run.program, run.scenario);
     }
+    let place = material.names.programs.get(&run.program).and_then(|scenarios| scenarios.get(&run.scenario));
+    place.map_or_else(String::new, |(file, line)| format!("../source/{file}.html#L{line}"))
+}
+
+fn caption(run: &Run, language: Language, material: &Material) -> Markup {
+    html! {
+        (language.choose("From a recorded run: ", "기록된 실행: "))
+        a href=(address(run, material)) { code { (run.program) " " (run.scenario) } }
+    }
+}
+
+/// The same for one scenario of several programs.
+fn of_runs(runs: &[Run], language: Language) -> Markup {
+    html! {
+        (language.choose("From recorded runs of the scenario ", "기록된 실행, 시나리오 "))
+        code { (runs[0].scenario) }
+        (language.choose(
+            ", traced by strace, which makes every call slower; between two dashed lines the distances do not show time.",
+            ". strace로 추적했으므로 모든 호출이 실제보다 느립니다. 두 점선 사이의 간격은 시간에 비례하지 않습니다.",
+        ))
+    }
+}
+
+/// A table of a document.
+fn table(
+    file: &str,
+    number: usize,
+    rows: &[String],
+    language: Language,
+    material: &Material,
+) -> Result<Markup, String> {
+    let tables = material.tables.get(file).ok_or_else(|| format!("no document {file:?}"))?;
+    let tables = &tables[language as usize];
+    let text = tables.get(number - 1).ok_or_else(|| format!("{file} has {} tables", tables.len()))?;
+    let first = |line: &&str| line.trim_matches('|').split('|').next().unwrap_or("").trim().to_owned();
+    let missing = rows.iter().find(|row| !text.lines().any(|line| first(&line) == **row));
+    if let Some(row) = missing {
+        return Err(format!("{file}: table {number} has no row {row:?}"));
+    }
+    let wanted = |(place, line): &(usize, &str)| *place < 2 || rows.is_empty() || rows.contains(&first(line));
+    let chosen: Vec<&str> = text.lines().enumerate().filter(wanted).map(|(_, line)| line).collect();
+    let text = chosen.join("\n");
+    Ok(html! {
+        div .wide tabindex="0" { (PreEscaped(markdown::to_html(&text, &material.names, &mut Vec::new()))) }
+        p .caption { (language.choose("From ", "출처: ")) code { (file) } }
+    })
 }
 
 fn framed(figure: Markup, caption: &Markup) -> Markup {
@@ -75,7 +137,7 @@ fn program(name: &str, language: Language, material: &Material) -> Result<Markup
     }
     let files = twins(name);
     let usage = material.sources[&files[0]].lines.iter().find_map(|line| {
-        let (_, rest) = line.split_once("Usage: `")?;
+        let (_, rest) = line.split_once("Usage: `").or_else(|| line.split_once("Call: `"))?;
         Some(rest.split_once('`')?.0.to_owned())
     });
     Ok(html! {
@@ -151,7 +213,7 @@ fn without_indentation(line: &str, columns: usize) -> String {
     }
 }
 
-fn output(run: &Run, account: &Account, language: Language) -> Markup {
+fn output(run: &Run, account: &Account, language: Language, material: &Material) -> Markup {
     let side = &account.sides[0];
     let [stdout, stderr] = [side.stdout.text(), side.stderr.text()];
     let same = account.sides.iter().all(|other| other.stdout.text() == stdout && other.stderr.text() == stderr);
@@ -159,7 +221,7 @@ fn output(run: &Run, account: &Account, language: Language) -> Markup {
         div .output {
             div .where {
                 b { (language.choose("Output", "출력")) } " "
-                a href={ "../views/" (run.program) "." (run.scenario) ".html" } { code { (run.program) " " (run.scenario) } }
+                a href=(address(run, material)) { code { (run.program) " " (run.scenario) } }
                 ", " @if same { (language.choose("the same in C and Rust", "C와 Rust가 같음")) } @else { "C" }
                 ", " (end(&side.end, language))
             }
@@ -238,7 +300,7 @@ fn calls(
                     }
                     tr .differs[!same] {
                         td { @if let Some(call) = left.or(right) {
-                            code { (call.text) }
+                            code { (call.compared) }
                             @if let Some(meaning) = &call.meaning { " " span .none { (meaning) } }
                         } }
                         td { @if let Some(call) = left { (place(call)) } }
@@ -247,24 +309,44 @@ fn calls(
                 }
             }
         } }
-        p .caption { (caption(run, language)) }
+        p .caption { (caption(run, language, material)) }
     })
 }
 
-fn story(run: &Run, account: &Account, language: Language) -> Markup {
+fn story(run: &Run, account: &Account, from: Option<u32>, language: Language, material: &Material) -> Markup {
     let side = &account.sides[0];
     let number = |call: &Call| call.step.map(|step| format!("[{step}] ")).unwrap_or_default();
     let items = side.timeline.iter().filter(|item| match item {
-        Item::Call(call) => side.calls[*call].phase == "program",
+        // The threads of the C library belong to it: with POSIX AIO they do the work.
+        Item::Call(call) => ["program", "library"].contains(&side.calls[*call].phase.as_str()),
         _ => true,
+    });
+    let begins = |item: &&Item| match **item {
+        Item::Call(call) => side.calls[call].step.is_some_and(|step| Some(step) >= from),
+        _ => false,
+    };
+    let items: Vec<&Item> =
+        if from.is_some() { items.skip_while(|item| !begins(item)).collect() } else { items.collect() };
+    let owner = |call: &Call| timeline::owner_text(call, language);
+    let mut last = String::new();
+    let items = items.into_iter().map(|item| {
+        // Who makes a call is said when it is another than before.
+        let who = match *item {
+            Item::Call(index) => owner(&side.calls[index]),
+            _ => last.clone(),
+        };
+        let is_other = who != last;
+        last.clone_from(&who);
+        (item, who, is_other)
     });
     html! {
         ol .story {
-            @for item in items {
+            @for (item, who, is_other) in items {
                 @match *item {
                     Item::Call(index) => {
                         @let call = &side.calls[index];
-                        li .call { span .what { (side.label) } code { (number(call)) (call.text) } " " (place(call)) }
+                        @if is_other { li .who { (who) } }
+                        li .call { span .what { (side.label) } code { (number(call)) (call.compared) } " " (place(call)) }
                     },
                     Item::Packet(index) => {
                         @let packet = &side.packets[index];
@@ -274,12 +356,12 @@ fn story(run: &Run, account: &Account, language: Language) -> Markup {
                         }
                     },
                     Item::Deed(index) => {
-                        li .deed { span .what { (language.choose("peer", "상대")) } (side.deeds[index].text) }
+                        li .deed { span .what { (language.choose("peer", "상대")) } (timeline::deed_text(&side.deeds[index].text, language)) }
                     },
                 }
             }
         }
-        p .caption { (caption(run, language)) }
+        p .caption { (caption(run, language, material)) }
     }
 }
 
@@ -382,6 +464,10 @@ mod tests {
             format!("{file} has these lines 0 times, not once")
         );
         assert_eq!(wrong(&["output byte_order largest"]), "byte_order largest was not recorded");
+        assert_eq!(wrong(&["table docs/nothing.md 1"]), "no document \"docs/nothing.md\"");
+        let file = "docs/benchmarks/tables.md";
+        assert!(wrong(&[&format!("table {file} 99")]).starts_with(&format!("{file} has ")));
+        assert_eq!(wrong(&[&format!("table {file} 15 nothing")]), format!("{file}: table 15 has no row \"nothing\""));
     }
 
     #[test]

@@ -13,8 +13,9 @@ pub enum Directive {
     Calls(Run, Option<u32>),
     /// `{{packets P S}}`: its packets as a ladder; `{{packets P S ADDRESS}}` those of one address.
     Packets(Run, Option<String>),
-    /// `{{story P S}}`: what the peers did, the calls and the packets, in the order of time.
-    Story(Run),
+    /// `{{story P S}}`: what the peers did, the calls and the packets, in the order of time; `{{story P S N}}` from step
+    /// N on.
+    Story(Run, Option<u32>),
     /// `{{view P S}}`: the whole run, embedded.
     View(Run),
     /// `{{erratum N}}`: an entry of the errata, with its proof.
@@ -23,6 +24,19 @@ pub enum Directive {
     Claims,
     /// `{{figure KIND P S}}`: drawn from a run.
     Figure(Figure, Run),
+    /// `{{timeline S N P…}}`: what these programs do in the scenario until the peers have done N things.
+    Timeline(Vec<Run>, usize),
+    /// `{{phases S N P…}}`: how these programs receive what the peers' Nth deed sends.
+    Phases(Vec<Run>, usize),
+    /// `{{table FILE N}}`: the Nth table of a document; `{{table FILE N WORD…}}` its rows that begin with these words.
+    Table {
+        /// The document.
+        file: String,
+        /// The number of the table; the first is 1.
+        number: usize,
+        /// The first cells of the rows; empty for all.
+        rows: Vec<String>,
+    },
     /// `{{change FILE`, lines that begin with `- ` or `+ `, and `}}`: a change of a source.
     Change {
         /// The source.
@@ -50,19 +64,24 @@ pub enum Figure {
     Bytes,
     /// The queues of a listening socket: of `listen_backlog`.
     Queues,
+    /// The states of both ends of a connection: of `handshake`.
+    States,
+    /// The MTUs of a route: of `ttl_mtu`.
+    Path,
 }
 
 impl Directive {
-    /// The run that it needs.
-    pub fn run(&self) -> Option<&Run> {
+    /// The runs that it needs.
+    pub fn runs(&self) -> &[Run] {
         match self {
             Self::Output(run)
             | Self::Calls(run, _)
             | Self::Packets(run, _)
-            | Self::Story(run)
+            | Self::Story(run, _)
             | Self::View(run)
-            | Self::Figure(_, run) => Some(run),
-            _ => None,
+            | Self::Figure(_, run) => std::slice::from_ref(run),
+            Self::Timeline(runs, _) | Self::Phases(runs, _) => runs,
+            _ => &[],
         }
     }
 }
@@ -76,6 +95,7 @@ pub fn parse(lines: &[&str]) -> Result<Directive, String> {
     }
     let run = |program: &str, scenario: &str| Run { program: program.to_owned(), scenario: scenario.to_owned() };
     let number = |text: &str| text.parse::<u32>().map_err(|_| format!("invalid number {text:?}"));
+    let place = |text: &str| text.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("invalid number {text:?}"));
     let expected = |form: &str| Err(format!("expected {{{{{form}}}}}"));
     match (*name, arguments) {
         ("program", [program]) => Ok(Directive::Program((*program).to_owned())),
@@ -92,8 +112,9 @@ pub fn parse(lines: &[&str]) -> Result<Directive, String> {
             Ok(Directive::Packets(run(program, scenario), Some((*address).to_owned())))
         }
         ("packets", _) => expected("packets PROGRAM SCENARIO [ADDRESS]"),
-        ("story", [program, scenario]) => Ok(Directive::Story(run(program, scenario))),
-        ("story", _) => expected("story PROGRAM SCENARIO"),
+        ("story", [program, scenario]) => Ok(Directive::Story(run(program, scenario), None)),
+        ("story", [program, scenario, step]) => Ok(Directive::Story(run(program, scenario), Some(number(step)?))),
+        ("story", _) => expected("story PROGRAM SCENARIO [STEP]"),
         ("view", [program, scenario]) => Ok(Directive::View(run(program, scenario))),
         ("view", _) => expected("view PROGRAM SCENARIO"),
         ("erratum", [entry]) => Ok(Directive::Erratum(number(entry)?)),
@@ -102,7 +123,25 @@ pub fn parse(lines: &[&str]) -> Result<Directive, String> {
         ("claims", _) => expected("claims"),
         ("figure", ["bytes", program, scenario]) => Ok(Directive::Figure(Figure::Bytes, run(program, scenario))),
         ("figure", ["queues", program, scenario]) => Ok(Directive::Figure(Figure::Queues, run(program, scenario))),
-        ("figure", _) => expected("figure bytes|queues PROGRAM SCENARIO"),
+        ("figure", ["states", program, scenario]) => Ok(Directive::Figure(Figure::States, run(program, scenario))),
+        ("figure", ["path", program, scenario]) => Ok(Directive::Figure(Figure::Path, run(program, scenario))),
+        ("figure", _) => expected("figure bytes|queues|states|path PROGRAM SCENARIO"),
+        ("timeline", [scenario, count, programs @ ..]) if !programs.is_empty() => {
+            let runs = programs.iter().map(|program| run(program, scenario)).collect();
+            Ok(Directive::Timeline(runs, place(count)?))
+        }
+        ("timeline", _) => expected("timeline SCENARIO DEEDS PROGRAM…"),
+        ("phases", [scenario, deed, programs @ ..]) if !programs.is_empty() => {
+            let runs = programs.iter().map(|program| run(program, scenario)).collect();
+            Ok(Directive::Phases(runs, place(deed)?))
+        }
+        ("phases", _) => expected("phases SCENARIO DEED PROGRAM…"),
+        ("table", [file, number, rows @ ..]) => Ok(Directive::Table {
+            file: (*file).to_owned(),
+            number: place(number)?,
+            rows: rows.iter().map(|row| (*row).to_owned()).collect(),
+        }),
+        ("table", _) => expected("table FILE NUMBER [ROW…]"),
         ("change", [file]) => change(file, &lines[1..]),
         ("change", _) => expected("change FILE"),
         _ => Err(format!("unknown directive {name:?}")),

@@ -58,6 +58,25 @@ pub struct Claim {
     pub shown_by: String,
 }
 
+/// The tables of a document, in a language if it exists in that.
+pub fn tables(project: &Project, file: &str, language: Language) -> Result<Vec<String>> {
+    let own = language.choose(file.to_owned(), file.replace(".md", ".ko.md"));
+    let file = if project.path(&own).is_file() { own } else { file.to_owned() };
+    let text = read(project, &file)?;
+    let mut tables: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let is_row = line.starts_with('|');
+        match tables.last_mut() {
+            Some(table) if is_row && inside => table.push_str(&format!("\n{line}")),
+            _ if is_row => tables.push(line.to_owned()),
+            _ => {}
+        }
+        inside = is_row;
+    }
+    Ok(tables)
+}
+
 /// The rows of a language.
 pub fn claims(project: &Project, language: Language) -> Result<Vec<Claim>> {
     let file = language.choose("docs/claims.md", "docs/claims.ko.md");

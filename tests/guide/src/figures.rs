@@ -20,6 +20,8 @@ pub fn packet_text(packet: &Packet, language: Language) -> String {
     parts.extend(packet.sequence.map(|number| format!("seq {number}")));
     // Only a segment with ACK acknowledges something.
     parts.extend(packet.acknowledges.filter(|_| packet.flags.contains("ACK")).map(|number| format!("ack {number}")));
+    // A segment's options would be too long.
+    parts.extend(packet.options.iter().filter(|_| packet.flags.is_empty()).cloned());
     if packet.resent {
         parts.push(language.choose("sent again", "재전송").to_owned());
     }
@@ -40,7 +42,13 @@ pub fn ladder(packets: &[&Packet], language: Language) -> Markup {
     ends.truncate(MOST_LANES);
     let lane = |end: &str| ends.iter().position(|other| *other == end);
     let shown: Vec<_> = packets.iter().filter_map(|p| Some((p, lane(&p.from)?, lane(&p.to)?))).collect();
-    let x = |lane: usize| 90 + LANE / 2 + lane * LANE * if ends.len() == 2 { 2 } else { 1 };
+    // Each text has room between the two ends that it stands between.
+    let room = |(packet, from, to): &(&&Packet, usize, usize)| {
+        let lanes = from.abs_diff(*to).max(1);
+        (packet_text(packet, language).chars().count() * 7 + 30).div_ceil(lanes)
+    };
+    let lane_width = shown.iter().map(room).max().unwrap_or(0).max(if ends.len() == 2 { 2 * LANE } else { LANE });
+    let x = |lane: usize| 90 + LANE / 2 + lane * lane_width;
     let (width, height) = (x(ends.len().max(1) - 1) + LANE / 2 + 10, 46 + shown.len() * STEP);
     let zero = packets.first().map_or(0, |packet| packet.time);
     let left_out = packets.len() - shown.len();
@@ -151,7 +159,7 @@ pub fn queues(output: &str, language: Language) -> Result<Markup, String> {
     let text = |english: &'static str, korean: &'static str| language.choose(english, korean);
     Ok(html! {
         svg .drawn viewBox={ "0 0 720 " (height) } width="720" height=(height) role="img"
-            aria-label=(text("The queues of the listening socket", "듣는 소켓의 큐"))
+            aria-label=(text("The queues of the listening socket", "리스닝 소켓의 큐"))
         {
             text x="10" y="20" .strong { "listen(fd, " (backlog) ")" }
             text x="190" y="20" .faint { (text("limit in force: ", "실제 한도: ")) (limit) }
@@ -186,6 +194,103 @@ pub fn queues(output: &str, language: Language) -> Result<Markup, String> {
     })
 }
 
+/// The states of both ends of a connection, from top to bottom: what `handshake` prints.
+pub fn states(output: &str, language: Language) -> Result<Markup, String> {
+    let mut rows: Vec<(&str, [&str; 2])> = Vec::new();
+    let is_head = |line: &&str| line.split_whitespace().collect::<Vec<_>>() == ["client", "server"];
+    for line in output.lines().skip_while(|line| !is_head(line)).skip(1).filter(|line| !line.starts_with("  ")) {
+        let mut columns = line.rsplit("  ").map(str::trim).filter(|column| !column.is_empty());
+        let (Some(server), Some(client), Some(what)) = (columns.next(), columns.next(), columns.next()) else { break };
+        rows.push((what, [client, server]));
+    }
+    if rows.len() < 2 {
+        return Err("it prints no states".into());
+    }
+    let (row, width) = (38, 720);
+    let height = 34 + rows.len() * row + 6;
+    let lanes = [(10, language.choose("client", "클라이언트")), (width - 150, language.choose("server", "서버"))];
+    Ok(html! {
+        svg .drawn viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) role="img"
+            aria-label=(language.choose("The states of both ends, from top to bottom", "양 끝의 상태, 위에서 아래로"))
+        {
+            @for (side, (x, name)) in lanes.iter().enumerate() {
+                text .strong x=(x + 70) y="20" text-anchor="middle" { (name) }
+                @for (first, count, state) in runs(&rows, side) {
+                    @let (y, height) = (32 + first * row, count * row - 4);
+                    rect class={ "state" @if state == "ESTABLISHED" { " whole" } } x=(x) y=(y) width="140" height=(height) {}
+                    text x=(x + 70) y=(y + height / 2 + 5) text-anchor="middle" { (state) }
+                }
+            }
+            @for (place, (what, _)) in rows.iter().enumerate() {
+                text .faint x=(width / 2) y=(32 + place * row + 21) text-anchor="middle" { (what) }
+            }
+        }
+    })
+}
+
+/// The same state in rows that follow each other: the first of them, how many, and the state.
+fn runs<'a>(rows: &[(&'a str, [&'a str; 2])], side: usize) -> Vec<(usize, usize, &'a str)> {
+    let mut runs: Vec<(usize, usize, &str)> = Vec::new();
+    for (place, (_, states)) in rows.iter().enumerate() {
+        match runs.last_mut() {
+            Some((_, count, state)) if *state == states[side] => *count += 1,
+            _ => runs.push((place, 1, states[side])),
+        }
+    }
+    runs
+}
+
+/// A route of links with their MTUs, and what becomes of a packet: what `ttl_mtu` prints.
+pub fn path(output: &str, language: Language) -> Result<Markup, String> {
+    let after = |mark: &str| output.lines().find_map(|line| line.strip_prefix(mark));
+    let (route, least) =
+        after("MTUs on the route: ").and_then(|line| line.split_once("; path MTU: ")).ok_or("no route")?;
+    let least: usize = least.trim().parse().map_err(|_| "no path MTU")?;
+    let words: Vec<&str> = route.split_whitespace().collect();
+    let links: Vec<(&str, usize)> =
+        words.chunks(2).filter_map(|pair| Some((*pair.first()?, pair.get(1)?.parse().ok()?))).collect();
+    let largest = links.iter().map(|(_, mtu)| *mtu).max().unwrap_or(0);
+    if links.len() < 2 || links.len() > 6 || largest == 0 {
+        return Err("no route of some links".into());
+    }
+    let (packet, pieces) = after("a packet of ").and_then(|line| line.split_once(" bytes")).ok_or("no packet")?;
+    let pieces = pieces.split_once("fragmented into ").map_or("", |(_, rest)| rest);
+    let pieces: Vec<usize> = pieces.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    let packet: usize = packet.parse().map_err(|_| "no length of a packet")?;
+    let (wide, high, middle) = (170, 90, 84);
+    let width = 20 + links.len() * wide;
+    Ok(html! {
+        svg .drawn viewBox={ "0 0 " (width) " 236" } width=(width) height="236" role="img"
+            aria-label={ (language.choose("The path MTU is ", "경로 MTU는 ")) (least) }
+        {
+            @for (place, (name, mtu)) in links.iter().enumerate() {
+                @let (x, height) = (10 + place * wide, (mtu * high / largest).max(8));
+                rect class={ "slot full" @if *mtu == least { " extra" } } x=(x) y=(middle - height / 2) width=(wide - 6) height=(height) {}
+                text .strong x=(x + wide / 2 - 3) y="20" text-anchor="middle" { (name) }
+                text x=(x + wide / 2 - 3) y=(middle + 5) text-anchor="middle" { "MTU " (mtu) }
+            }
+            text x="10" y="162" {
+                (language.choose("Path MTU: ", "경로 MTU: ")) (least)
+                (language.choose(", the smallest of them", ", 그 가운데 가장 작은 값"))
+            }
+            rect .slot.full x="10" y="178" width=(packet * 2) height="22" {}
+            text x=(10 + packet) y="194" text-anchor="middle" { (packet) (language.choose(" bytes", "바이트")) }
+            text x=(22 + packet * 2) y="194" { "→" }
+            @for (place, piece) in pieces.iter().enumerate() {
+                @let x = 46 + packet * 2 + pieces[..place].iter().sum::<usize>() * 2 + place * 14;
+                rect .slot.full.extra x=(x) y="178" width=(piece * 2) height="22" {}
+                text x=(x + piece) y="194" text-anchor="middle" { (piece) }
+            }
+            text .faint x="10" y="222" {
+                (language.choose(
+                    "A packet that is larger is sent in fragments, each with a header of its own.",
+                    "더 큰 패킷은 조각으로 나뉘고, 조각마다 헤더가 붙습니다.",
+                ))
+            }
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +307,23 @@ mod tests {
         assert!(drawn.contains("0x04030201") && drawn.contains("little-endian"));
         let drawn = queues(QUEUES, Language::Korean).unwrap().into_string();
         assert!(drawn.contains("127.0.0.4") && drawn.contains("listen(fd, 1)"));
+    }
+
+    #[test]
+    fn states_and_a_path() {
+        let output = "Segments of a client   sent  received\nSYN, ACK   2   1\n\n        client       server\n\
+                      The server listens           CLOSE        LISTEN\nThe client connects          SYN_SENT     LISTEN\n\
+                      \x20 The recv returns 1\nThe server accepts           ESTABLISHED  ESTABLISHED\nNot shown: SYN_RECV\n";
+        let drawn = states(output, Language::English).unwrap().into_string();
+        assert_eq!(drawn.matches("LISTEN").count(), 1);
+        assert!(drawn.contains("SYN_SENT") && drawn.contains("The server accepts") && !drawn.contains("recv"));
+        let output = "MTUs on the route: A 100 B 70; path MTU: 70\na packet of 100 bytes, 20 of them header, is \
+                      fragmented into 68 52 bytes, each with a header\n";
+        let drawn = path(output, Language::English).unwrap().into_string();
+        assert!(["MTU 100", "MTU 70", ">68<", ">52<", "100 bytes"].iter().all(|text| drawn.contains(text)), "{drawn}");
+        assert!(
+            states("", Language::English).is_err() && path(&output.replace("; path", ""), Language::English).is_err()
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod markdown;
 pub mod page;
 pub mod recorded;
 pub mod site;
+pub mod timeline;
 
 /// Prints a line.
 pub fn say(text: &str) -> Result<()> {

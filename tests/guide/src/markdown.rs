@@ -15,9 +15,14 @@ pub type Wrong = (usize, String);
 pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
     let line_of = |at: usize| text[..at].matches('\n').count();
     let mut events = Vec::new();
-    let mut in_commands = false;
+    let (mut in_commands, mut in_code) = (false, false);
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         let mut problem = |what: String| wrong.push((line_of(range.start), what));
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            _ => {}
+        }
         events.push(match event {
             Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
                 let dest_url: CowStr<'_> = match resolved(&dest_url, names) {
@@ -43,6 +48,10 @@ pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
                 }
                 Event::Text(commands)
             }
+            Event::Text(text) if text.contains('*') && !in_code => {
+                problem(format!("a * that is no emphasis: {text:?}"));
+                Event::Text(text)
+            }
             // A program's name and a scenario's, as the documents write them, must exist.
             Event::Code(code) => {
                 if let Some((program, scenario)) = code.split_once(' ') {
@@ -65,6 +74,8 @@ pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
     }
     let mut page = String::new();
     html::push_html(&mut page, events.into_iter());
+    // The corner of a table heads nothing.
+    let page = page.replace("<th></th>", "<td></td>");
     page.replace("<table>", "<div class=\"wide\" tabindex=\"0\"><table>").replace("</table>", "</table></div>")
 }
 
@@ -134,6 +145,10 @@ fn resolved(link: &str, names: &Names) -> Result<String, String> {
         }
         "lines" => {
             let lines = crate::chapter::range(name).ok_or_else(|| format!("invalid lines {name:?}"))?;
+            let last = names.last_line;
+            if *lines.end() > last {
+                return Err(format!("the tutorial has {last} lines"));
+            }
             Ok(format!("lines.html#n{}", lines.start()))
         }
         "source" => {
@@ -164,7 +179,8 @@ pub fn no_scenario(program: &str, scenario: &str, names: &Names) -> Option<Strin
 
 /// What a command of a chapter names that does not exist.
 fn unknown(command: &str, names: &Names) -> Option<String> {
-    let words: Vec<&str> = command.split_whitespace().collect();
+    let words = command.split_whitespace().map(|word| word.trim_end_matches([';', ')']).trim_start_matches('('));
+    let words: Vec<&str> = words.collect();
     if words.first() == Some(&"make") {
         let target = words.get(1).filter(|word| !word.contains('='))?;
         return (!names.targets.iter().any(|known| known == target)).then(|| format!("make has no target {target:?}"));

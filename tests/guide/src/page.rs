@@ -114,6 +114,10 @@ pub fn lines(language: Language, material: &Material) -> String {
         all.filter(|chapter| chapter.head.ranges().iter().any(touches)).collect()
     };
     let title = language.choose("Index by line", "줄 번호로 찾기");
+    // Every line has a place that can be linked to: where the last row begins that does not begin after it.
+    let claims = material.claims(language);
+    let starts: std::collections::BTreeSet<u32> = claims.iter().map(|claim| *claim.lines.start()).collect();
+    let until = |start: u32| starts.range(start + 1..).next().copied().unwrap_or(material.names.last_line + 1);
     let mut named = std::collections::BTreeSet::new();
     let content = html! {
         h1 { (title) }
@@ -128,10 +132,15 @@ pub fn lines(language: Language, material: &Material) -> String {
                 th { (language.choose("shown by", "보여 주는 것")) }
             } }
             tbody {
-                @for claim in material.claims(language) {
-                    @let id = named.insert(*claim.lines.start()).then(|| format!("n{}", claim.lines.start()));
+                @for claim in claims {
+                    @let start = *claim.lines.start();
+                    @let is_first = named.insert(start);
+                    @let id = is_first.then(|| format!("n{start}"));
                     tr id=[id] data-first=(claim.lines.start()) data-last=(claim.lines.end()) {
-                        td .number { (blocks::lines_text(&claim.lines)) }
+                        td .number {
+                            (blocks::lines_text(&claim.lines))
+                            @if is_first { @for line in start + 1..until(start) { span id={ "n" (line) } {} } }
+                        }
                         td {
                             @for chapter in chapters(&claim.lines) { a href={ (chapter.slug) ".html" } { (chapter.head.title) } " " }
                             @if chapters(&claim.lines).is_empty() { span .none { (line(&claim.section)) } }
@@ -287,13 +296,10 @@ pub fn source(source: &Source) -> String {
             body .listing {
                 main {
                     h1 { (source.file) }
-                    div .twin tabindex="0" role="region" aria-label=(source.file) {
+                    // The style numbers them: there are many.
+                    div .twin.numbered tabindex="0" role="region" aria-label=(source.file) {
                         @for (index, line) in source.html.iter().enumerate() {
-                            @let number = index + 1;
-                            @if line.trim().is_empty() { div .l id={ "L" (number) } data-n=(number) {} }
-                            @else {
-                                a .l id={ "L" (number) } href={ "#L" (number) } data-n=(number) tabindex="-1" { (PreEscaped(line)) }
-                            }
+                            div id={ "L" (index + 1) } { (PreEscaped(line)) }
                         }
                     }
                 }

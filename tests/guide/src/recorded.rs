@@ -81,10 +81,22 @@ pub struct Row {
 }
 
 /// A call.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Call {
+    /// `call`, `signal` or `end`.
+    pub kind: String,
+    /// The system call.
+    pub name: String,
+    /// What a C program calls.
+    pub function: String,
+    /// The number of the thread.
+    pub thread: u32,
+    /// The process or thread in words; empty if there is only one.
+    pub owner: String,
     /// The whole line.
     pub text: String,
+    /// The same with the values that may differ replaced.
+    pub compared: String,
     /// `program` for its own.
     pub phase: String,
     /// The step.
@@ -93,12 +105,14 @@ pub struct Call {
     pub places: Vec<Place>,
     /// When it began, in nanoseconds.
     pub begin: i64,
+    /// When it was over.
+    pub end: i64,
     /// What the result means.
     pub meaning: Option<String>,
 }
 
 /// A line of a source.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Place {
     /// The file.
     pub file: String,
@@ -125,6 +139,8 @@ pub struct Packet {
     pub sequence: Option<u32>,
     /// The relative acknowledgement.
     pub acknowledges: Option<u32>,
+    /// What else its headers say.
+    pub options: Vec<String>,
     /// Whether it was sent before.
     pub resent: bool,
     /// The length of the data.
@@ -138,6 +154,8 @@ pub struct Packet {
 pub struct Deed {
     /// In words.
     pub text: String,
+    /// When, in nanoseconds.
+    pub time: i64,
 }
 
 /// An item of the timeline.

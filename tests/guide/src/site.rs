@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::say;
 use anyhow::{Context, Result, ensure};
 use mirror::project::Project;
+use mirror::show::page::{SCRIPT, STYLE};
 use serde::Deserialize;
 
 use crate::chapter::{Chapter, Kind, Language, Problem, check_pair};
-use crate::directive::Run;
+use crate::directive::{Directive, Run};
 use crate::documents::{self, Claim, Erratum, Source};
 use crate::page;
 use crate::recorded::{Recorded, recorded};
@@ -73,7 +74,11 @@ pub struct Names {
     pub chapters: BTreeMap<String, Vec<String>>,
     /// The errata.
     pub errata: BTreeSet<u32>,
-    /// The runs that have a page.
+    /// The last line of the tutorial that something is said about.
+    pub last_line: u32,
+    /// The runs that something is taken from.
+    pub runs: BTreeSet<Run>,
+    /// Those that have a page: it is large.
     pub views: BTreeSet<Run>,
     /// The targets of the Makefile.
     pub targets: Vec<String>,
@@ -94,6 +99,8 @@ impl Names {
             names.programs.insert(pair.scenarios.program.clone(), pair.scenarios.scenarios.iter().map(place).collect());
         }
         names.errata = documents::errata(project, Language::English)?.into_keys().collect();
+        let claims = documents::claims(project, Language::English)?;
+        names.last_line = claims.iter().map(|claim| *claim.lines.end()).max().unwrap_or(0);
         for file in source_files(project)? {
             let lines = documents::read(project, &file)?.lines().count();
             names.sources.insert(file, lines);
@@ -117,6 +124,8 @@ pub struct Material {
     pub contents: Contents,
     errata: [BTreeMap<u32, Erratum>; 2],
     claims: [Vec<Claim>; 2],
+    /// The tables of the documents that chapters take some from, in both languages.
+    pub tables: BTreeMap<String, [Vec<String>; 2]>,
     /// The chapters.
     pub chapters: Pairs,
 }
@@ -196,10 +205,14 @@ pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
         names.chapters.insert(chapter.slug.clone(), sections);
         for block in &chapter.blocks {
             let Kind::Directive(directive) = &block.kind else { continue };
-            let Some(run) = directive.run() else { continue };
-            match markdown::no_scenario(&run.program, &run.scenario, &names) {
-                None => _ = names.views.insert(run.clone()),
-                Some(what) => problems.push(Problem { file: chapter.file.clone(), line: block.line, what }),
+            for run in directive.runs() {
+                match markdown::no_scenario(&run.program, &run.scenario, &names) {
+                    None => _ = names.runs.insert(run.clone()),
+                    Some(what) => problems.push(Problem { file: chapter.file.clone(), line: block.line, what }),
+                }
+            }
+            if let Directive::View(run) = directive {
+                names.views.insert(run.clone());
             }
         }
         for program in chapter.head.programs.iter().filter(|program| !names.programs.contains_key(*program)) {
@@ -212,7 +225,15 @@ pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
     }
     let errata = [documents::errata(project, Language::English)?, documents::errata(project, Language::Korean)?];
     let claims = [documents::claims(project, Language::English)?, documents::claims(project, Language::Korean)?];
-    let material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, chapters };
+    let mut tables = BTreeMap::new();
+    for block in chapters.values().flatten().flat_map(|chapter| &chapter.blocks) {
+        let Kind::Directive(Directive::Table { file, .. }) = &block.kind else { continue };
+        if project.path(file).is_file() && !tables.contains_key(file) {
+            let [english, korean] = Language::ALL.map(|language| documents::tables(project, file, language));
+            tables.insert(file.clone(), [english?, korean?]);
+        }
+    }
+    let material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, tables, chapters };
     problems.extend(wrong_texts(&material));
     Ok((material, sorted(problems)))
 }
@@ -227,7 +248,7 @@ pub fn build(project: &Project) -> Result<Built> {
     }
     say("programs: make build")?;
     project.build()?;
-    material.recorded = recorded(project, &material.names.views, &project.path("target/study/.recorded"))?;
+    material.recorded = recorded(project, &material.names.runs, &project.path("target/study/.recorded"))?;
     say(&format!("pages: {} chapters in both languages", material.chapters.len().saturating_sub(1)))?;
     let files = files(&material, &mut problems)?;
     if !problems.is_empty() {
@@ -259,7 +280,7 @@ fn wrong_texts(material: &Material) -> Vec<Problem> {
                         problem(block.line + line, what);
                     }
                 }
-                Kind::Directive(directive) if directive.run().is_none() => {
+                Kind::Directive(directive) if directive.runs().is_empty() => {
                     if let Err(what) = blocks::block(directive, chapter, material) {
                         problem(block.line, what);
                     }
@@ -292,12 +313,24 @@ fn files(material: &Material, problems: &mut Vec<Problem>) -> Result<BTreeMap<St
     for (name, text) in page::ASSETS {
         files.insert((*name).into(), (*text).into());
     }
-    for (run, recorded) in &material.recorded {
+    for (run, recorded) in material.recorded.iter().filter(|(run, _)| material.names.views.contains(run)) {
         let text =
             fs::read_to_string(&recorded.page).with_context(|| format!("cannot read {}", recorded.page.display()))?;
+        let text = with_shared_files(&text).with_context(|| format!("{}: not a page", recorded.page.display()))?;
         files.insert(format!("views/{}.{}.html", run.program, run.scenario), text);
     }
+    files.insert("views/view.css".into(), STYLE.into());
+    files.insert("views/view.js".into(), SCRIPT.into());
     Ok(files)
+}
+
+/// The page of a run with style and script in files of their own, which all such pages share.
+fn with_shared_files(page: &str) -> Option<String> {
+    let (head, rest) = page.split_once(STYLE)?;
+    let (body, end) = rest.split_once(SCRIPT)?;
+    let head = head.strip_suffix("<style>")?;
+    let body = body.strip_suffix("<script>")?;
+    Some(format!("{head}<link rel=\"stylesheet\" href=\"view.css\"><style>{body}<script src=\"view.js\">{end}"))
 }
 
 /// The links of the guide's own pages that lead to no file, or to no place in it.
@@ -397,6 +430,15 @@ mod tests {
     fn files(page: &str) -> BTreeMap<String, String> {
         let other = "<h2 id=\"there\">".to_owned();
         BTreeMap::from([("en/a.html".into(), page.into()), ("source/src/b.rs.html".into(), other)])
+    }
+
+    #[test]
+    fn pages_of_runs_share_their_files() {
+        let page = format!("<head><style>{STYLE}.s0 {{}}</style></head><p>text<script>{SCRIPT}</script>");
+        let expected = "<head><link rel=\"stylesheet\" href=\"view.css\"><style>.s0 {}</style></head><p>text\
+                        <script src=\"view.js\"></script>";
+        assert_eq!(with_shared_files(&page).unwrap(), expected);
+        assert_eq!(with_shared_files("<style></style>"), None);
     }
 
     #[test]

@@ -5,8 +5,7 @@
 //! - `search`: finds what is typed in either language, and leads there;
 //! - `narrow`: no page is wider than a window of 360 pixels;
 //! - `without_script`: a chapter is readable where JavaScript is off;
-//! - `accessible`: axe-core finds nothing, in light and dark; ignored without axe-core (`npm install --prefix target/axe
-//!   axe-core`).
+//! - `accessible`: axe-core finds nothing, in light and dark; ignored without axe-core (`make test` fetches it).
 
 #[path = "../../common/browser.rs"]
 mod browser;
@@ -24,8 +23,8 @@ use mirror::common::tools::find_program;
 use mirror::project::Project;
 use serde_json::{Value, json};
 
-/// Where `npm install --prefix target/axe axe-core` puts it.
-const AXE: &str = "target/axe/node_modules/axe-core/axe.min.js";
+/// Where tests/axe.py puts it.
+const AXE: &str = "target/axe/axe.min.js";
 
 type Check = fn(&Site) -> Result<()>;
 

@@ -140,16 +140,17 @@ fn phases(events: &[&Event], places: &[Vec<Place>], program: &str) -> Vec<Phase>
     let own = candidates.into_iter().find(|own| own.contains(&true));
     let own = own.unwrap_or_else(|| events.iter().map(|event| event.is_call() && !is_loader(event)).collect());
     let first = own.iter().position(|own| *own).unwrap_or(events.len());
-    let last = own.iter().rposition(|own| *own).unwrap_or(0);
+    // The events are in the order of the processes: each process has an end of its own.
+    let mut last: HashMap<u32, usize> = HashMap::new();
+    last.extend((0..events.len()).filter(|index| own[*index]).map(|index| (events[index].process, index)));
     let loader = events[..first].iter().rposition(|event| event.is_call() && is_loader(event)).map_or(0, |n| n + 1);
     // The program has never led to a call in these.
-    let of_program = |number: u32| events.iter().zip(&own).any(|(event, own)| event.process == number && *own);
-    let library: HashSet<u32> = threads(events.iter().copied()).into_keys().filter(|n| !of_program(*n)).collect();
+    let library: HashSet<u32> = threads(events.iter().copied()).into_keys().filter(|n| !last.contains_key(n)).collect();
     let phase = |index: usize| match index {
         _ if index < loader => Phase::Loader,
         _ if index < first => Phase::Start,
-        _ if index <= last && library.contains(&events[index].process) => Phase::Library,
-        _ if index <= last => Phase::Program,
+        _ if library.contains(&events[index].process) => Phase::Library,
+        _ if last.get(&events[index].process).is_none_or(|last| index <= *last) => Phase::Program,
         _ => Phase::End,
     };
     (0..events.len()).map(phase).collect()
@@ -207,6 +208,19 @@ mod tests {
         let places = [vec![], vec![], vec![], line(), vec![], vec![]];
         let expected = [Phase::Loader, Phase::Loader, Phase::Start, Phase::Program, Phase::End, Phase::End];
         assert_eq!(phases(&events, &places, "/a"), expected);
+    }
+
+    #[test]
+    fn processes_and_threads_have_parts_of_their_own() {
+        let log = "3 execve(\"./a\") = 0\n > /lib/ld-2.so(_start+0x1) [0x9]\n3 clone(flags=SIGCHLD) = 4\n\
+                   3 clone3({flags=CLONE_THREAD}, 88) = 5\n3 exit_group(0) = ?\n4 close(4) = 0\n4 exit_group(0) = ?\n\
+                   5 read(5, \"\", 1) = 0\n";
+        let events = parse(log);
+        let events: Vec<&Event> = events.iter().collect();
+        let line = || vec![Place { file: "a.c".into(), line: 1, function: None }];
+        let places = [vec![], line(), line(), vec![], line(), vec![], vec![]];
+        use Phase::{End, Library, Loader, Program};
+        assert_eq!(phases(&events, &places, "/a"), [Loader, Program, Program, End, Program, End, Library]);
     }
 
     #[test]

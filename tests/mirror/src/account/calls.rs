@@ -222,6 +222,31 @@ pub(super) fn meaning(name: &str, arguments: &[String]) -> Option<String> {
     Some(STATES.get(state.checked_sub(1)?)?.to_string())
 }
 
+/// A call of the program, for tests of what accounts are made of.
+#[cfg(test)]
+pub(super) fn of_event(event: &Event) -> Call {
+    let Parsed { kind, name, arguments, result, error, injected } = parse(event);
+    Call {
+        kind,
+        function: function(&name, &arguments),
+        name,
+        arguments,
+        result,
+        error,
+        meaning: None,
+        injected,
+        text: event.text.clone(),
+        compared: event.text.clone(),
+        thread: event.process,
+        owner: String::new(),
+        phase: Phase::Program,
+        step: None,
+        places: Vec::new(),
+        begin: 0,
+        end: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ pub mod headers;
 mod origins;
 pub mod packets;
 pub mod places;
+mod streams;
 mod timeline;
 
 /// The version of the form that an [`Account`] has as JSON. It is raised by every change that a reader could notice

@@ -3,6 +3,7 @@
 use super::Item;
 use super::calls::{Call, Phase};
 use super::packets::{Origin, Packet};
+use super::streams::{Streams, Transfer};
 use crate::read::frames::Frame;
 use crate::read::trace::unescape;
 
@@ -17,43 +18,67 @@ const BUFFER: usize = 1;
 
 /// Fills in [`Packet::origins`]. `frames` are the packets as they were captured.
 pub(super) fn origins(timeline: &[Item], calls: &[Call], frames: &[Frame], packets: &mut [Packet]) {
+    let streams = Streams::new(timeline, calls, packets);
     for (place, item) in timeline.iter().enumerate() {
         if let Item::Packet(packet) = *item {
             let mut origins = Vec::new();
             for end in ["Source", "Destination"] {
-                origins.extend(address(&packets[packet], end, &timeline[..place], calls));
+                origins.extend(address(&packets[packet], end, &timeline[..place], calls, &streams));
             }
-            origins.extend(data(&packets[packet], &frames[packet], timeline, place, calls));
+            origins.extend(
+                of_stream(&packets[packet], &streams, calls)
+                    .unwrap_or_else(|| data(&packets[packet], &frames[packet], timeline, place, calls)),
+            );
             packets[packet].origins = origins;
         }
     }
 }
 
-/// The last call before the packet that names the port of one end, and the address if it names that, too.
-fn address(packet: &Packet, end: &str, before: &[Item], calls: &[Call]) -> Vec<Origin> {
-    let field = |what: &str| packet.fields.iter().rposition(|field| field.name == format!("{end} {what}"));
-    let Some(port) = field("Port") else { return Vec::new() };
-    let port_text = format!("sin_port=htons({})", packet.fields[port].value);
-    let naming = before.iter().rev().find_map(|item| match *item {
+/// The last calls that name the port and the address of one end, of those on sockets of this connection. Where these are
+/// not known, as of a datagram: the last call before the packet that names the port, and the address if that names it.
+fn address(packet: &Packet, end: &str, before: &[Item], calls: &[Call], streams: &Streams) -> Vec<Origin> {
+    // The link layer has fields of the same names, before these.
+    let field = |what: &str, name: &str| {
+        let field = packet.fields.iter().rposition(|field| field.name == format!("{end} {what}"))?;
+        Some((field, name.replace('#', &packet.fields[field].value)))
+    };
+    let Some(port) = field("Port", "sin_port=htons(#)") else { return Vec::new() };
+    let wanted = [Some(port.clone()), field("Address", "sin_addr=inet_addr(\"#\")")];
+    let has = |call: usize, text: &str| calls[call].arguments.iter().any(|argument| argument.contains(text));
+    let origin = |(field, text): (usize, String), call| Origin { field, call, text, read: false };
+    if let Some(named) = streams.naming(packet, end == "Source") {
+        let last = |wanted: (usize, String)| {
+            let call = named.iter().rev().find(|call| has(**call, &wanted.1))?;
+            Some(origin(wanted, *call))
+        };
+        return wanted.into_iter().flatten().filter_map(last).collect();
+    }
+    let call = before.iter().rev().find_map(|item| match *item {
         Item::Call(call) if NAMING.contains(&calls[call].name.as_str()) && calls[call].phase >= Phase::Program => {
-            let argument = calls[call].arguments.iter().find(|argument| argument.contains(&port_text))?;
-            Some((call, argument))
+            has(call, &port.1).then_some(call)
         }
         _ => None,
     });
-    let Some((call, argument)) = naming else { return Vec::new() };
-    let mut origins = vec![Origin { field: port, call, text: port_text, read: false }];
-    // The link layer has fields of the same name, before these.
-    if let Some(address) = field("Address") {
-        let text = format!("sin_addr=inet_addr(\"{}\")", packet.fields[address].value);
-        if argument.contains(&text) {
-            origins.push(Origin { field: address, call, text, read: false });
-        }
-    }
-    origins
+    let Some(call) = call else { return Vec::new() };
+    wanted.into_iter().flatten().filter(|wanted| has(call, &wanted.1)).map(|wanted| origin(wanted, call)).collect()
 }
 
-/// The call that has sent the packet's data, and the one that reads them.
+/// The calls that have sent or received the packet's bytes of its connection, if any descriptor is known to belong to it.
+fn of_stream(packet: &Packet, streams: &Streams, calls: &[Call]) -> Option<Vec<Origin>> {
+    let ways = [false, true].map(|read| streams.transfers(packet, read));
+    if ways.iter().all(Option::is_none) {
+        return None;
+    }
+    let Some(field) = packet.fields.iter().position(|field| field.name == "data") else { return Some(Vec::new()) };
+    let origin = |transfer: &Transfer| {
+        let text = calls[transfer.call].arguments.get(BUFFER)?.clone();
+        Some(Origin { field, call: transfer.call, text, read: transfer.read })
+    };
+    Some(ways.into_iter().flatten().flatten().filter_map(origin).collect())
+}
+
+/// Where that is not known, as of a datagram: the call that has sent the packet's data, and the one that reads them, by
+/// what they have and by when they were made.
 fn data(packet: &Packet, frame: &Frame, timeline: &[Item], place: usize, calls: &[Call]) -> Vec<Origin> {
     let Some(field) = packet.fields.iter().position(|field| field.name == "data") else { return Vec::new() };
     let data = &frame.bytes[packet.fields[field].offset..];

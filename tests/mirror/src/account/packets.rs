@@ -138,7 +138,7 @@ impl Conversations {
             }
             Some(TransportSlice::Icmpv4(icmp)) => {
                 packet.protocol = "ICMP".into();
-                packet.options.push(format!("type {}, code {}", icmp.type_u8(), icmp.code_u8()));
+                packet.options.push(icmp_text(icmp.type_u8(), icmp.code_u8(), icmp.bytes5to8()));
                 &[]
             }
             Some(TransportSlice::Icmpv6(icmp)) => {
@@ -150,9 +150,10 @@ impl Conversations {
                 packet.protocol = "IGMP".into();
                 &[]
             }
-            // A fragment other than the first, or a protocol that is not known here.
+            // A fragment, or a protocol that is not known here.
             None => {
                 packet.protocol = "IP".into();
+                packet.options.extend(fragment_text(sliced.net.as_ref()));
                 &[]
             }
         };
@@ -203,6 +204,43 @@ fn option_text(option: TcpOptionElement) -> Option<String> {
     }
 }
 
+/// What an ICMP message says; `rest` is the second half of its header.
+fn icmp_text(kind: u8, code: u8, rest: [u8; 4]) -> String {
+    let words = match (kind, code) {
+        (0, 0) => "echo reply".to_owned(),
+        (3, 0) => "network unreachable".to_owned(),
+        (3, 1) => "host unreachable".to_owned(),
+        (3, 2) => "protocol unreachable".to_owned(),
+        (3, 3) => "port unreachable".to_owned(),
+        (3, 4) => format!("fragmentation needed, next-hop MTU {}", u16::from_be_bytes([rest[2], rest[3]])),
+        (5, _) => "redirect".to_owned(),
+        (8, 0) => "echo request".to_owned(),
+        (11, 0) => "time to live exceeded".to_owned(),
+        (11, 1) => "fragment reassembly time exceeded".to_owned(),
+        _ => return format!("type {kind}, code {code}"),
+    };
+    format!("type {kind}, code {code}: {words}")
+}
+
+/// Which part of a datagram a fragment has.
+fn fragment_text(net: Option<&NetSlice<'_>>) -> Option<String> {
+    let Some(NetSlice::Ipv4(ip)) = net else { return None };
+    let header = ip.header();
+    if !header.is_fragmenting_payload() {
+        return None;
+    }
+    let protocol = match header.protocol().0 {
+        1 => "ICMP".to_owned(),
+        6 => "TCP".to_owned(),
+        17 => "UDP".to_owned(),
+        number => format!("protocol {number}"),
+    };
+    let first = usize::from(header.fragments_offset().byte_offset());
+    let length = ip.payload().payload.len();
+    let more = if header.more_fragments() { "more follow" } else { "the last" };
+    Some(format!("{protocol} fragment of {length} bytes, from byte {first}, {more}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,5 +268,21 @@ mod tests {
         assert_eq!(hello.summary(), "ACK  5 bytes \"hello\", seq 1, ack 1");
         assert!(packet(&frame(1, 2, 0, false, b"hello")).resent);
         assert!(!packet(&frame(1, 2, 5, false, b"!")).resent);
+    }
+
+    #[test]
+    fn fragments_and_errors_say_what_they_are() {
+        let mut conversations = Conversations::default();
+        let mut packet = Vec::new();
+        let builder = PacketBuilder::ethernet2([0; 6], [0; 6]).ipv4([127, 0, 0, 1], [127, 0, 0, 2], 64);
+        builder.udp(1, 2).write(&mut packet, &[b'x'; 40]).unwrap();
+        // More Fragments, and an offset of 16 bytes; the header's checksum is not looked at.
+        packet[20..22].copy_from_slice(&0x2002_u16.to_be_bytes());
+        let summary = conversations.packet(&packet).unwrap().summary();
+        assert_eq!(summary, "IP  UDP fragment of 48 bytes, from byte 16, more follow");
+        packet[20..22].copy_from_slice(&0x0006_u16.to_be_bytes());
+        assert!(conversations.packet(&packet).unwrap().summary().ends_with("from byte 48, the last"));
+        assert_eq!(icmp_text(3, 4, [0, 0, 0, 70]), "type 3, code 4: fragmentation needed, next-hop MTU 70");
+        assert_eq!(icmp_text(13, 0, [0; 4]), "type 13, code 0");
     }
 }

@@ -34,28 +34,11 @@ pub(super) fn timeline(calls: &[Call], packets: &[Packet], deeds: &[Deed]) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::calls::{Kind, Phase};
+    use crate::account::calls::of_event;
+    use crate::read::trace::parse;
 
     fn call(begin: i64, end: i64) -> Call {
-        Call {
-            kind: Kind::Call,
-            name: "recvfrom".into(),
-            function: "recv".into(),
-            arguments: Vec::new(),
-            result: "1".into(),
-            error: None,
-            meaning: None,
-            injected: false,
-            text: String::new(),
-            compared: String::new(),
-            thread: 9,
-            owner: String::new(),
-            phase: Phase::Program,
-            step: None,
-            places: Vec::new(),
-            begin,
-            end,
-        }
+        Call { begin, end, ..of_event(&parse("9 recvfrom(4, \"a\", 1, 0, NULL, NULL) = 1\n")[0]) }
     }
 
     #[test]

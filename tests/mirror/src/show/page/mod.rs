@@ -23,8 +23,10 @@ mod time;
 mod verdict;
 mod view;
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+/// Its style, which stands in it.
+pub const STYLE: &str = include_str!("style.css");
+/// Its script, likewise.
+pub const SCRIPT: &str = include_str!("script.js");
 
 /// What the page says about the run, and no account knows.
 #[derive(Debug)]

@@ -51,7 +51,7 @@ fn bytes(packet: &Packet) -> Markup {
                     @if pair[0] > 0 { "\n" }
                     span .offset { (format!("{:04x}  ", pair[0])) }
                 }
-                b .own[from_program(pair[0])] { (spaced(&packet.bytes[2 * pair[0]..2 * pair[1]])) }
+                b class=[from_program(pair[0]).then_some("own")] { (spaced(&packet.bytes[2 * pair[0]..2 * pair[1]])) }
                 " "
             }
             @if shown < length { "\n" span .offset { "… " (length - shown) " bytes more" } }
@@ -77,16 +77,16 @@ fn layer(view: &View<'_>, side: usize, packet: &Packet, fields: &[Field]) -> Mar
     let before = packet.fields.iter().position(|field| std::ptr::eq(field, first)).unwrap_or(0);
     html! {
         table {
-            caption { (fields[0].layer) @if !fields[0].source.is_empty() { " " span .source { (fields[0].source) } } }
+            caption { (fields[0].layer) @if !fields[0].source.is_empty() { " " cite { (fields[0].source) } } }
             @for (index, field) in fields.iter().enumerate() {
                 @let origins: Vec<&Origin> =
                     packet.origins.iter().filter(|origin| origin.field == before + index).collect();
-                tr .own[!origins.is_empty()] data-b={ (field.offset) "+" (field.length) } {
+                tr class=[(!origins.is_empty()).then_some("own")] data-b={ (field.offset) "+" (field.length) } {
                     th { (field.name) }
                     td {
                         (value(packet, field))
                         @for origin in origins { " " (came(view, side, origin)) }
-                        @if field.source != fields[0].source { " " span .source { (field.source) } }
+                        @if field.source != fields[0].source { " " cite { (field.source) } }
                     }
                 }
             }
@@ -102,7 +102,7 @@ fn value(packet: &Packet, field: &Field) -> Markup {
     html! {
         (field.value)
         @if field.layer == "data" && !packet.data.is_empty() { " “" (packet.data) "”" }
-        @if let Some(bits) = bits { span .bits { (bits) } }
+        @if let Some(bits) = bits { i { (bits) } }
     }
 }
 

@@ -284,8 +284,8 @@
     for (const { b } of bytes.filter((a) => fields.some((f) => a.from < f.to && f.from < a.to))) b.classList.add("on");
     const text = fields.map(({ row }) => {
       const caption = row.closest("table").caption;
-      const own = row.querySelector("td .source");
-      const source = own || caption.querySelector(".source");
+      const own = row.querySelector("td cite");
+      const source = own || caption.querySelector("cite");
       const value = row.querySelector("td").firstChild.textContent.trim();
       return `${caption.firstChild.textContent.trim()} ${row.querySelector("th").textContent} = ${value}` + (source ? ` (${source.textContent})` : "");
     });
