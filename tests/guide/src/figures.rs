@@ -20,8 +20,9 @@ pub fn packet_text(packet: &Packet, language: Language) -> String {
     parts.extend(packet.sequence.map(|number| format!("seq {number}")));
     // Only a segment with ACK acknowledges something.
     parts.extend(packet.acknowledges.filter(|_| packet.flags.contains("ACK")).map(|number| format!("ack {number}")));
-    // A segment's options would be too long.
-    parts.extend(packet.options.iter().filter(|_| packet.flags.is_empty()).cloned());
+    // Of segments, those that open a connection have options that matter.
+    let has_options = packet.flags.is_empty() || packet.flags.contains("SYN");
+    parts.extend(packet.options.iter().filter(|_| has_options).cloned());
     if packet.resent {
         parts.push(language.choose("sent again", "재전송").to_owned());
     }
