@@ -248,7 +248,7 @@ pub fn build(project: &Project) -> Result<Built> {
     }
     say("programs: make build")?;
     project.build()?;
-    material.recorded = recorded(project, &material.names.runs, &project.path("target/study/.recorded"))?;
+    material.recorded = recorded(project, &material.names.runs, &project.path("target/study-runs"))?;
     say(&format!("pages: {} chapters in both languages", material.chapters.len().saturating_sub(1)))?;
     let files = files(&material, &mut problems)?;
     if !problems.is_empty() {
@@ -306,8 +306,13 @@ fn files(material: &Material, problems: &mut Vec<Problem>) -> Result<BTreeMap<St
         files.insert(format!("{code}/errata.html"), page::errata(language, material));
         files.insert(format!("search-{code}.js"), page::search(language, material)?);
     }
+    // The listings that no page leads to would only make the site larger.
+    let linked: BTreeSet<String> = files.values().flat_map(|text| linked_sources(text)).collect();
     for source in material.sources.values() {
-        files.insert(format!("source/{}.html", source.file), page::source(source));
+        let name = format!("source/{}.html", source.file);
+        if linked.contains(&name) {
+            files.insert(name, page::source(source));
+        }
     }
     files.insert("index.html".into(), page::first());
     for (name, text) in page::ASSETS {
@@ -322,6 +327,12 @@ fn files(material: &Material, problems: &mut Vec<Problem>) -> Result<BTreeMap<St
     files.insert("views/view.css".into(), STYLE.into());
     files.insert("views/view.js".into(), SCRIPT.into());
     Ok(files)
+}
+
+/// The listings that a page of a language leads to.
+fn linked_sources(text: &str) -> impl Iterator<Item = String> {
+    let links = text.split("href=\"../source/").skip(1);
+    links.filter_map(|rest| Some(format!("source/{}", rest.split(['"', '#']).next()?)))
 }
 
 /// The page of a run with style and script in files of their own, which all such pages share.
