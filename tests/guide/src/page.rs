@@ -35,7 +35,12 @@ pub fn chapter(chapter: &Chapter, material: &Material, problems: &mut Vec<Proble
     let language = chapter.language;
     let is_first = chapter.slug == "index";
     let mut parts = Vec::new();
+    let mut list = Some(list_of_questions(chapter, material)).filter(|_| chapter.head.free);
     for block in &chapter.blocks {
+        // What is asked on a page of questions stands before the first of them.
+        if matches!(block.kind, Kind::Heading { .. }) {
+            parts.extend(list.take());
+        }
         match &block.kind {
             Kind::Heading { level, id, title } => parts.push(heading(*level, id, title, language, material)),
             Kind::Text(text) => {
@@ -95,6 +100,30 @@ pub fn chapter(chapter: &Chapter, material: &Material, problems: &mut Vec<Proble
         content,
     };
     framed(&frame, material)
+}
+
+/// So many questions need a list.
+const MANY: usize = 5;
+
+/// The headings of the third level, if there are many.
+fn list_of_questions(chapter: &Chapter, material: &Material) -> Markup {
+    let questions: Vec<_> = chapter
+        .blocks
+        .iter()
+        .filter_map(|block| match &block.kind {
+            Kind::Heading { level: 3, id, title } => Some((id, title)),
+            _ => None,
+        })
+        .collect();
+    html! {
+        @if questions.len() >= MANY {
+            ul .questions {
+                @for (id, title) in questions {
+                    li { a href={ "#" (id) } { (PreEscaped(markdown::line_to_html(title, &material.names))) } }
+                }
+            }
+        }
+    }
 }
 
 fn heading(level: usize, id: &str, title: &str, language: Language, material: &Material) -> Markup {
