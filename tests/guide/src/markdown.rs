@@ -107,7 +107,7 @@ pub fn to_text(text: &str) -> String {
 }
 
 /// Where a link leads, from a chapter's page.
-fn resolved(link: &str, names: &Names) -> Result<String, String> {
+pub fn resolved(link: &str, names: &Names) -> Result<String, String> {
     let Some((kind, name)) = link.split_once(':') else {
         return Err(format!(
             "the link {link:?} leads to nothing: expected chapter:, scenario:, erratum:, lines:, source: or https:"

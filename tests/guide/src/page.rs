@@ -64,6 +64,15 @@ pub fn chapter(chapter: &Chapter, material: &Material, problems: &mut Vec<Proble
             }
         }
         @for part in parts { (part) }
+        @if let Some(others) = material.contents.see.get(&chapter.slug) {
+            p .see {
+                (language.choose("See also: ", "함께 볼 곳: "))
+                @for (place, other) in others.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    (see(other, language, material))
+                }
+            }
+        }
         @if is_first {
             @for part in &material.contents.part {
                 h2 { (part.title(language)) }
@@ -100,6 +109,25 @@ pub fn chapter(chapter: &Chapter, material: &Material, problems: &mut Vec<Proble
         content,
     };
     framed(&frame, material)
+}
+
+/// A link to another chapter, or to a section of it.
+fn see(other: &str, language: Language, material: &Material) -> Markup {
+    let (slug, section) = other.split_once('#').map_or((other, None), |(slug, section)| (slug, Some(section)));
+    let title = |text: &str| PreEscaped(markdown::line_to_html(text, &material.names));
+    html! {
+        @if let Some(chapter) = material.chapters.get(slug).map(|pair| &pair[language as usize]) {
+            a href={ (slug) ".html" @if let Some(section) = section { "#" (section) } } {
+                (chapter.head.title)
+                @for block in &chapter.blocks {
+                    @match &block.kind {
+                        Kind::Heading { id, title: text, .. } if Some(id.as_str()) == section => { " › " (title(text)) },
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// So many questions need a list.

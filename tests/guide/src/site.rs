@@ -44,6 +44,9 @@ pub enum Built {
 pub struct Contents {
     /// The parts.
     pub part: Vec<Part>,
+    /// Of each chapter the others that belong to it: `NAME`, or `NAME#SECTION`.
+    #[serde(default)]
+    pub see: BTreeMap<String, Vec<String>>,
 }
 
 /// Some chapters under one title.
@@ -217,6 +220,13 @@ pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
         }
         for program in chapter.head.programs.iter().filter(|program| !names.programs.contains_key(*program)) {
             problems.push(Problem { file: chapter.file.clone(), line: 1, what: format!("no program {program:?}") });
+        }
+    }
+    for (slug, others) in &contents.see {
+        let link = |other: &&String| markdown::resolved(&format!("chapter:{other}"), &names).is_err();
+        let unknown = (!names.chapters.contains_key(slug)).then_some(slug);
+        for name in unknown.into_iter().chain(others.iter().filter(link)) {
+            problems.push(Problem { file: CONTENTS.into(), line: 1, what: format!("see: nothing is called {name:?}") });
         }
     }
     let mut sources = BTreeMap::new();
