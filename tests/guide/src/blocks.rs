@@ -85,7 +85,7 @@ fn address(run: &Run, material: &Material) -> String {
 
 fn caption(run: &Run, language: Language, material: &Material) -> Markup {
     html! {
-        (language.choose("From a recorded run: ", "기록된 실행: "))
+        (language.choose("From a recorded run: ", "실행 기록: "))
         a href=(address(run, material)) { code { (run.program) " " (run.scenario) } }
     }
 }
@@ -93,11 +93,11 @@ fn caption(run: &Run, language: Language, material: &Material) -> Markup {
 /// The same for one scenario of several programs.
 fn of_runs(runs: &[Run], language: Language) -> Markup {
     html! {
-        (language.choose("From recorded runs of the scenario ", "기록된 실행, 시나리오 "))
+        (language.choose("From recorded runs of the scenario ", "실행 기록, 시나리오 "))
         code { (runs[0].scenario) }
         (language.choose(
             ", traced by strace, which makes every call slower; between two dashed lines the distances do not show time.",
-            ". strace로 추적했으므로 모든 호출이 실제보다 느립니다. 두 점선 사이의 간격은 시간에 비례하지 않습니다.",
+            ". strace로 추적하느라 모든 호출이 실제보다 느립니다. 두 점선 사이의 거리는 시간을 나타내지 않습니다.",
         ))
     }
 }
@@ -222,7 +222,7 @@ fn output(run: &Run, account: &Account, language: Language, material: &Material)
             div .where {
                 b { (language.choose("Output", "출력")) } " "
                 a href=(address(run, material)) { code { (run.program) " " (run.scenario) } }
-                ", " @if same { (language.choose("the same in C and Rust", "C와 Rust가 같음")) } @else { "C" }
+                ", " @if same { (language.choose("the same in C and Rust", "C와 Rust 동일")) } @else { "C" }
                 ", " (end(&side.end, language))
             }
             @if stdout.is_empty() && stderr.is_empty() {
@@ -238,7 +238,7 @@ fn output(run: &Run, account: &Account, language: Language, material: &Material)
 fn end(words: &str, language: Language) -> String {
     let korean = match (words.strip_prefix("exit status "), words.strip_prefix("killed by ")) {
         (Some(status), _) => format!("종료 코드 {status}"),
-        (_, Some(signal)) => format!("{signal}으로 종료"),
+        (_, Some(signal)) => format!("{signal} 시그널로 종료"),
         _ => "마지막 단계 뒤에도 실행 중".to_owned(),
     };
     language.choose(words.to_owned(), korean)
@@ -415,8 +415,8 @@ pub fn claims(ranges: &[RangeInclusive<u32>], language: Language, material: &Mat
         div .wide tabindex="0" { table {
             thead { tr {
                 th { (language.choose("lines", "줄")) }
-                th { (language.choose("what the tutorial says", "강좌의 내용")) }
-                th { (language.choose("shown by", "보여 주는 것")) }
+                th { (language.choose("what the tutorial says", "강좌의 설명")) }
+                th { (language.choose("shown by", "확인할 곳")) }
             } }
             tbody {
                 @for claim in material.claims(language).iter().filter(|claim| inside(&claim.lines)) {

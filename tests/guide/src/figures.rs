@@ -75,7 +75,7 @@ pub fn ladder(packets: &[&Packet], language: Language) -> Markup {
             }
         }
         @if left_out > 0 {
-            p .none { (left_out) (language.choose(" packets of other ends are left out.", "개의 다른 패킷은 생략했습니다.")) }
+            p .none { (left_out) (language.choose(" packets of other ends are left out.", "개는 다른 상대와 주고받은 패킷이라 생략했습니다.")) }
         }
     }
 }
@@ -105,13 +105,13 @@ pub fn bytes(output: &str, language: Language) -> Result<Markup, String> {
     };
     let rows = [
         (machine, memory),
-        (language.choose("On the network, after htonl (big-endian)", "네트워크, htonl을 거친 뒤(빅 엔디언)"), network),
+        (language.choose("On the network, after htonl (big-endian)", "htonl을 거친 네트워크 순서(빅 엔디언)"), network),
     ];
     Ok(html! {
         svg .drawn viewBox="0 0 620 262" width="620" height="262" role="img"
-            aria-label={ (language.choose("The bytes of ", "바이트의 순서: ")) (number) }
+            aria-label={ (language.choose("The bytes of ", "바이트 순서: ")) (number) }
         {
-            text x="10" y="20" .strong { (language.choose("The number ", "수 ")) (number) }
+            text x="10" y="20" .strong { (language.choose("The number ", "수: ")) (number) }
             @for (index, (title, bytes)) in rows.iter().enumerate() {
                 @let y = 40 + index * 116;
                 text x="10" y=(y + 14) { (title) }
@@ -121,8 +121,8 @@ pub fn bytes(output: &str, language: Language) -> Result<Markup, String> {
                     text .value x=(x + 71) y=(y + 52) text-anchor="middle" { (byte) }
                     text .faint x=(x + 71) y=(y + 84) text-anchor="middle" {
                         @if index == 0 { (language.choose("address ", "주소 ")) "A" @if place > 0 { "+" (place) } }
-                        @else if place == 0 { (language.choose("sent first", "첫 바이트")) }
-                        @else if place == 3 { (language.choose("sent last", "마지막 바이트")) }
+                        @else if place == 0 { (language.choose("sent first", "처음에 보냄")) }
+                        @else if place == 3 { (language.choose("sent last", "마지막에 보냄")) }
                     }
                 }
             }
@@ -180,7 +180,7 @@ pub fn queues(output: &str, language: Language) -> Result<Markup, String> {
                     text x="510" y=(y + 20) { (text("accept() takes this one first", "accept()가 먼저 꺼냄")) }
                 }
                 @if place + 1 == count && place > 0 {
-                    text .faint x="452" y=(y + 20) { (text("one more than the limit", "한도보다 하나 더")) }
+                    text .faint x="452" y=(y + 20) { (text("one more than the limit", "한도보다 하나 많음")) }
                 }
             }
             @let y = 66 + count * 34;
@@ -189,7 +189,7 @@ pub fn queues(output: &str, language: Language) -> Result<Markup, String> {
             line .arrow x1="110" x2="200" y1=(y + 29) y2=(y + 29) {}
             text .bad x="206" y=(y + 35) { "✕" }
             text x="226" y=(y + 34) {
-                (text("its SYN is dropped: no answer; it is sent again later", "SYN을 버림: 응답 없음, 나중에 다시 보냄"))
+                (text("its SYN is dropped: no answer; it is sent again later", "SYN을 버림: 응답 없음, 나중에 재전송됨"))
             }
         }
     })
@@ -262,7 +262,7 @@ pub fn path(output: &str, language: Language) -> Result<Markup, String> {
     let width = 20 + links.len() * wide;
     Ok(html! {
         svg .drawn viewBox={ "0 0 " (width) " 236" } width=(width) height="236" role="img"
-            aria-label={ (language.choose("The path MTU is ", "경로 MTU는 ")) (least) }
+            aria-label={ (language.choose("The path MTU is ", "Path MTU는 ")) (least) }
         {
             @for (place, (name, mtu)) in links.iter().enumerate() {
                 @let (x, height) = (10 + place * wide, (mtu * high / largest).max(8));
@@ -271,8 +271,8 @@ pub fn path(output: &str, language: Language) -> Result<Markup, String> {
                 text x=(x + wide / 2 - 3) y=(middle + 5) text-anchor="middle" { "MTU " (mtu) }
             }
             text x="10" y="162" {
-                (language.choose("Path MTU: ", "경로 MTU: ")) (least)
-                (language.choose(", the smallest of them", ", 그 가운데 가장 작은 값"))
+                (language.choose("Path MTU: ", "Path MTU: ")) (least)
+                (language.choose(", the smallest of them", ", 가장 작은 MTU"))
             }
             rect .slot.full x="10" y="178" width=(packet * 2) height="22" {}
             text x=(10 + packet) y="194" text-anchor="middle" { (packet) (language.choose(" bytes", "바이트")) }
@@ -285,7 +285,7 @@ pub fn path(output: &str, language: Language) -> Result<Markup, String> {
             text .faint x="10" y="222" {
                 (language.choose(
                     "A packet that is larger is sent in fragments, each with a header of its own.",
-                    "더 큰 패킷은 조각으로 나뉘고, 조각마다 헤더가 붙습니다.",
+                    "이보다 큰 패킷은 조각으로 나누어 보내고, 조각마다 헤더가 붙습니다.",
                 ))
             }
         }

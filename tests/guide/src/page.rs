@@ -156,7 +156,7 @@ fn list_of_questions(chapter: &Chapter, material: &Material) -> Markup {
 
 fn heading(level: usize, id: &str, title: &str, language: Language, material: &Material) -> Markup {
     let title = PreEscaped(markdown::line_to_html(title, &material.names));
-    let anchor = html! { a .anchor href={ "#" (id) } aria-label=(language.choose("link to this section", "이 절의 링크")) { "#" } };
+    let anchor = html! { a .anchor href={ "#" (id) } aria-label=(language.choose("link to this section", "이 절로 가는 링크")) { "#" } };
     html! {
         @if level == 2 { h2 id=(id) { (title) " " (anchor) } } @else { h3 id=(id) { (title) " " (anchor) } }
     }
@@ -180,13 +180,13 @@ pub fn lines(language: Language, material: &Material) -> String {
         h1 { (title) }
         p { (language.choose(
             "The line of the tutorial that you have open, and where it is explained.",
-            "지금 읽고 있는 강좌의 줄 번호와, 그 줄을 설명하는 곳입니다.")) }
+            "강좌의 줄마다 이 안내서의 어디에서 설명하는지를 찾을 수 있습니다.")) }
         p .needs-script { label { (language.choose("Line ", "줄 번호 ")) input #line type="number" min="1" max="690" inputmode="numeric"; } }
         div .wide tabindex="0" { table {
             thead { tr {
                 th { (language.choose("lines", "줄")) } th { (language.choose("chapter", "장")) }
-                th { (language.choose("what the tutorial says", "강좌의 내용")) }
-                th { (language.choose("shown by", "보여 주는 것")) }
+                th { (language.choose("what the tutorial says", "강좌의 설명")) }
+                th { (language.choose("shown by", "확인할 곳")) }
             } }
             tbody {
                 @for claim in claims {
@@ -219,7 +219,7 @@ pub fn errata(language: Language, material: &Material) -> String {
         h1 { (title) }
         p { (language.choose(
             "Where the tutorial is wrong, what is right, and the proof. The numbers in brackets are its lines.",
-            "강좌에서 틀린 곳과 맞는 내용, 그리고 그 증명입니다. 괄호 안은 강좌의 줄 번호입니다.")) }
+            "강좌에서 틀린 곳을 바로잡고 그 근거를 밝힙니다. 괄호 안은 강좌의 줄 번호입니다.")) }
         @for (number, entry) in material.errata(language) {
             // Not a list in Markdown.
             @let title = format!("{number}\\. {}", entry.title);
@@ -270,8 +270,8 @@ fn framed(frame: &Frame<'_>, material: &Material) -> String {
                         (contents(frame, material))
                     }
                     nav .side aria-label=(text("Contents", "차례")) { (contents(frame, material)) }
-                    main #content data-root={ "../" } data-copy=(text("copy", "복사")) data-copied=(text("copied", "복사함"))
-                        data-nothing=(text("Nothing was found.", "찾은 것이 없습니다."))
+                    main #content data-root={ "../" } data-copy=(text("copy", "복사")) data-copied=(text("copied", "복사됨"))
+                        data-nothing=(text("Nothing was found.", "검색 결과가 없습니다."))
                     {
                         @if name != "index" {
                             nav .crumbs aria-label=(text("Where this is", "현재 위치")) {

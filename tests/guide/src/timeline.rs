@@ -53,7 +53,7 @@ impl Mark {
             Self::Accept => language.choose("accepts", "accept"),
             Self::Receive => language.choose("receives", "수신"),
             Self::Send => language.choose("sends", "송신"),
-            Self::Again => language.choose("EAGAIN: nothing there", "EAGAIN: 아직 없음"),
+            Self::Again => language.choose("EAGAIN: nothing there", "EAGAIN: 할 일 없음"),
             Self::Other => language.choose("other call", "그 밖의 호출"),
         }
     }
@@ -204,7 +204,7 @@ pub fn deed_text(text: &str, language: Language) -> String {
             ["sends", count, "byte" | "bytes"] => format!("{count}바이트를 보냄"),
             ["gets", count, "byte" | "bytes"] => format!("{count}바이트를 받음"),
             ["closes"] => "연결을 닫음".into(),
-            ["program", "gets", signal] if who == "the" => return Some(format!("프로그램이 {signal}을 받음")),
+            ["program", "gets", signal] if who == "the" => return Some(format!("프로그램이 {signal} 시그널을 받음")),
             _ => return None,
         };
         Some(format!("{who}: {what}"))
@@ -237,7 +237,7 @@ pub fn timeline(runs: &[(&str, &Account)], count: usize, language: Language) -> 
     Ok(html! {
         (legend(language))
         svg .drawn.timeline viewBox={ "0 0 " (width) " " (y) } width=(width) height=(y) role="img"
-            aria-label=(language.choose("What each server does while its clients act", "클라이언트가 움직이는 동안 각 서버가 하는 일"))
+            aria-label=(language.choose("What each server does while its clients act", "클라이언트가 움직이는 동안 서버마다 하는 일"))
         {
             @for (place, text) in deeds.iter().enumerate() {
                 @let x = deed_x(place);
@@ -254,7 +254,7 @@ pub fn timeline(runs: &[(&str, &Account)], count: usize, language: Language) -> 
 fn legend(language: Language) -> Markup {
     html! {
         p .legend {
-            span { i .waits {} (language.choose("sleeps in the call", "호출 안에서 잠듦")) }
+            span { i .waits {} (language.choose("sleeps in the call", "호출한 채 잠듦")) }
             span { i .runs {} (language.choose("runs", "실행 중")) }
             @for mark in Mark::ALL { span { i class=(mark.class()) {} (mark.words(language)) } }
             span { "▼ " (language.choose("data arrives", "데이터 도착")) }
@@ -333,7 +333,7 @@ pub fn phases(runs: &[(&str, &Account)], deed: usize, language: Language) -> Res
             tbody { @for (program, row) in rows.values() {
                 tr {
                     td { code { (program) } }
-                    td { (code(row.waits, language.choose("none: it asks again and again", "없음: 계속 다시 물어봄"))) }
+                    td { (code(row.waits, language.choose("none: it asks again and again", "없음: 될 때까지 되풀이"))) }
                     td { (code(Some(row.receives), "")) }
                     td { (code(Some(row.sends), "")) }
                     td .number { (row.calls) }
