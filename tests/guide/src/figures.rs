@@ -42,7 +42,11 @@ pub fn ladder(packets: &[&Packet], language: Language) -> Markup {
     }
     ends.truncate(MOST_LANES);
     let lane = |end: &str| ends.iter().position(|other| *other == end);
-    let shown: Vec<_> = packets.iter().filter_map(|p| Some((p, lane(&p.from)?, lane(&p.to)?))).collect();
+    // A packet that a host sends to itself goes from one side of it to another.
+    let to_itself = ends.len() == 1;
+    let to = |packet: &Packet| lane(&packet.to).map(|to| to + usize::from(to_itself));
+    let shown: Vec<_> = packets.iter().filter_map(|p| Some((p, lane(&p.from)?, to(p)?))).collect();
+    ends.extend_from_within(..usize::from(to_itself));
     // Each text has room between the two ends that it stands between.
     let room = |(packet, from, to): &(&&Packet, usize, usize)| {
         let lanes = from.abs_diff(*to).max(1);
