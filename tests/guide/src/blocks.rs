@@ -335,15 +335,18 @@ fn story(run: &Run, account: &Account, from: Option<u32>, language: Language, ma
         Item::Call(call) => ["program", "library"].contains(&side.calls[*call].phase.as_str()),
         _ => true,
     });
-    let begins = |item: &&Item| match **item {
+    let items: Vec<&Item> = items.collect();
+    // What the step's first call waited for stands before it, and belongs to it.
+    let is_of_step = |item: &&Item| match **item {
         Item::Call(call) => side.calls[call].step.is_some_and(|step| Some(step) >= from),
         _ => false,
     };
-    let items: Vec<&Item> =
-        if from.is_some() { items.skip_while(|item| !begins(item)).collect() } else { items.collect() };
+    let first = items.iter().position(is_of_step).filter(|_| from.is_some()).unwrap_or(0);
+    let begin = items[..first].iter().rposition(|item| matches!(item, Item::Call(_))).map_or(0, |last| last + 1);
+    let items = &items[begin..];
     let owner = |call: &Call| timeline::owner_text(call, language);
     let mut last = String::new();
-    let items = items.into_iter().map(|item| {
+    let items = items.iter().copied().map(|item| {
         // Who makes a call is said when it is another than before.
         let who = match *item {
             Item::Call(index) => owner(&side.calls[index]),
