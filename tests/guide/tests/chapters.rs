@@ -46,3 +46,28 @@ fn every_program_has_a_chapter_with_a_view() {
     let several: Vec<&str> = chapters.iter().filter(|c| views(c) > 1).map(|c| c.slug.as_str()).collect();
     assert!(several.is_empty(), "more than one view, which is large, in {several:?}");
 }
+
+/// Three exercises, each with a command, one of them a change of a source.
+#[test]
+fn every_chapter_has_exercises() {
+    let material = material();
+    for chapter in chapters(&material).into_iter().filter(|chapter| !chapter.head.free) {
+        let mut section = "";
+        let (mut text, mut changes) = (String::new(), 0);
+        for block in &chapter.blocks {
+            match &block.kind {
+                Kind::Heading { level: 2, id, .. } => section = id,
+                Kind::Text(part) if section == "try" => text.push_str(part),
+                Kind::Directive(Directive::Change { .. }) if section == "try" => changes += 1,
+                _ => {}
+            }
+        }
+        let exercises = (1..).take_while(|number| text.contains(&format!("**{number}. "))).count();
+        let commands = text.matches("```sh").count();
+        assert!(
+            exercises == 3 && commands >= 3 && changes >= 1,
+            "{}: {exercises} exercises, {commands} commands, {changes} changes",
+            chapter.file
+        );
+    }
+}
