@@ -58,7 +58,7 @@ pub fn listed(differences: &[Difference], labels: [&str; 2]) -> String {
                 }
             }
             Difference::Stated { side, what, expected, actual } => {
-                let _ = writeln!(text, "    {}: {what} is not as stated:", labels[*side]);
+                let _ = writeln!(text, "    {}: not as stated: {what}", labels[*side]);
                 let _ = writeln!(text, "      expected   {}", around(expected, expected, actual));
                 let _ = writeln!(text, "      actual     {}", around(actual, expected, actual));
             }
