@@ -77,7 +77,7 @@ fn documentation() -> Result<(), Failed> {
 
 fn documents() -> Result<(), Failed> {
     let mut wrong = Vec::new();
-    for file in files(&root(), "md")? {
+    for file in files(root(), "md")? {
         let name = file.strip_prefix(root())?.display().to_string();
         // What others have written, and what is built.
         if name.starts_with("target/") || name.contains("node_modules/") {
