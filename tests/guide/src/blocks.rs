@@ -16,6 +16,10 @@ use crate::timeline;
 /// The HTML of a directive, or why there is none.
 pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> Result<Markup, String> {
     let language = chapter.language;
+    let lacking = directive.runs().iter().find_map(|run| Some((run, material.not_recorded.get(run)?)));
+    if let Some((run, reason)) = lacking {
+        return Ok(not_recorded(run, reason, language));
+    }
     let recorded = |run: &Run| -> Result<&Recorded, String> {
         material.recorded.get(run).ok_or_else(|| format!("{} {} was not recorded", run.program, run.scenario))
     };
@@ -66,6 +70,16 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
         }
         Directive::Table { file, number, rows } => table(file, *number, rows, language, material),
         Directive::Change { file, find, put } => change(file, find, put, language, material),
+    }
+}
+
+/// What stands in place of a run that this machine did not allow to record.
+fn not_recorded(run: &Run, reason: &str, language: Language) -> Markup {
+    html! {
+        p .none {
+            (language.choose("Not recorded on this machine: ", "이 컴퓨터에서는 기록하지 못했습니다: "))
+            code { (run.program) " " (run.scenario) } " (" (reason) ")"
+        }
     }
 }
 

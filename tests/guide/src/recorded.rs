@@ -14,6 +14,7 @@ use mirror::common::tools::machine;
 use mirror::compare::normalise::Normaliser;
 use mirror::compare::rules::RULES;
 use mirror::project::{Case, Project};
+use mirror::run::job::NotRun;
 use mirror::show::page::{Facts, page};
 use serde::Deserialize;
 
@@ -179,8 +180,11 @@ pub struct Recorded {
     pub page: PathBuf,
 }
 
+/// The accounts of some runs, and those that this machine did not allow to record, with the reason.
+pub type Records = (BTreeMap<Run, Recorded>, BTreeMap<Run, String>);
+
 /// The accounts of these runs. Those that are missing or out of date are recorded in `folder`; others there are removed.
-pub fn recorded(project: &Project, runs: &BTreeSet<Run>, folder: &Path) -> Result<BTreeMap<Run, Recorded>> {
+pub fn recorded(project: &Project, runs: &BTreeSet<Run>, folder: &Path) -> Result<Records> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let names: BTreeSet<&str> = runs.iter().map(|run| run.program.as_str()).collect();
     let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -202,6 +206,7 @@ pub fn recorded(project: &Project, runs: &BTreeSet<Run>, folder: &Path) -> Resul
     }
     let missing: Vec<_> = wanted.iter().filter(|(_, _, _, file)| !file.exists()).collect();
     say(&format!("runs: {} recorded, {} to record", wanted.len() - missing.len(), missing.len()))?;
+    let mut reasons: BTreeMap<Run, String> = BTreeMap::new();
     if !missing.is_empty() {
         let output = project.output();
         let _lock = lock(&output)?;
@@ -212,31 +217,47 @@ pub fn recorded(project: &Project, runs: &BTreeSet<Run>, folder: &Path) -> Resul
                 let case = Case { pair, scenario };
                 record(project, &case, processor, &normaliser, file)
             },
-            |index, ()| {
+            |index, reason| {
                 let (run, ..) = missing[index];
-                say(&format!("  {}/{} {} {}", index + 1, missing.len(), run.program, run.scenario))?;
+                let why = reason.as_ref().map_or_else(String::new, |reason| format!(": not recorded: {reason}"));
+                say(&format!("  {}/{} {} {}{why}", index + 1, missing.len(), run.program, run.scenario))?;
+                reasons.extend(reason.map(|reason| ((*run).clone(), reason)));
                 Ok(())
             },
         )?;
     }
     let mut found = BTreeMap::new();
-    for (run, _, _, file) in wanted {
+    for (run, _, _, file) in wanted.into_iter().filter(|(run, ..)| !reasons.contains_key(run)) {
         let text = fs::read_to_string(&file)?;
         let account = serde_json::from_str(&text).with_context(|| format!("{}: invalid account", file.display()))?;
         found.insert(run.clone(), Recorded { account, page: file.with_extension("html") });
     }
-    Ok(found)
+    Ok((found, reasons))
 }
 
-fn record(project: &Project, case: &Case<'_>, processor: usize, normaliser: &Normaliser, file: &Path) -> Result<()> {
+/// Returns why it was not recorded, if this machine is the reason: it lacks a device, or is too busy for a verdict.
+fn record(
+    project: &Project,
+    case: &Case<'_>,
+    processor: usize,
+    normaliser: &Normaliser,
+    file: &Path,
+) -> Result<Option<String>> {
     let target = Target::of_pair(case.pair.clone(), project.output(), &project.path(""));
-    let (_, account) = trace::of(&target, case, processor, normaliser)?;
+    let account = match trace::of(&target, case, processor, normaliser) {
+        Err(error) if error.is::<NotRun>() => return Ok(Some(format!("{error:#}"))),
+        result => result?.1,
+    };
     let again = format!("cargo mirror compare {} --scenario {}", account.program, account.scenario);
+    if account.verdict == "undecided" {
+        return Ok(Some("undecided: two runs of one program were not the same".into()));
+    }
     ensure!(account.verdict == "same", "{again}: {}\n{}", account.verdict, account.differences.join("\n"));
     let facts = Facts { again: vec![again], system: machine()?, base: project.path("") };
     write(&file.with_extension("html"), &page(std::slice::from_ref(&account), &facts)?)?;
     // The account comes last: whoever finds it finds the page, too.
-    write(file, &serde_json::to_string(&account)?)
+    write(file, &serde_json::to_string(&account)?)?;
+    Ok(None)
 }
 
 /// Writes a file, which is whole once it has its name.

@@ -123,6 +123,8 @@ pub struct Material {
     pub sources: BTreeMap<String, Source>,
     /// What was recorded.
     pub recorded: BTreeMap<Run, Recorded>,
+    /// What this machine did not allow to record, and why.
+    pub not_recorded: BTreeMap<Run, String>,
     /// The order.
     pub contents: Contents,
     errata: [BTreeMap<u32, Erratum>; 2],
@@ -243,7 +245,17 @@ pub fn prepare(project: &Project) -> Result<(Material, Vec<Problem>)> {
             tables.insert(file.clone(), [english?, korean?]);
         }
     }
-    let material = Material { names, sources, recorded: BTreeMap::new(), contents, errata, claims, tables, chapters };
+    let material = Material {
+        names,
+        sources,
+        recorded: BTreeMap::new(),
+        not_recorded: BTreeMap::new(),
+        contents,
+        errata,
+        claims,
+        tables,
+        chapters,
+    };
     problems.extend(wrong_texts(&material));
     Ok((material, sorted(problems)))
 }
@@ -258,7 +270,10 @@ pub fn build(project: &Project) -> Result<Built> {
     }
     say("programs: make build")?;
     project.build()?;
-    material.recorded = recorded(project, &material.names.runs, &project.path("target/study-runs"))?;
+    let records = recorded(project, &material.names.runs, &project.path("target/study-runs"))?;
+    (material.recorded, material.not_recorded) = records;
+    let is_recorded = |run: &Run| material.recorded.contains_key(run);
+    material.names.views.retain(is_recorded);
     say(&format!("pages: {} chapters in both languages", material.chapters.len().saturating_sub(1)))?;
     let files = files(&material, &mut problems)?;
     if !problems.is_empty() {
