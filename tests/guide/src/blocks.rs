@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use maud::{Markup, PreEscaped, html};
+use mirror::show::highlight::without_indentation;
 
 use crate::chapter::{Chapter, Language};
 use crate::directive::{Directive, Figure, Run};
@@ -209,21 +210,6 @@ fn code(source: &Source, lines: RangeInclusive<usize>, label: &str) -> Markup {
                 }
             }
         }
-    }
-}
-
-/// A line of HTML without this many spaces at its beginning, which may be within an element.
-fn without_indentation(line: &str, columns: usize) -> String {
-    let spaces = " ".repeat(columns);
-    if let Some(rest) = line.strip_prefix(&spaces) {
-        return rest.to_owned();
-    }
-    match line.split_once('>') {
-        Some((tag, rest)) if tag.starts_with('<') => match rest.strip_prefix(&spaces) {
-            Some(rest) => format!("{tag}>{rest}"),
-            None => line.to_owned(),
-        },
-        _ => line.to_owned(),
     }
 }
 

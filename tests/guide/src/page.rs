@@ -243,13 +243,8 @@ fn framed(frame: &Frame<'_>, material: &Material) -> String {
         (DOCTYPE)
         html lang=(language.code()) {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                // No icon, so that no browser asks for one.
-                link rel="icon" href="data:,";
+                (head("../"))
                 title { (title) @if name != "index" { " · " (guide) } }
-                link rel="stylesheet" href="../style.css";
                 link rel="alternate" hreflang=(language.other().code()) href={ "../" (language.other().code()) "/" (name) ".html" };
             }
             body {
@@ -336,6 +331,18 @@ fn contents(frame: &Frame<'_>, material: &Material) -> Markup {
     }
 }
 
+/// What stands at the head of every page; `up` leads to the site's folder.
+fn head(up: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        // No icon, so that no browser asks for one.
+        link rel="icon" href="data:,";
+        link rel="stylesheet" href={ (up) "style.css" };
+    }
+}
+
 /// A source, line by line.
 pub fn source(source: &Source) -> String {
     let up = "../".repeat(source.file.matches('/').count() + 1);
@@ -343,12 +350,8 @@ pub fn source(source: &Source) -> String {
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                link rel="icon" href="data:,";
+                (head(&up))
                 title { (source.file) }
-                link rel="stylesheet" href={ (up) "style.css" };
             }
             body .listing {
                 main {
@@ -372,12 +375,8 @@ pub fn first() -> String {
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                link rel="icon" href="data:,";
+                (head(""))
                 title { "Sockmirror" }
-                link rel="stylesheet" href="style.css";
                 script { (PreEscaped(
                     "let code = null\n\
                      try { code = localStorage.getItem('language') } catch { /* there is no memory */ }\n\

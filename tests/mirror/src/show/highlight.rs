@@ -56,6 +56,21 @@ fn escaped(line: &str) -> String {
     line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// A line of HTML without this many spaces at its beginning, which may be within an element.
+pub fn without_indentation(line: &str, columns: usize) -> String {
+    let spaces = " ".repeat(columns);
+    if let Some(rest) = line.strip_prefix(&spaces) {
+        return rest.to_owned();
+    }
+    match line.split_once('>') {
+        Some((tag, rest)) if tag.starts_with('<') => match rest.strip_prefix(&spaces) {
+            Some(rest) => format!("{tag}>{rest}"),
+            None => line.to_owned(),
+        },
+        _ => line.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

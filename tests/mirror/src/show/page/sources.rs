@@ -8,7 +8,7 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::account::places::Place;
 use crate::account::{Account, Step};
-use crate::show::highlight::highlighted;
+use crate::show::highlight::{highlighted, without_indentation};
 
 /// The deepest indentation that the style sheet knows, in columns.
 const DEEPEST: usize = 24;
@@ -136,21 +136,6 @@ impl File {
             found.push(start..end.map_or(self.text.len(), |end| end + 1));
         }
         found
-    }
-}
-
-/// A line of HTML without this many spaces at its beginning, which may be within an element.
-fn without_indentation(line: &str, columns: usize) -> String {
-    let spaces = " ".repeat(columns);
-    if let Some(rest) = line.strip_prefix(&spaces) {
-        return rest.to_owned();
-    }
-    match line.split_once('>') {
-        Some((tag, rest)) if tag.starts_with('<') => match rest.strip_prefix(&spaces) {
-            Some(rest) => format!("{tag}>{rest}"),
-            None => line.to_owned(),
-        },
-        _ => line.to_owned(),
     }
 }
 
