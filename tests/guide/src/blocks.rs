@@ -423,7 +423,7 @@ pub fn claims(ranges: &[RangeInclusive<u32>], language: Language, material: &Mat
             } }
             tbody {
                 @for claim in material.claims(language).iter().filter(|claim| inside(&claim.lines)) {
-                    tr { td .number { (lines_text(&claim.lines)) } td { (line(&claim.claim)) } td { (line(&claim.shown_by)) } }
+                    tr { td .number { (lines_text(&claim.lines)) } td { (line(&claim.claim)) } td { (line(&markdown::with_links(&claim.shown_by, &material.names))) } }
                 }
             }
         } }

@@ -14,6 +14,7 @@ pub type Wrong = (usize, String);
 /// `lines:170-183`, `source:FILE` and `source:FILE:LINE`.
 pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
     let line_of = |at: usize| text[..at].matches('\n').count();
+    wrong.extend(broken_rows(text));
     let mut events = Vec::new();
     let (mut in_commands, mut in_code) = (false, false);
     for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
@@ -49,7 +50,7 @@ pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
                 Event::Text(commands)
             }
             Event::Text(text) if text.contains('*') && !in_code => {
-                problem(format!("a * that is no emphasis: {text:?}"));
+                problem("a * that is no emphasis".into());
                 Event::Text(text)
             }
             // A program's name and a scenario's, as the documents write them, must exist.
@@ -77,6 +78,65 @@ pub fn to_html(text: &str, names: &Names, wrong: &mut Vec<Wrong>) -> String {
     // The corner of a table heads nothing.
     let page = page.replace("<th></th>", "<td></td>");
     page.replace("<table>", "<div class=\"wide\" tabindex=\"0\"><table>").replace("</table>", "</table></div>")
+}
+
+/// Rows of a table that have not as many cells as its head.
+fn broken_rows(text: &str) -> Vec<Wrong> {
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count().saturating_sub(1);
+    let is_rule = |line: &str| line.starts_with("|-") || line.starts_with("|:");
+    let mut wrong = Vec::new();
+    let mut expected = None;
+    let lines: Vec<&str> = text.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        if line.trim().is_empty() {
+            expected = None;
+        } else if is_rule(line) && number > 0 {
+            expected = Some(cells(lines[number - 1]));
+        } else if let Some(expected) = expected.filter(|expected| *expected != cells(line)) {
+            wrong.push((number, format!("a row of {} cells in a table of {expected}", cells(line))));
+        }
+    }
+    wrong
+}
+
+/// What shows a claim, with links: a scenario in backquotes, one of the same program after it, and errata.
+pub fn with_links(text: &str, names: &Names) -> String {
+    let mut linked = String::new();
+    let mut program = "";
+    for (place, part) in text.split('`').enumerate() {
+        if place % 2 == 0 {
+            linked.push_str(&errata_linked(part, names));
+            continue;
+        }
+        let (of, scenario) = part.split_once(' ').unwrap_or((program, part));
+        if no_scenario(of, scenario, names).is_none() {
+            program = of;
+            linked.push_str(&format!("[`{part}`](scenario:{of}/{scenario})"));
+        } else {
+            linked.push_str(&format!("`{part}`"));
+        }
+    }
+    linked
+}
+
+/// `erratum 26` and `정오표 26` as links.
+fn errata_linked(text: &str, names: &Names) -> String {
+    let mut linked = String::new();
+    let mut rest = text;
+    while let Some((at, word)) = ["erratum ", "정오표 "].iter().filter_map(|word| Some((rest.find(word)?, *word))).min()
+    {
+        let digits: String = rest[at + word.len()..].chars().take_while(char::is_ascii_digit).collect();
+        let end = at + word.len() + digits.len();
+        linked.push_str(&rest[..at]);
+        match digits.parse::<u32>() {
+            Ok(number) if names.errata.contains(&number) => {
+                linked.push_str(&format!("[{}](erratum:{number})", &rest[at..end]));
+            }
+            _ => linked.push_str(&rest[at..end]),
+        }
+        rest = &rest[end..];
+    }
+    linked + rest
 }
 
 /// The same for one line: without the paragraph around it.
@@ -228,6 +288,25 @@ mod tests {
     fn html_of(text: &str) -> (String, Vec<Wrong>) {
         let mut wrong = Vec::new();
         (to_html(text, &names(), &mut wrong), wrong)
+    }
+
+    #[test]
+    fn broken_tables_are_found() {
+        let table = "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | a \\| b |\n";
+        assert_eq!(broken_rows(table), []);
+        let broken = broken_rows("\n| a | b |\n|---|---|\n| 1 | 2\n3 |\n\ntext | text\n");
+        assert_eq!(broken.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4]);
+    }
+
+    #[test]
+    fn what_shows_a_claim_has_links() {
+        let linked =
+            with_links("`byte_order largest`, `as_in_the_drawing`; *text only*; erratum 45 and erratum 999", &names());
+        assert_eq!(
+            linked,
+            "[`byte_order largest`](scenario:byte_order/largest), [`as_in_the_drawing`](scenario:byte_order/as_in_the_drawing); \
+             *text only*; [erratum 45](erratum:45) and erratum 999"
+        );
     }
 
     #[test]

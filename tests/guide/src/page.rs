@@ -90,6 +90,11 @@ pub fn chapter(chapter: &Chapter, material: &Material, problems: &mut Vec<Proble
                     }
                 }
             }
+            h2 { (language.choose("Reference", "찾아보기")) }
+            ul .contents {
+                li { a href="lines.html" { (language.choose("Index by line", "줄 번호로 찾기")) } }
+                li { a href="errata.html" { (language.choose("Errata", "정오표")) } }
+            }
         }
     };
     let heading = |kind: &'_ Kind| -> Option<(String, String)> {
@@ -181,7 +186,11 @@ pub fn lines(language: Language, material: &Material) -> String {
         p { (language.choose(
             "The line of the tutorial that you have open, and where it is explained.",
             "강좌의 줄마다 이 안내서의 어디에서 설명하는지를 찾을 수 있습니다.")) }
-        p .needs-script { label { (language.choose("Line ", "줄 번호 ")) input #line type="number" min="1" max="690" inputmode="numeric"; } }
+        p .needs-script { label { (language.choose("Line ", "줄 번호 ")) input #line type="number" min="1" max=(material.names.last_line) inputmode="numeric"; }
+            span #line-note hidden role="status" {
+                (language.choose("the tutorial has lines 1 to ", "강좌의 줄 번호는 1부터입니다. 마지막 줄: ")) (material.names.last_line)
+            }
+        }
         div .wide tabindex="0" { table {
             thead { tr {
                 th { (language.choose("lines", "줄")) } th { (language.choose("chapter", "장")) }
@@ -203,7 +212,7 @@ pub fn lines(language: Language, material: &Material) -> String {
                             @if chapters(&claim.lines).is_empty() { span .none { (line(&claim.section)) } }
                         }
                         td { (line(&claim.claim)) }
-                        td { (line(&claim.shown_by)) }
+                        td { (line(&markdown::with_links(&claim.shown_by, &material.names))) }
                     }
                 }
             }
@@ -252,7 +261,7 @@ fn framed(frame: &Frame<'_>, material: &Material) -> String {
                 header {
                     a .name href="index.html" { (guide) }
                     form #search .needs-script role="search" {
-                        input type="search" autocomplete="off" placeholder=(text("Search", "검색")) aria-label=(text("Search", "검색"));
+                        input type="search" autocomplete="off" maxlength="100" placeholder=(text("Search", "검색")) aria-label=(text("Search", "검색"));
                         div #results hidden role="region" aria-label=(text("Results", "검색 결과")) {}
                     }
                     a #language href={ "../" (language.other().code()) "/" (name) ".html" }
@@ -355,6 +364,7 @@ pub fn source(source: &Source) -> String {
             }
             body .listing {
                 main {
+                    p .crumbs { a href={ (up) "index.html" } { "Sockmirror" } " › " (source.file) }
                     h1 { (source.file) }
                     // The style numbers them: there are many.
                     div .twin.numbered tabindex="0" role="region" aria-label=(source.file) {

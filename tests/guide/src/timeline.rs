@@ -204,6 +204,19 @@ pub fn deed_text(text: &str, language: Language) -> String {
             ["sends", count, "byte" | "bytes"] => format!("{count}바이트를 보냄"),
             ["gets", count, "byte" | "bytes"] => format!("{count}바이트를 받음"),
             ["closes"] => "연결을 닫음".into(),
+            ["resets"] => "연결을 리셋".into(),
+            ["accepts"] => "연결을 받음".into(),
+            ["shuts", "down", "its", "sending", "side"] => "보내는 방향을 끝냄".into(),
+            ["listens", "on", port] => format!("{port}번 포트에서 listen"),
+            ["is", "refused", "at", port] => format!("{port}번 포트에서 연결이 거부됨"),
+            ["gets", "nothing"] => "아무것도 받지 못함".into(),
+            ["gets", "the", "end", "of", "the", "stream"] => "스트림의 끝을 받음".into(),
+            ["takes", "port", port, "for", "datagrams"] => format!("{port}번 포트에서 데이터그램을 받기 시작"),
+            ["gets", "a", "datagram", "of", count, "byte" | "bytes"] => format!("{count}바이트 데이터그램을 받음"),
+            ["sends", "a", "datagram", "of", count, "byte" | "bytes", "to", whom] => {
+                format!("{whom}로 {count}바이트 데이터그램을 보냄")
+            }
+            ["joins", group, "port", port] => format!("{port}번 포트로 그룹 {}에 가입", group.trim_end_matches(',')),
             ["program", "gets", signal] if who == "the" => return Some(format!("프로그램이 {signal} 시그널을 받음")),
             _ => return None,
         };

@@ -87,3 +87,14 @@ fn the_excerpt_shows_where_it_was_found() {
     });
     assert_eq!(excerpt, "컴퓨터는 수를 바이트로 나누어 저장합니다. 네트워크의 |바이트 순서|는 빅 엔디언입니다.");
 }
+
+#[test]
+fn what_students_type_is_found() {
+    assert_eq!(found("listen()"), ["b", "c"]);
+    assert_eq!(found("\"backlog is 5\""), ["c"]);
+    assert_eq!(found("back-log"), ["b", "c"]);
+    // Spelled otherwise; and with a word that nothing has.
+    assert_eq!(found("빅 엔디안"), ["a"]);
+    assert_eq!(found("listening socket perhaps"), ["c"]);
+    assert_eq!(found("nothing backlog"), [""; 0]);
+}

@@ -9,15 +9,23 @@ remember(document.documentElement.lang)
 const keepPlace = () => { if (other) other.hash = location.hash }
 addEventListener('hashchange', keepPlace)
 keepPlace()
-// Without an anchor in the address, the section that is read is the place.
+// The section that is read is the place, unless the one of the address is on the screen.
 if (other) other.addEventListener('click', () => {
+  const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  const top = named ? named.getBoundingClientRect().top : -1
+  if (top >= 0 && top < innerHeight) return
   const heads = [...main.querySelectorAll('h2[id], h3[id]')]
   const above = heads.filter(head => head.getBoundingClientRect().top < innerHeight / 3)
-  if (!location.hash && above.length) other.hash = above[above.length - 1].id
+  if (above.length) other.hash = above[above.length - 1].id
 })
 
+// The contents show where this page is.
+const side = document.querySelector('nav.side')
+const current = side && side.querySelector('[aria-current]')
+if (current) side.scrollTop = current.offsetTop - side.clientHeight / 2
+
 // A button that copies, on what is meant to be copied.
-for (const block of document.querySelectorAll('pre.sh, .twin')) {
+for (const block of document.querySelectorAll('pre:has(> code), .twin')) {
   const button = document.createElement('button')
   button.type = 'button'
   button.className = 'copy'
@@ -38,18 +46,30 @@ for (const block of document.querySelectorAll('pre.sh, .twin')) {
   block.append(button)
 }
 
-// The line of the tutorial that somebody types.
+// The line of the tutorial that somebody types: a line that no row has belongs to the row before it.
 const line = document.querySelector('#line')
-if (line) line.addEventListener('input', () => {
-  const number = Number(line.value)
+if (line) {
+  const rows = [...document.querySelectorAll('tr[data-first]')]
+  const note = document.querySelector('#line-note')
+  const last = Number(line.max)
   let first = null
-  for (const row of document.querySelectorAll('tr[data-first]')) {
-    const on = number >= Number(row.dataset.first) && number <= Number(row.dataset.last)
-    row.classList.toggle('on', on)
-    if (on && !first) first = row
-  }
-  if (first) first.scrollIntoView({ block: 'center' })
-})
+  line.addEventListener('input', () => {
+    const number = Number(line.value)
+    const known = Number.isInteger(number) && number >= 1 && number <= last
+    let found = rows.filter(row => number >= Number(row.dataset.first) && number <= Number(row.dataset.last))
+    if (!found.length) found = rows.filter(row => Number(row.dataset.first) <= number).slice(-1)
+    if (!known) found = []
+    for (const row of rows) row.classList.toggle('on', found.includes(row))
+    first = found[0] || null
+    note.hidden = known || line.value === ''
+    // The browser scrolls the caret back into view first.
+    if (first) requestAnimationFrame(() => first.scrollIntoView({ block: 'center' }))
+  })
+  line.addEventListener('keydown', event => {
+    const link = event.key === 'Enter' && first && first.querySelector('a')
+    if (link) location = link.href
+  })
+}
 
 // The search.
 const field = document.querySelector('#search input')
@@ -88,7 +108,13 @@ if (field) {
     event.preventDefault()
     const first = list.querySelector('a')
     if (first) location = first.href
+    list.hidden = true
   })
+  // The list does not cover what was looked for.
+  list.addEventListener('click', () => { list.hidden = true })
+  field.addEventListener('focus', () => { list.hidden = !field.value.trim() })
+  addEventListener('focusin', event => { if (!field.form.contains(event.target)) list.hidden = true })
+  addEventListener('pointerdown', event => { if (!field.form.contains(event.target)) list.hidden = true })
 }
 
 addEventListener('keydown', event => {
@@ -98,9 +124,13 @@ addEventListener('keydown', event => {
   if (inSearch && event.key === 'ArrowUp') { choose(-1); event.preventDefault(); return }
   if (event.key === 'Escape' && field) { field.value = ''; show(); field.blur(); return }
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return
+  if (event.shiftKey) return
+  // What is wider than its box is scrolled by the arrows.
+  const box = event.target.closest('pre, .wide, .twin')
+  if (box && box.scrollWidth > box.clientWidth && event.key.startsWith('Arrow')) return
   const go = selector => { const link = document.querySelector(selector); if (link) link.click() }
   if (event.key === '/') { field.focus(); event.preventDefault() }
   else if (event.key === 'ArrowLeft') go('a[rel=prev]')
   else if (event.key === 'ArrowRight') go('a[rel=next]')
-  else if (event.key === 'l') go('#language')
+  else if (event.code === 'KeyL') go('#language')
 })

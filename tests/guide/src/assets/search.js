@@ -29,14 +29,21 @@ const guideSearch = (() => {
   const normalised = text => {
     const letters = [], at = []
     for (let i = 0; i < text.length; i++) {
-      if (/\s/.test(text[i])) continue
+      if (/[\s-]/.test(text[i])) continue
       letters.push(text[i].toLowerCase()[0])
       at.push(i)
     }
     return { letters, at }
   }
 
-  const clean = query => query.normalize('NFC').toLowerCase().replace(/[ㄱ-ㅎ]/g, letter => PAIRS[letter] || letter)
+  // How Korean words are spelled or named elsewhere.
+  const ELSEWHERE = { 엔디안: '엔디언', 핸드쉐이크: '핸드셰이크', 쓰레드: '스레드', 메세지: '메시지', 데이타: '데이터', 넌블로킹: '논블로킹',
+    넌블록킹: '논블로킹', 블록킹: '블로킹', 멀티플렉싱: '다중화', 오더: '순서', 네이글: 'nagle', 링거: 'linger', 에러: '오류', 신호: '시그널' }
+
+  const clean = query => query.normalize('NFC').toLowerCase().replace(/[()"'“”‘’]/g, ' ').replace(/-/g, '')
+    .replace(/[ㄱ-ㅎ]/g, letter => PAIRS[letter] || letter).trim()
+
+  const spelledHere = query => Object.entries(ELSEWHERE).reduce((text, [there, here]) => text.replaceAll(there, here), query)
 
   const isInitial = letter => INITIALS.includes(letter)
 
@@ -113,7 +120,7 @@ const guideSearch = (() => {
   }
 
   /// The hits of a query in fields that are ordered by their weight: all of it in one, or else each word in any.
-  const inFields = (query, fields) => {
+  const inFields = (query, fields, lenient) => {
     const whole = query.replace(/\s/g, '')
     for (let index = 0; index < fields.length; index++) {
       const one = hit(whole, fields[index].letters)
@@ -121,18 +128,22 @@ const guideSearch = (() => {
     }
     const words = query.split(/\s+/).filter(word => word !== '')
     if (words.length < 2) return null
-    let best = null, cost = 50
+    let best = null, cost = 50, missing = 0
     for (const word of words) {
       let here = null
       for (let index = 0; index < fields.length && !here; index++) {
         const one = hit(word, fields[index].letters)
         if (one) here = { field: index, found: one.found, cost: one.worse * 10 + index }
       }
-      if (!here) return null
+      if (!here) {
+        missing++
+        if (!lenient || missing * 2 >= words.length) return null
+        continue
+      }
       cost += here.cost
       if (!best || here.field > best.field) best = here
     }
-    return { ...best, cost }
+    return { ...best, cost: cost + 100 * missing }
   }
 
   /// A part of the text around a hit: before, the hit, after.
@@ -142,14 +153,23 @@ const guideSearch = (() => {
     return [(from > 0 ? '…' : '') + text.slice(from, begin), text.slice(begin, end), text.slice(end, to) + (to < text.length ? '…' : '')]
   }
 
-  /// Sections are [page, title of the chapter, title of the section, text]; the best come first.
+  /// Sections are [page, title of the chapter, title of the section, text]; the best come first. Where nothing has all
+  /// of the query, it is looked for as it may be spelled here, and then for what has most of its words.
   const search = (sections, query, most = 30) => {
-    const words = clean(query).trim()
+    const words = clean(query)
     if (words === '') return []
+    for (const [text, lenient] of [[words, false], [spelledHere(words), false], [spelledHere(words), true]]) {
+      const found = searchFor(sections, text, lenient, most)
+      if (found.length) return found
+    }
+    return []
+  }
+
+  const searchFor = (sections, words, lenient, most) => {
     const results = []
     for (const section of sections) {
       section.fields = section.fields || [section[2], section[1], section[3]].map(normalised)
-      const one = inFields(words, section.fields)
+      const one = inFields(words, section.fields, lenient)
       if (!one) continue
       // Where the title is what fits, the excerpt is the text's own hit, or its beginning.
       const text = one.field === 2 ? one : { field: 2, found: (hit(words.replace(/\s/g, ''), section.fields[2].letters) || {}).found }
