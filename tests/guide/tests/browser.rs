@@ -3,6 +3,7 @@
 //! - `quiet`: no page causes a message on the console, or a request but for files of the site;
 //! - `languages`: the switch leads to the same page and place, and the first page remembers the language;
 //! - `search`: finds what is typed in either language, and leads there;
+//! - `lines`: the row of a line that is typed comes into view;
 //! - `narrow`: no page is wider than a window of 360 pixels;
 //! - `without_script`: a chapter is readable where JavaScript is off;
 //! - `accessible`: axe-core finds nothing, in light and dark; ignored without axe-core (`make test` fetches it).
@@ -49,10 +50,11 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Result<Vec<Trial>> {
-    let checks: [(&'static str, Check); 6] = [
+    let checks: [(&'static str, Check); 7] = [
         ("quiet", quiet),
         ("languages", languages),
         ("search", search),
+        ("lines", lines),
         ("narrow", narrow),
         ("without_script", without_script),
         ("accessible", accessible),
@@ -163,6 +165,31 @@ fn search(site: &Site) -> Result<()> {
     })
 }
 
+/// The line that is typed comes into view, also one that no row has; another is said to be none.
+fn lines(site: &Site) -> Result<()> {
+    Browser::start()?.run(DESKTOP, json!({}), async |client| {
+        client.goto(&site.address("ko/lines.html")).await?;
+        for (typed, first) in [("306", "306"), ("300", "297"), ("690", "690")] {
+            let field = client.find(fantoccini::Locator::Css("#line")).await?;
+            field.clear().await?;
+            field.send_keys(typed).await?;
+            let script = "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {\n\
+                const row = document.querySelector('tr.on')\n\
+                const box = row && row.getBoundingClientRect()\n\
+                const wrong = []\n\
+                if (!row || Number(row.dataset.first) > Number(arguments[0])) wrong.push('no row')\n\
+                else if (box.top < 0 || box.bottom > innerHeight) wrong.push(`the row is at ${box.top}`)\n\
+                if (!document.querySelector('#line-note').hidden) wrong.push('a note')\n\
+                done(wrong) })))";
+            wrong(client, script, json!(first)).await.with_context(|| format!("line {typed}"))?;
+        }
+        let field = client.find(fantoccini::Locator::Css("#line")).await?;
+        field.send_keys("1").await?;
+        let script = "return document.querySelector('#line-note').hidden ? ['6901 is taken for a line'] : []";
+        wrong(client, script, Value::Null).await
+    })
+}
+
 fn narrow(site: &Site) -> Result<()> {
     Browser::start()?.run((360, 740), json!({}), async |client| {
         for page in &site.pages {
@@ -200,7 +227,8 @@ fn accessible(site: &Site) -> Result<()> {
         let mut all = ARGUMENTS.map(str::to_owned).to_vec();
         all.push(format!("--blink-settings=preferredColorScheme={}", u8::from(scheme == "light")));
         browser.run(DESKTOP, json!({ "args": all }), async |client| {
-            for page in &site.pages {
+            // The colours are those of both languages: in the dark, one of them is enough.
+            for page in site.pages.iter().filter(|page| scheme == "light" || page.starts_with("en/")) {
                 client.goto(&site.address(page)).await?;
                 client.execute(&axe, Vec::new()).await?;
                 // The views are pages of their own, which have their own tests.
