@@ -5,7 +5,7 @@ use std::path::Path;
 use maud::{Markup, html};
 
 use super::Facts;
-use super::view::View;
+use super::view::{Card, View};
 use crate::account::Side;
 use crate::account::calls::Kind;
 
@@ -90,6 +90,22 @@ fn table(view: &View<'_>) -> Vec<Markup> {
     rows.into_iter().map(row).collect()
 }
 
+/// So many calls that differ are shown at once.
+const AT_ONCE: usize = 20;
+
+fn listed(view: &View<'_>, cards: &[&Card]) -> Markup {
+    html! {
+        ol .all {
+            @for card in cards {
+                li {
+                    a href={ "#" (view.call_id(card.number)) } { (card.number) }
+                    div { (super::calls::text(view, card.row)) }
+                }
+            }
+        }
+    }
+}
+
 /// The first difference of each kind, then every call that differs.
 fn differences(view: &View<'_>) -> Markup {
     let different: Vec<_> = view.cards.iter().filter(|card| !view.account.rows[card.row].same).collect();
@@ -99,13 +115,11 @@ fn differences(view: &View<'_>) -> Markup {
             @for text in &view.account.differences { pre { (text.trim_end()) } }
             @if !different.is_empty() {
                 h3 { (different.len()) @if different.len() == 1 { " call differs" } @else { " calls differ" } }
-                ol .all {
-                    @for card in different {
-                        li {
-                            a href={ "#" (view.call_id(card.number)) } { (card.number) }
-                            div { (super::calls::text(view, card.row)) }
-                        }
-                    }
+                // All are in the page; so many at once would hide what follows.
+                @let (first, more) = different.split_at(different.len().min(AT_ONCE));
+                (listed(view, first))
+                @if !more.is_empty() {
+                    details { summary { "the other " (more.len()) } (listed(view, more)) }
                 }
             }
         }
