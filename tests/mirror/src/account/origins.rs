@@ -1,5 +1,7 @@
 //! Finds the calls that bytes of a packet come from, or that read them.
 
+use std::collections::HashSet;
+
 use super::Item;
 use super::calls::{Call, Phase};
 use super::packets::{Origin, Packet};
@@ -19,16 +21,20 @@ const BUFFER: usize = 1;
 /// Fills in [`Packet::origins`]. `frames` are the packets as they were captured.
 pub(super) fn origins(timeline: &[Item], calls: &[Call], frames: &[Frame], packets: &mut [Packet]) {
     let streams = Streams::new(timeline, calls, packets);
+    // A datagram is received once.
+    let mut received = HashSet::new();
     for (place, item) in timeline.iter().enumerate() {
         if let Item::Packet(packet) = *item {
             let mut origins = Vec::new();
             for end in ["Source", "Destination"] {
                 origins.extend(address(&packets[packet], end, &timeline[..place], calls, &streams));
             }
-            origins.extend(
-                of_stream(&packets[packet], &streams, calls)
-                    .unwrap_or_else(|| data(&packets[packet], &frames[packet], timeline, place, calls)),
-            );
+            // Which bytes of a stream a call has is known by counting; guessing would add nothing that is true.
+            origins.extend(if packets[packet].protocol == "TCP" {
+                of_stream(place, &packets[packet], &streams, calls)
+            } else {
+                datagram(&packets[packet], &frames[packet], timeline, place, calls, &streams, &mut received)
+            });
             packets[packet].origins = origins;
         }
     }
@@ -46,7 +52,7 @@ fn address(packet: &Packet, end: &str, before: &[Item], calls: &[Call], streams:
     let wanted = [Some(port.clone()), field("Address", "sin_addr=inet_addr(\"#\")")];
     let has = |call: usize, text: &str| calls[call].arguments.iter().any(|argument| argument.contains(text));
     let origin = |(field, text): (usize, String), call| Origin { field, call, text, read: false };
-    if let Some(named) = streams.naming(packet, end == "Source") {
+    if let Some(named) = streams.naming(before.len(), packet, end == "Source") {
         let last = |wanted: (usize, String)| {
             let call = named.iter().rev().find(|call| has(**call, &wanted.1))?;
             Some(origin(wanted, *call))
@@ -63,23 +69,28 @@ fn address(packet: &Packet, end: &str, before: &[Item], calls: &[Call], streams:
     wanted.into_iter().flatten().filter(|wanted| has(call, &wanted.1)).map(|wanted| origin(wanted, call)).collect()
 }
 
-/// The calls that have sent or received the packet's bytes of its connection, if any descriptor is known to belong to it.
-fn of_stream(packet: &Packet, streams: &Streams, calls: &[Call]) -> Option<Vec<Origin>> {
-    let ways = [false, true].map(|read| streams.transfers(packet, read));
-    if ways.iter().all(Option::is_none) {
-        return None;
-    }
-    let Some(field) = packet.fields.iter().position(|field| field.name == "data") else { return Some(Vec::new()) };
+/// The calls that have sent or received the packet's bytes of its connection, by descriptors that belong to it.
+fn of_stream(place: usize, packet: &Packet, streams: &Streams, calls: &[Call]) -> Vec<Origin> {
+    let Some(field) = packet.fields.iter().position(|field| field.name == "data") else { return Vec::new() };
     let origin = |transfer: &Transfer| {
         let text = calls[transfer.call].arguments.get(BUFFER)?.clone();
         Some(Origin { field, call: transfer.call, text, read: transfer.read })
     };
-    Some(ways.into_iter().flatten().flatten().filter_map(origin).collect())
+    let ways = [false, true].map(|read| streams.transfers(place, packet, read));
+    ways.into_iter().flatten().flatten().filter_map(origin).collect()
 }
 
-/// Where that is not known, as of a datagram: the call that has sent the packet's data, and the one that reads them, by
-/// what they have and by when they were made.
-fn data(packet: &Packet, frame: &Frame, timeline: &[Item], place: usize, calls: &[Call]) -> Vec<Origin> {
+/// The call that has sent a datagram, which is the one just before it, and the one that receives it: by what they have,
+/// and by what is known of the ends of the socket.
+fn datagram(
+    packet: &Packet,
+    frame: &Frame,
+    timeline: &[Item],
+    place: usize,
+    calls: &[Call],
+    streams: &Streams,
+    received: &mut HashSet<usize>,
+) -> Vec<Origin> {
     let Some(field) = packet.fields.iter().position(|field| field.name == "data") else { return Vec::new() };
     let data = &frame.bytes[packet.fields[field].offset..];
     let matches = |call: usize, names: &[&str]| {
@@ -98,8 +109,11 @@ fn data(packet: &Packet, frame: &Frame, timeline: &[Item], place: usize, calls: 
         _ => None,
     });
     let read = timeline[place..].iter().find_map(|item| match *item {
-        Item::Call(call) => Some((call, matches(call, &RECEIVING)?)),
+        Item::Call(call) if streams.may_receive(call, packet) && !received.contains(&call) => {
+            Some((call, matches(call, &RECEIVING)?))
+        }
         _ => None,
     });
+    received.extend(read.as_ref().map(|(call, _)| *call));
     sent.map(origin(false)).into_iter().chain(read.map(origin(true))).collect()
 }

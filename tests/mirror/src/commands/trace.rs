@@ -39,7 +39,13 @@ pub fn run(target: &Target, scenario: Option<&str>, options: &Options) -> Result
     say!("{}", styled(account.verdict, if same { GOOD } else { BAD }));
     let folders = account.sides.each_ref().map(|side| side.folder.as_str());
     say!("{}", styled(&format!("files: {}, {}", folders[0], folders[1]), FAINT));
-    Ok(same)
+    is_same(&account)
+}
+
+/// Whether both did the same; an error where that could not be decided.
+pub fn is_same(account: &Account) -> Result<bool> {
+    ensure!(account.verdict != "undecided", "{}: undecided: a program differs from itself", account.scenario);
+    Ok(account.verdict == "same")
 }
 
 /// Runs both programs and shows their packets.
@@ -49,7 +55,7 @@ pub fn packets(target: &Target, scenario: Option<&str>, columns: Option<usize>) 
     for side in &account.sides {
         say!("{}", styled(&format!("{}: {}/{PACKETS} (for Wireshark)", side.label, side.folder), FAINT));
     }
-    Ok(account.verdict == "same")
+    is_same(&account)
 }
 
 /// The account of the one program of the target in a scenario, by default its main one.
