@@ -21,9 +21,7 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
     if let Some((run, reason)) = lacking {
         return Ok(not_recorded(run, reason, language));
     }
-    let recorded = |run: &Run| -> Result<&Recorded, String> {
-        material.recorded.get(run).ok_or_else(|| format!("{} {} was not recorded", run.program, run.scenario))
-    };
+    let recorded = |run: &Run| recorded(run, material);
     match directive {
         Directive::Program(name) => program(name, language, material),
         Directive::Step(program, number) => step(program, *number, language, material),
@@ -57,21 +55,24 @@ pub fn block(directive: &Directive, chapter: &Chapter, material: &Material) -> R
                 &caption(run, language, material),
             ))
         }
-        Directive::Timeline(runs, _) | Directive::Phases(runs, _) => {
-            let mut accounts = Vec::new();
-            for run in runs {
-                accounts.push((run.program.as_str(), &recorded(run)?.account));
-            }
-            let drawn = match directive {
-                Directive::Timeline(_, count) => timeline::timeline(&accounts, *count, language),
-                Directive::Phases(_, deed) => timeline::phases(&accounts, *deed, language),
-                _ => return Err("no such figure".into()),
-            };
-            Ok(framed(drawn?, &of_runs(runs, language)))
+        Directive::Timeline(runs, count) => {
+            Ok(framed(timeline::timeline(&accounts(runs, material)?, *count, language)?, &of_runs(runs, language)))
+        }
+        Directive::Phases(runs, deed) => {
+            Ok(framed(timeline::phases(&accounts(runs, material)?, *deed, language)?, &of_runs(runs, language)))
         }
         Directive::Table { file, number, rows } => table(file, *number, rows, language, material),
         Directive::Change { file, find, put } => change(file, find, put, language, material),
     }
+}
+
+fn recorded<'a>(run: &Run, material: &'a Material) -> Result<&'a Recorded, String> {
+    material.recorded.get(run).ok_or_else(|| format!("{} {} was not recorded", run.program, run.scenario))
+}
+
+/// The accounts of several programs, with their names.
+fn accounts<'a>(runs: &'a [Run], material: &'a Material) -> Result<Vec<(&'a str, &'a Account)>, String> {
+    runs.iter().map(|run| Ok((run.program.as_str(), &recorded(run, material)?.account))).collect()
 }
 
 /// What stands in place of a run that this machine did not allow to record.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use mirror::project::Project;
@@ -183,6 +184,19 @@ pub fn twins(program: &str) -> [String; 2] {
 /// Reads a file of the project.
 pub fn read(project: &Project, file: &str) -> Result<String> {
     std::fs::read_to_string(project.path(file)).with_context(|| format!("cannot read {file}"))
+}
+
+/// The files in these folders and below them, in order.
+pub fn files_below(mut folders: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 #[cfg(test)]

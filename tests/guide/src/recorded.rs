@@ -19,6 +19,7 @@ use mirror::show::page::{Facts, page};
 use serde::Deserialize;
 
 use crate::directive::Run;
+use crate::documents::files_below;
 use crate::hash::hash;
 
 /// An account, as `docs/account.md` describes its JSON; only what the guide reads.
@@ -285,17 +286,8 @@ fn key(case: &Case<'_>, tool: &str) -> Result<String> {
 
 /// The hash of the tool's sources.
 fn tool(project: &Project) -> Result<String> {
-    let mut folders = vec![project.path("tests/mirror/src")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
     let mut all = Vec::new();
-    for file in files {
+    for file in files_below(vec![project.path("tests/mirror/src")])? {
         all.extend(hash(&fs::read(file)?).bytes());
     }
     Ok(hash(&all))

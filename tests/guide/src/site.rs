@@ -442,19 +442,12 @@ fn remove(folder: &Path) -> Result<()> {
 /// The sources that can be linked to: C, Rust, scenarios.
 fn source_files(project: &Project) -> Result<Vec<String>> {
     let root = project.path("");
-    let mut folders: Vec<PathBuf> =
-        ["c-reference", "src", "tests/scenarios", "tests/mutants"].map(|f| project.path(f)).into();
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| ["c", "h", "rs", "toml"].iter().any(|known| end == *known)) {
-                files.push(path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned());
-            }
-        }
-    }
+    let folders = ["c-reference", "src", "tests/scenarios", "tests/mutants"].map(|folder| project.path(folder));
+    let is_source =
+        |path: &PathBuf| path.extension().is_some_and(|end| ["c", "h", "rs", "toml"].iter().any(|known| end == *known));
+    let name = |path: PathBuf| path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
+    let files = documents::files_below(folders.into())?;
+    let mut files: Vec<String> = files.into_iter().filter(is_source).map(name).collect();
     files.sort();
     Ok(files)
 }
